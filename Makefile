@@ -1,0 +1,42 @@
+# The targets that people use; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# A JDK 25: JAVA_HOME if it is one, else the usual folders.
+JDK := $(shell for home in "$$JAVA_HOME" /usr/lib/jvm/* /opt/java/* /opt/jdk* "$$HOME"/.sdkman/candidates/java/* "$$HOME"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do \
+  if [ -x "$$home/bin/javac" ] && grep -qs '^JAVA_VERSION="25' "$$home/release"; then echo "$$home"; break; fi; done)
+MVN = JAVA_HOME="$(JDK)" ./mvnw --batch-mode --no-transfer-progress
+RUN = target/embedded/quarkus-app/quarkus-run.jar
+SOURCES := $(shell find src/main src/dev pom.xml -type f)
+
+.PHONY: help jdk run test demo bench format package clean reset
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
+
+jdk:
+	@if [ -z "$(JDK)" ]; then echo "No JDK 25 found: install one (Debian: Temurin's temurin-25-jdk; or https://adoptium.net) or set JAVA_HOME to it."; exit 1; fi
+
+run: jdk $(RUN) ## start the service on an embedded Postgres (DATABASE_URL for yours, PORT for another port)
+	@exec "$(JDK)/bin/java" --sun-misc-unsafe-memory-access=allow -Dquarkus.http.port=$${PORT:-8080} $(JVM_ARGS) -jar $(RUN)
+
+$(RUN): $(SOURCES) | jdk
+	@$(MVN) --quiet -Pembedded package
+
+demo: jdk $(RUN) ## do the main job as a person would, on the service at URL, or on one of its own
+	@"$(JDK)/bin/java" -cp "target/embedded/quarkus-app/app/*:target/embedded/quarkus-app/lib/main/*" ai.buildscale.agents.dev.Demo $(URL)
+
+test: jdk ## build, and pass every test
+	@$(MVN) verify
+
+format: jdk ## format the sources
+	@$(MVN) --quiet spotless:apply
+
+package: jdk ## build the production artefact, target/quarkus-app
+	@$(MVN) --quiet package -DskipTests
+
+clean: ## remove what was built (the development data stays)
+	@rm -rf target
+
+reset: ## remove the development data
+	@rm -rf data

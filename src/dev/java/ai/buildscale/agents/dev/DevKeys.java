@@ -1,0 +1,73 @@
+package ai.buildscale.agents.dev;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.PrivateKey;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.Base64;
+
+/** The key pair of the development token issuer, kept in a folder so that tokens outlive a restart. */
+public final class DevKeys {
+    public static final String ISSUER = "https://agent-sessions.dev";
+    public static final String AUDIENCE = "agent-sessions";
+
+    private final Path folder;
+
+    public DevKeys(Path folder) {
+        this.folder = folder;
+        if (!Files.exists(privateFile()) || !Files.exists(publicFile())) {
+            generate();
+        }
+    }
+
+    /** PEM, readable by the token check. */
+    public Path publicFile() {
+        return folder.resolve("dev-key.pub.pem");
+    }
+
+    private Path privateFile() {
+        return folder.resolve("dev-key.pem");
+    }
+
+    /** What tokens are signed with, RS256. */
+    public PrivateKey privateKey() {
+        try {
+            String pem = Files.readString(privateFile()).replaceAll("-----[A-Z ]+-----|\\s", "");
+            return KeyFactory.getInstance("RSA")
+                    .generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(pem)));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private void generate() {
+        try {
+            Files.createDirectories(folder);
+            KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+            generator.initialize(2048);
+            KeyPair pair = generator.generateKeyPair();
+            Files.writeString(
+                    privateFile(), pem("PRIVATE KEY", pair.getPrivate().getEncoded()));
+            Files.setPosixFilePermissions(privateFile(), PosixFilePermissions.fromString("rw-------"));
+            Files.writeString(publicFile(), pem("PUBLIC KEY", pair.getPublic().getEncoded()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static String pem(String kind, byte[] der) {
+        return "-----BEGIN " + kind + "-----\n"
+                + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der) + "\n-----END " + kind + "-----\n";
+    }
+}

@@ -1,0 +1,54 @@
+package ai.buildscale.agents.dev;
+
+import io.smallrye.jwt.build.Jwt;
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import java.nio.file.Paths;
+import java.time.Duration;
+import java.util.Set;
+import java.util.UUID;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.security.SecurityRequirements;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+
+/** Issues tokens to whoever asks. Only in the development way of running: it is not in the production artefact. */
+@Path("/api/v1/dev/tokens")
+@Tag(name = "Development")
+public class DevTokenResource {
+    private final DevKeys keys;
+
+    DevTokenResource(@ConfigProperty(name = "dev.data-dir") String dataDir) {
+        this.keys = new DevKeys(Paths.get(dataDir));
+    }
+
+    /**
+     * @param userId a new user where none is given
+     * @param expiresIn seconds, an hour where not given
+     */
+    public record TokenRequest(
+            UUID userId,
+            Set<String> groups,
+            @Min(1) @Max(31_536_000) Integer expiresIn) {}
+
+    public record Token(String accessToken, UUID userId, int expiresIn) {}
+
+    @POST
+    @Operation(summary = "A token for anybody (development only)")
+    @SecurityRequirements
+    public Token issue(@Valid TokenRequest body) {
+        TokenRequest request = body == null ? new TokenRequest(null, null, null) : body;
+        UUID userId = request.userId() == null ? UUID.randomUUID() : request.userId();
+        int expiresIn = request.expiresIn() == null ? 3_600 : request.expiresIn();
+        String token = Jwt.issuer(DevKeys.ISSUER)
+                .audience(DevKeys.AUDIENCE)
+                .subject(userId.toString())
+                .groups(request.groups() == null ? Set.of() : request.groups())
+                .expiresIn(Duration.ofSeconds(expiresIn))
+                .sign(keys.privateKey());
+        return new Token(token, userId, expiresIn);
+    }
+}

@@ -1,0 +1,316 @@
+package ai.buildscale.agents.dev;
+
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
+
+/**
+ * A real Postgres (zonky's binaries) in a folder, on a free loopback port, for development and tests. It ends with the
+ * process that started it, even if that is killed: a shell holds the other end of its standard input. Postgres refuses
+ * to run as root, so root runs it as {@code nobody}.
+ */
+public final class EmbeddedPostgres implements AutoCloseable {
+    private static final int NOBODY = 65534;
+    private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
+    private static final String USER = "postgres";
+    private static final String WATCHDOG = "\"$@\" & pid=$!; read -r _; kill -INT $pid; wait $pid";
+
+    private final Path home;
+    private final String password;
+    private final List<String> settings;
+    private Process watchdog;
+    private int port;
+
+    private EmbeddedPostgres(Path home, String password, List<String> settings) {
+        this.home = home;
+        this.password = password;
+        this.settings = settings;
+    }
+
+    /**
+     * Starts Postgres on the data in the folder, or joins one that runs there already.
+     *
+     * @param folder made if it is not there; as root, one that {@code nobody} cannot reach is replaced by one under
+     *     {@code /var/lib/agent-sessions}
+     * @param settings server settings, as {@code fsync=off}
+     */
+    public static EmbeddedPostgres start(Path folder, String... settings) {
+        try {
+            Path home = reachable(folder.toAbsolutePath().normalize());
+            Files.createDirectories(home);
+            EmbeddedPostgres postgres = new EmbeddedPostgres(home, password(home), List.of(settings));
+            if (!postgres.join()) {
+                postgres.install();
+                postgres.initialise();
+                postgres.launch();
+            }
+            return postgres;
+        } catch (IOException e) {
+            throw new UncheckedIOException("embedded Postgres in " + folder + " did not start", e);
+        }
+    }
+
+    /** The address of a database, with user and password, as {@code DATABASE_URL} has it. */
+    public String url(String database) {
+        return "postgresql://" + USER + ":" + password + "@127.0.0.1:" + port + "/" + database;
+    }
+
+    public int port() {
+        return port;
+    }
+
+    public Path home() {
+        return home;
+    }
+
+    /** Ends every process of the server at once, as a power failure would; {@link #restart} brings it back. */
+    public void crash() throws IOException, InterruptedException {
+        long postmaster =
+                Long.parseLong(Files.readAllLines(pidFile()).getFirst().strip());
+        List<ProcessHandle> all = new ArrayList<>();
+        ProcessHandle.of(postmaster).ifPresent(process -> {
+            process.descendants().forEach(all::add);
+            all.addFirst(process);
+        });
+        all.forEach(ProcessHandle::destroyForcibly);
+        watchdog.waitFor(10, TimeUnit.SECONDS);
+        Files.deleteIfExists(pidFile());
+    }
+
+    /** Starts it again on the same port. */
+    public void restart() throws IOException {
+        launch();
+    }
+
+    @Override
+    public void close() {
+        if (watchdog == null) {
+            return;
+        }
+        try {
+            watchdog.getOutputStream().close();
+            if (!watchdog.waitFor(30, TimeUnit.SECONDS)) {
+                watchdog.destroyForcibly();
+            }
+        } catch (IOException | InterruptedException e) {
+            watchdog.destroyForcibly();
+        }
+    }
+
+    private static boolean isRoot() {
+        return "root".equals(System.getProperty("user.name"));
+    }
+
+    private static Path reachable(Path folder) throws IOException {
+        if (!isRoot()) {
+            return folder;
+        }
+        for (Path parent = folder.getParent(); parent != null; parent = parent.getParent()) {
+            if (Files.exists(parent)
+                    && !PosixFilePermissions.toString(Files.getPosixFilePermissions(parent))
+                            .endsWith("x")) {
+                String name = Integer.toHexString(folder.toString().hashCode());
+                return Path.of("/var/lib/agent-sessions", name);
+            }
+        }
+        return folder;
+    }
+
+    private static String password(Path home) throws IOException {
+        Path file = home.resolve("password");
+        if (!Files.exists(file)) {
+            byte[] random = new byte[16];
+            new SecureRandom().nextBytes(random);
+            Files.writeString(file, HexFormat.of().formatHex(random));
+            Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+        }
+        own(file);
+        own(home);
+        return Files.readString(file).strip();
+    }
+
+    private static void own(Path path) throws IOException {
+        if (isRoot()) {
+            Files.setAttribute(path, "unix:uid", NOBODY);
+            Files.setAttribute(path, "unix:gid", NOBODY);
+        }
+    }
+
+    private Path data() {
+        return home.resolve("data");
+    }
+
+    private Path pidFile() {
+        return data().resolve("postmaster.pid");
+    }
+
+    private Path program(String name) {
+        return home.resolve("postgres/bin").resolve(name);
+    }
+
+    /** Whether a running server was found: its pid file names a living process, its port, and says that it is ready. */
+    private boolean join() throws IOException {
+        if (!Files.exists(pidFile())) {
+            return false;
+        }
+        List<String> lines = Files.readAllLines(pidFile());
+        boolean alive = ProcessHandle.of(Long.parseLong(lines.getFirst().strip()))
+                .flatMap(process -> process.info().command())
+                .filter(command -> command.endsWith("postgres"))
+                .isPresent();
+        if (alive && lines.size() > 7 && lines.get(7).strip().equals("ready")) {
+            port = Integer.parseInt(lines.get(3).strip());
+            return true;
+        }
+        return false;
+    }
+
+    private void install() throws IOException {
+        Path installed = home.resolve("postgres");
+        if (Files.exists(program("postgres"))) {
+            return;
+        }
+        Path unpacked = home.resolve("postgres.unpacking");
+        deleteAll(unpacked);
+        try (InputStream archive = EmbeddedPostgres.class.getResourceAsStream("/" + archive());
+                TarArchiveInputStream tar =
+                        new TarArchiveInputStream(new XZCompressorInputStream(new BufferedInputStream(archive)))) {
+            for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
+                unpack(tar, entry, unpacked.resolve(entry.getName()).normalize());
+            }
+        }
+        Files.move(unpacked, installed);
+    }
+
+    private static String archive() {
+        String machine = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
+        return switch (machine) {
+            case "amd64", "x86_64" -> "postgres-linux-x86_64.txz";
+            case "aarch64", "arm64" -> "postgres-linux-arm_64.txz";
+            default -> throw new IllegalStateException("no Postgres is bundled for " + machine + "; set DATABASE_URL");
+        };
+    }
+
+    private static void unpack(TarArchiveInputStream tar, TarArchiveEntry entry, Path target) throws IOException {
+        if (entry.isDirectory()) {
+            Files.createDirectories(target);
+        } else if (entry.isSymbolicLink()) {
+            Files.createDirectories(target.getParent());
+            Files.createSymbolicLink(target, Path.of(entry.getLinkName()));
+        } else {
+            Files.createDirectories(target.getParent());
+            Files.copy(tar, target);
+            if ((entry.getMode() & 0100) != 0) {
+                Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("rwxr-xr-x"));
+            }
+        }
+    }
+
+    private static void deleteAll(Path folder) throws IOException {
+        if (Files.exists(folder)) {
+            try (Stream<Path> paths = Files.walk(folder)) {
+                for (Path path :
+                        paths.sorted(java.util.Comparator.reverseOrder()).toList()) {
+                    Files.delete(path);
+                }
+            }
+        }
+    }
+
+    private void initialise() throws IOException {
+        if (Files.exists(data().resolve("PG_VERSION"))) {
+            return;
+        }
+        Path log = home.resolve("initdb.log");
+        Process initdb = process(
+                        log,
+                        program("initdb").toString(),
+                        "--pgdata=" + data(),
+                        "--username=" + USER,
+                        "--pwfile=" + home.resolve("password"),
+                        "--auth=scram-sha-256",
+                        "--encoding=UTF8",
+                        "--no-locale",
+                        "--no-sync")
+                .start();
+        try {
+            if (initdb.waitFor() != 0) {
+                throw new IOException("initdb failed:\n" + Files.readString(log));
+            }
+        } catch (InterruptedException e) {
+            initdb.destroyForcibly();
+            throw new IOException(e);
+        }
+    }
+
+    private void launch() throws IOException {
+        if (port == 0) {
+            try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+                port = free.getLocalPort();
+            }
+        }
+        List<String> command = new ArrayList<>(List.of(
+                "setsid",
+                "sh",
+                "-c",
+                WATCHDOG,
+                "embedded-postgres",
+                program("postgres").toString(),
+                "-D",
+                data().toString(),
+                "-p",
+                Integer.toString(port),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "max_connections=300"));
+        settings.forEach(setting -> command.addAll(List.of("-c", setting)));
+        watchdog = process(home.resolve("postgres.log"), command.toArray(String[]::new))
+                .redirectInput(ProcessBuilder.Redirect.PIPE)
+                .start();
+        Instant deadline = Instant.now().plus(START_TIMEOUT);
+        while (!join()) {
+            if (!watchdog.isAlive() || Instant.now().isAfter(deadline)) {
+                close();
+                throw new IOException("it said:\n" + Files.readString(home.resolve("postgres.log")));
+            }
+            try {
+                TimeUnit.MILLISECONDS.sleep(20);
+            } catch (InterruptedException e) {
+                close();
+                throw new IOException(e);
+            }
+        }
+    }
+
+    private ProcessBuilder process(Path log, String... command) {
+        List<String> full = new ArrayList<>();
+        if (isRoot()) {
+            full.addAll(List.of("setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--clear-groups"));
+        }
+        full.addAll(List.of(command));
+        ProcessBuilder builder = new ProcessBuilder(full).directory(home.toFile());
+        builder.environment().keySet().removeIf(name -> name.startsWith("PG"));
+        return builder.redirectErrorStream(true).redirectOutput(log.toFile());
+    }
+}

@@ -1,0 +1,41 @@
+package ai.buildscale.agents.event;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.time.Duration;
+
+/** How events are kept and streamed. */
+@ConfigMapping(prefix = "events")
+interface EventConfig {
+    /** How long an event is held; a stream that resumes from before gets a reset. */
+    @WithDefault("7D")
+    Duration retention();
+
+    /** How often a server looks for events when no wake-up comes. */
+    @WithDefault("1S")
+    Duration pollInterval();
+
+    /** The least time between two reads of the log: what arrives meanwhile goes out in one write a connection. */
+    @WithDefault("0.004S")
+    Duration coalesce();
+
+    /** The least time between two wake-ups sent to the other servers. */
+    @WithDefault("0.005S")
+    Duration notifyInterval();
+
+    /** The silence after which a stream gets a comment; the contract promises one at least every 15 s. */
+    @WithDefault("12S")
+    Duration keepAlive();
+
+    /** How often the members behind open streams are looked up again. */
+    @WithDefault("2S")
+    Duration membershipCheck();
+
+    /** What may wait unsent for one connection, in bytes, before writes to it are held back. */
+    @WithDefault("262144")
+    int writeQueue();
+
+    /** How many held-back writes a consumer may fall behind before it is closed. */
+    @WithDefault("256")
+    int backlog();
+}

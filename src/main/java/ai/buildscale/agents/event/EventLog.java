@@ -1,0 +1,145 @@
+package ai.buildscale.agents.event;
+
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Rows;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import io.vertx.mutiny.sqlclient.RowSet;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * The durable log of events. Events are born only in the statement that changes what they tell of: such a statement
+ * appends with {@link #APPEND}, at a position that {@code next_position} gives under the lock of the session's row.
+ */
+@ApplicationScoped
+public class EventLog {
+    /** The head of the insert that a changing statement ends with. */
+    public static final String APPEND =
+            "insert into events (position, workspace_id, chat_id, session_id, type, data, at, ends_session)";
+
+    /** The rows read in one go. */
+    static final int BATCH = 1_000;
+
+    private static final String COLUMNS =
+            "e.position, e.workspace_id, e.chat_id, e.type, e.data::text as data, e.ends_session";
+
+    private static final String TAIL = """
+            select pg_snapshot_xmin(s.snapshot)::text::bigint << 16 as horizon,
+                   pg_snapshot_xmax(s.snapshot)::text::bigint << 16 as ceiling, e.*
+            from (select pg_current_snapshot() as snapshot) s
+            left join lateral (
+                select %s from events e
+                where e.position > $1 and e.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
+                order by e.position
+                limit $2) e on true""".formatted(COLUMNS);
+
+    private static final String PAGE_OF_CHAT = """
+            select %s from events e
+            where e.chat_id = $2 and e.workspace_id = $1 and e.position > $3 and e.position < events_horizon()
+            order by e.position
+            limit $4""".formatted(COLUMNS);
+
+    private static final String PAGE_OF_WORKSPACE = """
+            select %s from events e
+            where e.workspace_id = $1 and e.position > $2 and e.position < events_horizon()
+            order by e.position
+            limit $3""".formatted(COLUMNS);
+
+    /** A session's own events need no horizon: its row's lock has put them in commit order. */
+    private static final String HISTORY = """
+            select e.position, e.type, e.at, e.data::text as data from events e
+            where e.chat_id = $1 and e.session_id = $2 and e.position > $3
+            order by e.position
+            limit $4""";
+
+    private static final String HORIZON = "select events_horizon() as horizon";
+
+    private static final String HELD = """
+            select $1 >= up_to and $1 < events_horizon() as held from events_pruned""";
+
+    private static final String PRUNE = """
+            with pruned as (
+                delete from events where position in (
+                    select position from events where at < now() - $1 * interval '1 millisecond'
+                        and position < events_horizon()
+                    order by position limit $2 for update skip locked)
+                returning position),
+            marked as (
+                update events_pruned set up_to = greatest(up_to, (select max(position) from pruned))
+                where exists (select from pruned))
+            select count(*) as n from pruned""";
+
+    private final Database database;
+
+    EventLog(Database database) {
+        this.database = database;
+    }
+
+    /**
+     * What the tail has read.
+     *
+     * @param horizon every event below is visible; nothing new will ever appear there
+     * @param ceiling what has been committed by now lies below
+     */
+    record Batch(List<Frame> frames, long horizon, long ceiling) {}
+
+    Uni<Batch> tail(long after) {
+        return database.rows(TAIL, after, BATCH).map(rows -> {
+            Row first = rows.iterator().next();
+            boolean empty = first.getLong("position") == null;
+            return new Batch(empty ? List.of() : frames(rows), first.getLong("horizon"), first.getLong("ceiling"));
+        });
+    }
+
+    /** The topic's events after the position and below the horizon, in order; fewer than {@link #BATCH} if no more. */
+    Uni<List<Frame>> page(Topic topic, long after) {
+        return (topic.isChat()
+                        ? database.rows(PAGE_OF_CHAT, topic.workspaceId(), topic.chatId(), after, BATCH)
+                        : database.rows(PAGE_OF_WORKSPACE, topic.workspaceId(), after, BATCH))
+                .map(EventLog::frames);
+    }
+
+    /** A session's events after the position, in order. */
+    public Uni<List<EventView>> history(Db db, UUID chatId, UUID sessionId, long after, int limit) {
+        return db.rows(HISTORY, chatId, sessionId, after, limit)
+                .map(rows -> Rows.map(
+                        rows,
+                        row -> new EventView(
+                                row.getLong("position"),
+                                row.getString("type"),
+                                Rows.instant(row, "at"),
+                                row.getString("data"))));
+    }
+
+    /** The position below which nothing new will appear. */
+    Uni<Long> horizon() {
+        return database.row(HORIZON).map(row -> row.getLong("horizon"));
+    }
+
+    /** Whether everything after the position is still there. */
+    Uni<Boolean> holds(long position) {
+        return database.row(HELD, position).map(row -> row.getBoolean("held"));
+    }
+
+    /** Removes up to {@code limit} of the events older than {@code retention}; emits how many. */
+    Uni<Integer> prune(Duration retention, int limit) {
+        return database.row(PRUNE, retention.toMillis(), limit)
+                .map(row -> row.getLong("n").intValue());
+    }
+
+    private static List<Frame> frames(RowSet<Row> rows) {
+        return Rows.map(
+                rows,
+                row -> Frame.of(
+                        row.getLong("position"),
+                        row.getUUID("workspace_id"),
+                        row.getUUID("chat_id"),
+                        row.getString("type"),
+                        row.getString("data"),
+                        row.getBoolean("ends_session")));
+    }
+}

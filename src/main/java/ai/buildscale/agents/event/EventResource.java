@@ -1,0 +1,132 @@
+package ai.buildscale.agents.event;
+
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemDocument;
+import ai.buildscale.agents.platform.SseWriter;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.http.HttpServerResponse;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.HeaderParam;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.SecurityContext;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+
+/** Live events over SSE. */
+@Path("/api/v1/workspaces/{workspaceId}")
+@Tag(name = "Events")
+public class EventResource {
+    private static final String STREAM =
+            "id: 52428800\\nevent: agent_status\\ndata: {\\\"session_id\\\": \\\"…\\\"}\\n\\n";
+
+    private final EventService service;
+    private final EventConfig config;
+
+    EventResource(EventService service, EventConfig config) {
+        this.service = service;
+        this.config = config;
+    }
+
+    @GET
+    @Path("/events")
+    @Operation(
+            summary = "Follow everything that happens in a workspace",
+            description = "Server-Sent Events. Without a position the stream is live from now on; with `snapshot=true`"
+                    + " it begins with the live sessions; with `Last-Event-ID` it resumes right after it. A position"
+                    + " that is no longer held gets `reset` and a snapshot.")
+    @APIResponse(
+            responseCode = "200",
+            description = "the stream",
+            content =
+                    @Content(
+                            mediaType = "text/event-stream",
+                            schema = @Schema(type = SchemaType.STRING, examples = STREAM)))
+    public Uni<Response> workspace(
+            @Context SecurityContext security,
+            @Context HttpServerResponse response,
+            UUID workspaceId,
+            @HeaderParam("Last-Event-ID") String lastEventId,
+            @QueryParam("last_event_id") @Parameter(description = "the same where no header can be sent")
+                    String lastEventIdParameter,
+            @QueryParam("snapshot") Boolean snapshot,
+            @QueryParam("stream_token") @Parameter(description = "in place of a bearer token, from POST /stream-tokens")
+                    String streamToken) {
+        return follow(security, response, Topic.workspace(workspaceId), lastEventId, lastEventIdParameter, snapshot);
+    }
+
+    @GET
+    @Path("/chats/{chatId}/events")
+    @Operation(
+            summary = "Follow one chat's session",
+            description = "As the workspace's stream, for one chat. It ends with its session's last event; resumed"
+                    + " after that it answers 204, so that EventSource stops.")
+    @APIResponse(
+            responseCode = "200",
+            description = "the stream",
+            content =
+                    @Content(
+                            mediaType = "text/event-stream",
+                            schema = @Schema(type = SchemaType.STRING, examples = STREAM)))
+    @APIResponse(responseCode = "204", description = "the session has ended and the client has every event")
+    @APIResponse(
+            responseCode = "404",
+            description = "no such workspace, or no session has ever had this chat",
+            content =
+                    @Content(
+                            mediaType = ProblemDocument.MEDIA_TYPE,
+                            schema = @Schema(implementation = ProblemDocument.class)))
+    public Uni<Response> chat(
+            @Context SecurityContext security,
+            @Context HttpServerResponse response,
+            UUID workspaceId,
+            UUID chatId,
+            @HeaderParam("Last-Event-ID") String lastEventId,
+            @QueryParam("last_event_id") @Parameter(description = "the same where no header can be sent")
+                    String lastEventIdParameter,
+            @QueryParam("snapshot") Boolean snapshot,
+            @QueryParam("stream_token") @Parameter(description = "in place of a bearer token, from POST /stream-tokens")
+                    String streamToken) {
+        return follow(security, response, new Topic(workspaceId, chatId), lastEventId, lastEventIdParameter, snapshot);
+    }
+
+    private Uni<Response> follow(
+            SecurityContext security,
+            HttpServerResponse response,
+            Topic topic,
+            String header,
+            String parameter,
+            Boolean snapshot) {
+        Long after = header == null || header.isEmpty()
+                ? position("last_event_id", parameter)
+                : position("Last-Event-ID", header);
+        return service.follow(Caller.of(security), topic, after, Boolean.TRUE.equals(snapshot))
+                .chain(stream -> stream.isEmpty()
+                        ? Uni.createFrom().item(Response.noContent().build())
+                        : SseWriter.write(response, stream.get(), config.writeQueue())
+                                .replaceWith((Response) null));
+    }
+
+    private static Long position(String name, String text) {
+        if (text == null || text.isEmpty()) {
+            return null;
+        }
+        if (text.length() > 19 || !text.chars().allMatch(c -> c >= '0' && c <= '9')) {
+            throw Problem.invalid(name, "must be an id that a stream of this service has sent");
+        }
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw Problem.invalid(name, "must be an id that a stream of this service has sent");
+        }
+    }
+}

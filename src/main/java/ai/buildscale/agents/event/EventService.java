@@ -1,0 +1,184 @@
+package ai.buildscale.agents.event;
+
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.workspace.Access;
+import ai.buildscale.agents.workspace.Role;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.BackPressureFailure;
+import io.smallrye.mutiny.subscription.BackPressureStrategy;
+import io.smallrye.mutiny.subscription.MultiEmitter;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
+@ApplicationScoped
+public class EventService {
+    private final EventLog log;
+    private final EventTail tail;
+    private final Subscribers subscribers;
+    private final StreamState state;
+    private final Access access;
+    private final EventConfig config;
+    private final Counter slow;
+
+    EventService(
+            EventLog log,
+            EventTail tail,
+            Subscribers subscribers,
+            StreamState state,
+            Access access,
+            EventConfig config,
+            MeterRegistry metrics) {
+        this.log = log;
+        this.tail = tail;
+        this.subscribers = subscribers;
+        this.state = state;
+        this.access = access;
+        this.config = config;
+        this.slow = metrics.counter("events.streams.slow");
+    }
+
+    /**
+     * The topic's events as SSE frames; empty if nothing more is to come and the client has it all. The stream ends
+     * when the caller's token or membership does, with a chat's session, or with a failure when the consumer is too
+     * slow; each time the last {@code id} that the client has read is where it can go on.
+     *
+     * @param after the position to resume right after; null for from now on
+     * @param snapshot whether to begin with the current state
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
+     */
+    public Uni<Optional<Multi<Buffer>>> follow(Caller caller, Topic topic, Long after, boolean snapshot) {
+        return access.require(caller, topic.workspaceId(), Role.VIEWER)
+                .chain(() -> after == null ? Uni.createFrom().item(true) : log.holds(after))
+                .chain(held -> begin(topic, after, snapshot, held))
+                .map(start -> start.over() ? Optional.empty() : Optional.of(stream(caller, topic, start)));
+    }
+
+    /**
+     * Where a stream begins.
+     *
+     * @param head what is sent first, or null
+     * @param over whether the answer is "no content"
+     * @param ends whether the stream ends once it has caught up
+     */
+    private record Start(Buffer head, long after, Set<Long> seen, boolean over, boolean ends) {}
+
+    private Uni<Start> begin(Topic topic, Long after, boolean snapshot, boolean held) {
+        boolean full = snapshot || !held;
+        return state.of(topic, full).chain(now -> {
+            if (!now.known()) {
+                throw Problem.notFound("The chat");
+            }
+            if (full && (after == null || !held)) {
+                Buffer head = Frame.encode(now.horizon() - 1, "snapshot", now.json());
+                Buffer reset = Frame.encode(now.horizon() - 1, "reset", "{\"reason\":\"position_no_longer_held\"}");
+                return Uni.createFrom()
+                        .item(new Start(
+                                held ? head : reset.appendBuffer(head),
+                                now.horizon() - 1,
+                                now.seen(),
+                                false,
+                                now.over()));
+            }
+            if (after == null) {
+                return Uni.createFrom().item(new Start(null, now.horizon() - 1, now.seen(), now.over(), now.over()));
+            }
+            if (!now.over()) {
+                return Uni.createFrom().item(new Start(null, after, Set.of(), false, false));
+            }
+            return log.page(topic, after).map(rest -> new Start(null, after, Set.of(), rest.isEmpty(), true));
+        });
+    }
+
+    private Multi<Buffer> stream(Caller caller, Topic topic, Start start) {
+        AtomicLong reached = new AtomicLong(start.after());
+        Multi<Buffer> head = start.head() == null
+                ? Multi.createFrom().empty()
+                : Multi.createFrom().item(start.head());
+        Multi<Buffer> past = Multi.createBy()
+                .repeating()
+                .uni(() -> log.page(topic, reached.get()).invoke(page -> advance(reached, page)))
+                .whilst(page -> page.size() == EventLog.BATCH)
+                .filter(page -> !page.isEmpty())
+                .map(page -> LoopSubscribers.Payload.of(topic, page)
+                        .filter(topic, position -> !start.seen().contains(position)))
+                .filter(payload -> payload != null)
+                .map(LoopSubscribers.Payload::bytes);
+        Multi<Buffer> live = start.ends()
+                ? Multi.createFrom().empty()
+                : Multi.createFrom().deferred(() -> live(caller, topic, reached.get(), start.seen()));
+        return Multi.createBy().concatenating().streams(head, past, live);
+    }
+
+    private static void advance(AtomicLong reached, List<Frame> page) {
+        if (!page.isEmpty()) {
+            reached.set(page.getLast().position());
+        }
+    }
+
+    private Multi<Buffer> live(Caller caller, Topic topic, long after, Set<Long> seen) {
+        Context context = Vertx.currentContext();
+        Multi<Buffer> events = Multi.createFrom()
+                .emitter(
+                        out -> {
+                            subscribers.opened();
+                            Subscriber subscriber = new Subscriber(
+                                    topic,
+                                    new Subscriber.Follower(topic.workspaceId(), caller.userId(), caller.isAdmin()),
+                                    caller.expiresAt().toEpochMilli(),
+                                    after,
+                                    seen,
+                                    out);
+                            out.onTermination(() -> {
+                                subscribers.closed();
+                                context.runOnContext(
+                                        _ -> subscribers.here(context).leave(subscriber));
+                            });
+                            tail.running()
+                                    .subscribe()
+                                    .with(_ -> context.runOnContext(_ -> join(context, subscriber, out)), out::fail);
+                        },
+                        BackPressureStrategy.IGNORE);
+        return events.onOverflow()
+                .buffer(config.backlog())
+                .onFailure(BackPressureFailure.class)
+                .invoke(_ -> slow.increment());
+    }
+
+    /** Joins the live streams, then reads what lies between this stream's position and theirs. */
+    private void join(Context context, Subscriber subscriber, MultiEmitter<? super Buffer> out) {
+        long delivered = subscribers.here(context).join(subscriber);
+        closeGap(subscriber, delivered, out);
+    }
+
+    private void closeGap(Subscriber subscriber, long delivered, MultiEmitter<? super Buffer> out) {
+        if (subscriber.after() >= delivered) {
+            subscriber.live();
+            return;
+        }
+        log.page(subscriber.topic(), subscriber.after())
+                .subscribe()
+                .with(
+                        page -> {
+                            if (!page.isEmpty()) {
+                                subscriber.send(LoopSubscribers.Payload.of(subscriber.topic(), page));
+                            }
+                            if (page.size() < EventLog.BATCH) {
+                                subscriber.live();
+                            } else {
+                                closeGap(subscriber, delivered, out);
+                            }
+                        },
+                        out::fail);
+    }
+}

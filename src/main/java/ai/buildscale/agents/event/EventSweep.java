@@ -1,0 +1,53 @@
+package ai.buildscale.agents.event;
+
+import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Sweeps;
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+
+/** Removes events that are older than their retention, in batches. */
+@ApplicationScoped
+class EventSweep {
+    private static final int BATCH = 5_000;
+
+    private final EventLog log;
+    private final EventConfig config;
+    private final Sweeps sweeps;
+    private final Migrations migrations;
+    private final Duration every;
+
+    EventSweep(
+            EventLog log,
+            EventConfig config,
+            Sweeps sweeps,
+            Migrations migrations,
+            @ConfigProperty(name = "sweeps.retention-interval") Duration every) {
+        this.log = log;
+        this.config = config;
+        this.sweeps = sweeps;
+        this.migrations = migrations;
+        this.every = every;
+    }
+
+    @Scheduled(every = "${sweeps.retention-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        return migrations.done()
+                ? sweeps.run("events-retention", every, this::runOnce)
+                : Uni.createFrom().voidItem();
+    }
+
+    /** Prunes until nothing is left to prune; emits how many went. */
+    Uni<Integer> runOnce() {
+        return Multi.createBy()
+                .repeating()
+                .uni(() -> log.prune(config.retention(), BATCH))
+                .whilst(pruned -> pruned == BATCH)
+                .collect()
+                .in(() -> new int[1], (sum, pruned) -> sum[0] += pruned)
+                .map(sum -> sum[0]);
+    }
+}

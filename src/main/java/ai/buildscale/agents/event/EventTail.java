@@ -1,0 +1,183 @@
+package ai.buildscale.agents.event;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.impl.VertxInternal;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jboss.logging.Logger;
+
+/**
+ * Reads the log once for all streams of this server and hands each batch to the {@link Subscribers}. Lives on one
+ * event loop, so its state needs no lock; sleeps while nobody follows anything. Never passes a transaction that is in
+ * flight: where one holds the horizon back, it looks again after milliseconds, not at the next poll.
+ */
+@ApplicationScoped
+class EventTail {
+    private static final Logger LOG = Logger.getLogger(EventTail.class);
+    private static final long FIRST_LOOK_AGAIN_MILLIS = 2;
+    private static final long LAST_LOOK_AGAIN_MILLIS = 50;
+
+    private final EventLog log;
+    private final Subscribers subscribers;
+    private final Vertx vertx;
+    private final long coalesceMillis;
+    private final long pollMillis;
+    private final AtomicBoolean woken = new AtomicBoolean();
+    private Context context;
+    private boolean active;
+    private boolean reading;
+    private boolean again;
+    private long cursor;
+    private long target;
+    private long lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
+    private long lastRead;
+    private final List<UniEmitter<? super Void>> waiting = new ArrayList<>();
+    private volatile long behindSince;
+
+    EventTail(EventLog log, Subscribers subscribers, Vertx vertx, EventConfig config, MeterRegistry metrics) {
+        this.log = log;
+        this.subscribers = subscribers;
+        this.vertx = vertx;
+        this.coalesceMillis = config.coalesce().toMillis();
+        this.pollMillis = config.pollInterval().toMillis();
+        this.context = ((VertxInternal) vertx).createEventLoopContext();
+        metrics.gauge("events.tail.lag", this, tail -> tail.lagMillis() / 1e3);
+        context.runOnContext(_ -> vertx.setPeriodic(pollMillis, _ -> poll()));
+    }
+
+    void stop(@Observes ShutdownEvent event) {
+        subscribers.endAll();
+    }
+
+    /** How long something committed has been waiting for the horizon; 0 when nothing is. */
+    private long lagMillis() {
+        long since = behindSince;
+        return since == 0 ? 0 : System.currentTimeMillis() - since;
+    }
+
+    /** The log may have grown. From any thread; many calls before the next read count as one. */
+    void wake() {
+        if (woken.compareAndSet(false, true)) {
+            context.runOnContext(_ -> {
+                woken.set(false);
+                read();
+            });
+        }
+    }
+
+    /** Completes once the tail runs: whoever joins the subscribers afterwards misses nothing that is committed later. */
+    Uni<Void> running() {
+        return Uni.createFrom()
+                .emitter(emitter -> context.runOnContext(_ -> {
+                    if (active) {
+                        emitter.complete(null);
+                    } else {
+                        waiting.add(emitter);
+                        if (waiting.size() == 1) {
+                            activate();
+                        }
+                    }
+                }));
+    }
+
+    private void activate() {
+        log.horizon()
+                .subscribe()
+                .with(
+                        horizon -> context.runOnContext(_ -> {
+                            cursor = horizon - 1;
+                            target = horizon;
+                            active = true;
+                            behindSince = 0;
+                            subscribers.deliver(List.of(), cursor);
+                            release().forEach(emitter -> emitter.complete(null));
+                        }),
+                        e -> context.runOnContext(_ -> release().forEach(emitter -> emitter.fail(e))));
+    }
+
+    private List<UniEmitter<? super Void>> release() {
+        List<UniEmitter<? super Void>> released = List.copyOf(waiting);
+        waiting.clear();
+        return released;
+    }
+
+    private void poll() {
+        if (active && subscribers.none()) {
+            active = false;
+            behindSince = 0;
+        } else {
+            read();
+        }
+    }
+
+    private void read() {
+        if (!active) {
+            return;
+        }
+        if (reading) {
+            again = true;
+            return;
+        }
+        reading = true;
+        again = false;
+        long rest = coalesceMillis - (System.currentTimeMillis() - lastRead);
+        if (rest > 0) {
+            vertx.setTimer(rest, _ -> fetch(true));
+        } else {
+            fetch(true);
+        }
+    }
+
+    private void fetch(boolean fresh) {
+        lastRead = System.currentTimeMillis();
+        log.tail(cursor)
+                .subscribe()
+                .with(
+                        batch -> context.runOnContext(_ -> took(batch, fresh)),
+                        e -> context.runOnContext(_ -> failed(e)));
+    }
+
+    private void took(EventLog.Batch batch, boolean fresh) {
+        boolean full = batch.frames().size() == EventLog.BATCH;
+        cursor = full ? batch.frames().getLast().position() : Math.max(cursor, batch.horizon() - 1);
+        if (!batch.frames().isEmpty()) {
+            subscribers.deliver(batch.frames(), cursor);
+            lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
+        }
+        if (fresh) {
+            target = Math.max(target, batch.ceiling());
+        }
+        if (full) {
+            fetch(fresh);
+        } else if (batch.horizon() < target) {
+            behindSince = behindSince == 0 ? System.currentTimeMillis() : behindSince;
+            vertx.setTimer(lookAgainMillis, _ -> fetch(again));
+            lookAgainMillis = Math.min(LAST_LOOK_AGAIN_MILLIS, lookAgainMillis * 2);
+            again = false;
+        } else {
+            behindSince = 0;
+            lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
+            rested();
+        }
+    }
+
+    private void failed(Throwable e) {
+        LOG.debugf("the log could not be read, trying again: %s", e.toString());
+        vertx.setTimer(LAST_LOOK_AGAIN_MILLIS, _ -> rested());
+    }
+
+    private void rested() {
+        reading = false;
+        if (again) {
+            read();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+package ai.buildscale.agents.event;
+
+import io.vertx.core.buffer.Buffer;
+import java.nio.charset.StandardCharsets;
+import java.util.UUID;
+
+/**
+ * One event of the log, encoded once for all who follow it.
+ *
+ * @param endsSession whether it is the last event of its session
+ * @param bytes the SSE form, with its empty line
+ */
+record Frame(long position, UUID workspaceId, UUID chatId, boolean endsSession, Buffer bytes) {
+    static Frame of(long position, UUID workspaceId, UUID chatId, String type, String data, boolean endsSession) {
+        return new Frame(position, workspaceId, chatId, endsSession, encode(position, type, data));
+    }
+
+    /** {@code data} is JSON on one line, as Postgres prints jsonb. */
+    static Buffer encode(long position, String type, String data) {
+        String text = "id: " + position + "\nevent: " + type + "\ndata: " + data + "\n\n";
+        return Buffer.buffer(text.getBytes(StandardCharsets.UTF_8));
+    }
+}

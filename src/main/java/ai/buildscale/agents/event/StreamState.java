@@ -1,0 +1,19 @@
+package ai.buildscale.agents.event;
+
+import io.smallrye.mutiny.Uni;
+import java.util.Set;
+
+/** What a stream must know of the things behind its topic; answered by the room that owns them, from one snapshot. */
+public interface StreamState {
+    /** @param full whether the state itself is wanted, not only where it stands */
+    Uni<State> of(Topic topic, boolean full);
+
+    /**
+     * @param horizon every event below this position is reflected
+     * @param seen the positions at or above it that are reflected as well
+     * @param known whether the topic exists
+     * @param over whether nothing more is to come, as for a chat whose session has ended
+     * @param json the state as a JSON object on one line; null unless it was asked for
+     */
+    record State(long horizon, Set<Long> seen, boolean known, boolean over, String json) {}
+}

@@ -1,0 +1,109 @@
+package ai.buildscale.agents.event;
+
+import io.smallrye.mutiny.subscription.MultiEmitter;
+import io.vertx.core.buffer.Buffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * One open stream in its live part. Lives on one event loop. While the gap between its position and the tail's is read
+ * from the log, what arrives waits in {@code held}.
+ */
+final class Subscriber {
+    private static final Buffer COMMENT = Buffer.buffer(": keep-alive\n\n");
+
+    private final Topic topic;
+    private final Follower follower;
+    private final long expiresAtMillis;
+    private final MultiEmitter<? super Buffer> out;
+    private final Set<Long> seen;
+    private long after;
+    private List<LoopSubscribers.Payload> held = new ArrayList<>();
+    private long lastWrite = System.currentTimeMillis();
+
+    /**
+     * Who follows which workspace.
+     *
+     * @param admin sees it without being a member
+     */
+    record Follower(UUID workspaceId, UUID userId, boolean admin) {}
+
+    /**
+     * @param after the position that the stream has reached
+     * @param seen positions after it that the client knows already, from a snapshot
+     */
+    Subscriber(
+            Topic topic,
+            Follower follower,
+            long expiresAtMillis,
+            long after,
+            Set<Long> seen,
+            MultiEmitter<? super Buffer> out) {
+        this.topic = topic;
+        this.follower = follower;
+        this.expiresAtMillis = expiresAtMillis;
+        this.after = after;
+        this.seen = seen;
+        this.out = out;
+    }
+
+    Topic topic() {
+        return topic;
+    }
+
+    Follower follower() {
+        return follower;
+    }
+
+    long after() {
+        return after;
+    }
+
+    /** The gap is closed: what was held goes out, then all that comes. */
+    void live() {
+        List<LoopSubscribers.Payload> waiting = held;
+        held = null;
+        waiting.forEach(this::take);
+    }
+
+    void take(LoopSubscribers.Payload payload) {
+        if (held != null) {
+            held.add(payload);
+        } else {
+            send(payload);
+        }
+    }
+
+    /** Sends what the client does not have yet; ends the stream with the last event of a chat's session. */
+    void send(LoopSubscribers.Payload payload) {
+        if (payload.last() <= after) {
+            return;
+        }
+        LoopSubscribers.Payload news = payload.first() > after && seen.isEmpty()
+                ? payload
+                : payload.filter(topic, position -> position > after && !seen.contains(position));
+        after = payload.last();
+        if (news != null) {
+            lastWrite = System.currentTimeMillis();
+            out.emit(news.bytes());
+            if (news.ends()) {
+                out.complete();
+            }
+        }
+    }
+
+    void tick(long now, long silentSince) {
+        if (now >= expiresAtMillis) {
+            end();
+        } else if (lastWrite <= silentSince) {
+            lastWrite = now;
+            out.emit(COMMENT);
+        }
+    }
+
+    void end() {
+        out.complete();
+    }
+}

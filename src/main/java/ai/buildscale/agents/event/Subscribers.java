@@ -1,0 +1,68 @@
+package ai.buildscale.agents.event;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.netty.channel.EventLoop;
+import io.vertx.core.Context;
+import io.vertx.core.impl.ContextInternal;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/** The open streams of this server, by the event loop that writes them: a batch visits each loop once. */
+@ApplicationScoped
+class Subscribers {
+    private final Map<EventLoop, LoopSubscribers> loops = new ConcurrentHashMap<>();
+    private final AtomicInteger open = new AtomicInteger();
+    private final EventConfig config;
+    private volatile long delivered;
+
+    Subscribers(EventConfig config, MeterRegistry metrics) {
+        this.config = config;
+        metrics.gauge("events.streams.open", open);
+    }
+
+    /** The loop of the caller's context; the tail must be running before anyone joins. */
+    LoopSubscribers here(Context context) {
+        ContextInternal internal = (ContextInternal) context;
+        return loops.computeIfAbsent(
+                internal.nettyEventLoop(), _ -> new LoopSubscribers(internal.unwrap(), delivered, config));
+    }
+
+    /** Counted from the moment a stream is asked for, so that the tail does not fall asleep before it joins. */
+    void opened() {
+        open.incrementAndGet();
+    }
+
+    void closed() {
+        open.decrementAndGet();
+    }
+
+    boolean none() {
+        return open.get() == 0;
+    }
+
+    /** Hands a batch to every loop; {@code cursor} is how far the tail has read. Called by the tail alone. */
+    void deliver(List<Frame> frames, long cursor) {
+        delivered = cursor;
+        loops.values().forEach(loop -> loop.deliver(frames, cursor));
+    }
+
+    void forEach(Consumer<Subscriber> action) {
+        loops.values().forEach(loop -> loop.forEach(action));
+    }
+
+    /** Who follows what, to be compared with the members' table. */
+    Set<Subscriber.Follower> followers() {
+        Set<Subscriber.Follower> all = ConcurrentHashMap.newKeySet();
+        loops.values().forEach(loop -> all.addAll(loop.followers()));
+        return all;
+    }
+
+    void endAll() {
+        forEach(Subscriber::end);
+    }
+}

@@ -1,0 +1,43 @@
+package ai.buildscale.agents.platform;
+
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.net.URI;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What a POST answers, in a form that can be kept under an idempotency key and given again.
+ *
+ * @param headers the headers that belong to the answer ({@code ETag}, {@code Location})
+ * @param body what is written as JSON
+ */
+public record Answer(int status, Map<String, String> headers, Object body) {
+    public static Answer ok(Object body) {
+        return new Answer(200, Map.of(), body);
+    }
+
+    public static Answer created(String location, Object body) {
+        return new Answer(201, Map.of("Location", location), body);
+    }
+
+    public Answer tagged(String etag) {
+        Map<String, String> tagged = new LinkedHashMap<>(headers);
+        tagged.put("ETag", etag);
+        return new Answer(status, tagged, body);
+    }
+
+    public Response response() {
+        Response.ResponseBuilder builder = Response.status(status)
+                .type(status < 400 ? MediaType.APPLICATION_JSON : ProblemMapper.PROBLEM_JSON)
+                .entity(body);
+        headers.forEach((name, value) -> {
+            if (name.equals("Location")) {
+                builder.location(URI.create(value));
+            } else {
+                builder.header(name, value);
+            }
+        });
+        return builder.build();
+    }
+}

@@ -1,0 +1,126 @@
+package ai.buildscale.agents.platform;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Expiry;
+import io.quarkus.security.AuthenticationFailedException;
+import io.quarkus.security.identity.IdentityProviderManager;
+import io.quarkus.security.identity.SecurityIdentity;
+import io.quarkus.security.identity.request.AuthenticationRequest;
+import io.quarkus.security.runtime.QuarkusSecurityIdentity;
+import io.quarkus.vertx.http.runtime.security.ChallengeData;
+import io.quarkus.vertx.http.runtime.security.HttpAuthenticationMechanism;
+import io.smallrye.jwt.auth.principal.JWTParser;
+import io.smallrye.jwt.auth.principal.ParseException;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import io.vertx.ext.web.RoutingContext;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.UUID;
+import org.eclipse.microprofile.jwt.JsonWebToken;
+
+/**
+ * Says who is calling: by a bearer JWT, verified once and then remembered until it expires, or by a stream token.
+ * Runs on every request, on its event loop; only the first look at a token leaves it.
+ */
+@ApplicationScoped
+public class Authentication implements HttpAuthenticationMechanism {
+    private static final String BEARER = "Bearer ";
+    /** Tokens remembered at most; a JWT and its identity weigh about 2 kB. */
+    private static final int REMEMBERED = 20_000;
+
+    private final JWTParser parser;
+    private final StreamTokens streamTokens;
+    private final Cache<String, SecurityIdentity> verified = Caffeine.newBuilder()
+            .maximumSize(REMEMBERED)
+            .expireAfter(Expiry.creating((String token, SecurityIdentity identity) ->
+                    Duration.between(Instant.now(), caller(identity).expiresAt())))
+            .build();
+
+    Authentication(JWTParser parser, StreamTokens streamTokens) {
+        this.parser = parser;
+        this.streamTokens = streamTokens;
+    }
+
+    @Override
+    public Uni<SecurityIdentity> authenticate(RoutingContext context, IdentityProviderManager providers) {
+        String header = context.request().getHeader("Authorization");
+        if (header == null) {
+            String streamToken = context.request().getParam(StreamTokens.PARAMETER);
+            return streamToken == null
+                    ? Uni.createFrom().nullItem()
+                    : streamTokens.find(streamToken, context.normalizedPath()).map(Authentication::identity);
+        }
+        if (!header.regionMatches(true, 0, BEARER, 0, BEARER.length())) {
+            return Uni.createFrom().failure(new AuthenticationFailedException("not a bearer token"));
+        }
+        String token = header.substring(BEARER.length()).trim();
+        SecurityIdentity known = verified.getIfPresent(token);
+        if (known != null && caller(known).expiresAt().isAfter(Instant.now())) {
+            return Uni.createFrom().item(known);
+        }
+        return Uni.createFrom()
+                .completionStage(() -> Vertx.currentContext()
+                        .executeBlocking(() -> verify(token), false)
+                        .toCompletionStage());
+    }
+
+    private SecurityIdentity verify(String token) {
+        try {
+            JsonWebToken jwt = parser.parse(token);
+            Set<String> groups = jwt.getGroups() == null ? Set.of() : Set.copyOf(jwt.getGroups());
+            Instant expiresAt = Instant.ofEpochSecond(jwt.getExpirationTime());
+            SecurityIdentity identity = identity(new Caller(UUID.fromString(jwt.getSubject()), groups, expiresAt));
+            verified.put(token, identity);
+            return identity;
+        } catch (ParseException | IllegalArgumentException | NullPointerException e) {
+            throw new AuthenticationFailedException("the token is not valid", e);
+        }
+    }
+
+    private static SecurityIdentity identity(Caller caller) {
+        if (caller == null) {
+            throw new AuthenticationFailedException("the stream token is not valid");
+        }
+        return QuarkusSecurityIdentity.builder()
+                .setPrincipal(caller)
+                .addRoles(new HashSet<>(caller.groups()))
+                .build();
+    }
+
+    private static Caller caller(SecurityIdentity identity) {
+        return (Caller) identity.getPrincipal();
+    }
+
+    @Override
+    public Uni<ChallengeData> getChallenge(RoutingContext context) {
+        return Uni.createFrom().item(new ChallengeData(401, "WWW-Authenticate", "Bearer"));
+    }
+
+    @Override
+    public Uni<Boolean> sendChallenge(RoutingContext context) {
+        context.response().putHeader("WWW-Authenticate", "Bearer");
+        ProblemWriter.write(
+                context,
+                new Problem(
+                        ProblemType.INVALID_TOKEN,
+                        "Send a valid token: Authorization: Bearer <JWT> (signature, iss, aud and exp are checked,"
+                                + " and sub must be a UUID)"));
+        return Uni.createFrom().item(true);
+    }
+
+    @Override
+    public Set<Class<? extends AuthenticationRequest>> getCredentialTypes() {
+        return Set.of();
+    }
+
+    /** Before Quarkus' own JWT mechanism, which would verify each token on each request. */
+    @Override
+    public int getPriority() {
+        return DEFAULT_PRIORITY + 1_000;
+    }
+}

@@ -1,0 +1,39 @@
+package ai.buildscale.agents.platform;
+
+import jakarta.ws.rs.core.SecurityContext;
+import java.security.Principal;
+import java.time.Instant;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * Who is calling, as proven by a token.
+ *
+ * @param userId the token's {@code sub}
+ * @param groups the token's groups
+ * @param expiresAt when the token ends, and every stream opened with it
+ */
+public record Caller(UUID userId, Set<String> groups, Instant expiresAt) implements Principal {
+    /** Operates the platform: may see and control everything. */
+    public static final String ADMIN = "admin";
+    /** A process that runs agents outside this service: may beat for the sessions it holds. */
+    public static final String AGENT_HOST = "agent-host";
+
+    /** The caller of a request that has passed the token check. */
+    public static Caller of(SecurityContext security) {
+        return (Caller) security.getUserPrincipal();
+    }
+
+    public boolean isAdmin() {
+        return groups.contains(ADMIN);
+    }
+
+    public boolean isAgentHost() {
+        return groups.contains(AGENT_HOST);
+    }
+
+    @Override
+    public String getName() {
+        return userId.toString();
+    }
+}

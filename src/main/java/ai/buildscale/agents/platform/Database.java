@@ -1,0 +1,125 @@
+package ai.buildscale.agents.platform;
+
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.impl.NoStackTraceThrowable;
+import io.vertx.mutiny.sqlclient.Pool;
+import io.vertx.mutiny.sqlclient.Row;
+import io.vertx.mutiny.sqlclient.RowSet;
+import io.vertx.mutiny.sqlclient.SqlClient;
+import io.vertx.mutiny.sqlclient.Tuple;
+import io.vertx.pgclient.PgException;
+import io.vertx.sqlclient.ClosedConnectionException;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+
+/** The reactive pool: single statements, and transactions for what cannot be one statement. */
+@ApplicationScoped
+public class Database implements Db {
+    /** Serialization failure and deadlock: Postgres asks to try again. */
+    private static final Set<String> CONTENTION = Set.of("40001", "40P01");
+
+    private final Pool pool;
+    private final Duration timeout;
+
+    Database(Pool pool, @ConfigProperty(name = "database.timeout", defaultValue = "4S") Duration timeout) {
+        this.pool = pool;
+        this.timeout = timeout;
+    }
+
+    @Override
+    public Uni<RowSet<Row>> rows(String sql, Object... arguments) {
+        return guarded(() -> execute(pool, sql, arguments));
+    }
+
+    @Override
+    public void afterCommit(Runnable action) {
+        action.run();
+    }
+
+    /** Runs the work in one transaction; it may run more than once if Postgres reports contention. */
+    public <T> Uni<T> inTransaction(Function<Db, Uni<T>> work) {
+        return guarded(() -> {
+            List<Runnable> committed = new ArrayList<>();
+            return pool.withTransaction(connection -> work.apply(new Transaction(connection, committed)))
+                    .invoke(() -> committed.forEach(Runnable::run));
+        });
+    }
+
+    /** Gives any work on the database its bounds: tried again on contention, {@code UNAVAILABLE} when it takes too long. */
+    public <T> Uni<T> guarded(Supplier<Uni<T>> work) {
+        return work.get()
+                .onFailure(Database::isContention)
+                .recoverWithUni(() -> again(work))
+                .ifNoItem()
+                .after(timeout)
+                .fail()
+                .onFailure(Database::isAway)
+                .transform(_ -> Problem.unavailable());
+    }
+
+    private static <T> Uni<T> again(Supplier<Uni<T>> work) {
+        return Uni.createFrom()
+                .deferred(work::get)
+                .onFailure(Database::isContention)
+                .retry()
+                .withBackOff(Duration.ofMillis(5), Duration.ofMillis(100))
+                .withJitter(0.5)
+                .atMost(5);
+    }
+
+    private static Uni<RowSet<Row>> execute(SqlClient client, String sql, Object... arguments) {
+        return client.preparedQuery(sql).execute(Tuple.from(arguments));
+    }
+
+    /** Two transactions met; also the case that two of them picked one place in the log (see next_position). */
+    static boolean isContention(Throwable failure) {
+        return failure instanceof PgException pg
+                && (CONTENTION.contains(pg.getSqlState()) || "events_pkey".equals(pg.getConstraint()));
+    }
+
+    /** Postgres cannot be reached, is starting or stopping, is full, or does not answer in time. */
+    public static boolean isAway(Throwable failure) {
+        if (failure.getCause() != null && isAway(failure.getCause())) {
+            return true;
+        }
+        if (failure instanceof PgException pg) {
+            String state = pg.getSqlState();
+            return state != null
+                    && (state.startsWith("08")
+                            || state.startsWith("53")
+                            || state.startsWith("57")
+                            || state.startsWith("58")
+                            || state.equals("25006"));
+        }
+        return failure instanceof IOException
+                || failure instanceof ClosedConnectionException
+                || failure instanceof TimeoutException
+                || failure instanceof io.smallrye.mutiny.TimeoutException
+                || (failure instanceof NoStackTraceThrowable && "Timeout".equals(failure.getMessage()));
+    }
+
+    /** The constraint that a unique or foreign key violation names, or null for any other failure. */
+    public static String violatedConstraint(Throwable failure) {
+        return failure instanceof PgException pg && pg.getSqlState().startsWith("23") ? pg.getConstraint() : null;
+    }
+
+    private record Transaction(SqlClient connection, List<Runnable> committed) implements Db {
+        @Override
+        public Uni<RowSet<Row>> rows(String sql, Object... arguments) {
+            return execute(connection, sql, arguments);
+        }
+
+        @Override
+        public void afterCommit(Runnable action) {
+            committed.add(action);
+        }
+    }
+}

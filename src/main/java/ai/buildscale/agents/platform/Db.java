@@ -1,0 +1,20 @@
+package ai.buildscale.agents.platform;
+
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import io.vertx.mutiny.sqlclient.RowSet;
+
+/** Runs statements: each by itself, or all in one transaction ({@link Database#inTransaction}). */
+public interface Db {
+    /** Runs one prepared statement. Fails with {@code UNAVAILABLE} when Postgres does not answer in time. */
+    Uni<RowSet<Row>> rows(String sql, Object... arguments);
+
+    /** The first row, or null. */
+    default Uni<Row> row(String sql, Object... arguments) {
+        return rows(sql, arguments)
+                .map(rows -> rows.size() == 0 ? null : rows.iterator().next());
+    }
+
+    /** Runs the action once what this has written is committed; never if it is rolled back. */
+    void afterCommit(Runnable action);
+}

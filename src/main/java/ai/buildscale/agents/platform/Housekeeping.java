@@ -1,0 +1,49 @@
+package ai.buildscale.agents.platform;
+
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+
+/** Removes what has served its time: idempotency keys and stream tokens. */
+@ApplicationScoped
+public class Housekeeping {
+    private static final Duration EVERY = Duration.ofMinutes(1);
+
+    private static final String FORGET_KEYS = """
+            delete from idempotency_keys where (user_id, key) in (
+                select user_id, key from idempotency_keys
+                where created_at < now() - $1 * interval '1 second'
+                order by created_at limit 10000 for update skip locked)""";
+
+    private static final String FORGET_TOKENS = "delete from stream_tokens where expires_at < now()";
+
+    private final Database database;
+    private final Sweeps sweeps;
+    private final Migrations migrations;
+    private final Duration keep;
+
+    Housekeeping(
+            Database database,
+            Sweeps sweeps,
+            Migrations migrations,
+            @ConfigProperty(name = "idempotency.retention") Duration keep) {
+        this.database = database;
+        this.sweeps = sweeps;
+        this.migrations = migrations;
+        this.keep = keep;
+    }
+
+    @Scheduled(every = "60s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        return migrations.done()
+                ? sweeps.run("housekeeping", EVERY, this::runOnce)
+                : Uni.createFrom().voidItem();
+    }
+
+    Uni<Integer> runOnce() {
+        return database.rows(FORGET_KEYS, keep.toSeconds())
+                .chain(keys -> database.rows(FORGET_TOKENS).map(tokens -> keys.rowCount() + tokens.rowCount()));
+    }
+}

@@ -1,0 +1,69 @@
+package ai.buildscale.agents.platform;
+
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Event;
+import jakarta.enterprise.event.Observes;
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
+import org.jboss.logging.Logger;
+
+/**
+ * Brings the schema up to date when the process starts, on a thread of its own: a database that is away keeps the
+ * process alive and not ready, and is tried again every second. Several servers may start at once; Flyway locks.
+ */
+@ApplicationScoped
+public class Migrations {
+    private static final Logger LOG = Logger.getLogger(Migrations.class);
+    private static final long PAUSE_MILLIS = 1_000;
+
+    /** Fired once, when the schema is there. */
+    public record Applied() {}
+
+    private final Flyway flyway;
+    private final Event<Applied> applied;
+    private volatile boolean done;
+    private volatile boolean stopping;
+
+    Migrations(Flyway flyway, Event<Applied> applied) {
+        this.flyway = flyway;
+        this.applied = applied;
+    }
+
+    public boolean done() {
+        return done;
+    }
+
+    void start(@Observes StartupEvent event) {
+        Thread.ofPlatform().name("migrations").daemon().start(this::run);
+    }
+
+    void stop(@Observes ShutdownEvent event) {
+        stopping = true;
+    }
+
+    private void run() {
+        while (!stopping && !done) {
+            try {
+                flyway.migrate();
+                done = true;
+                applied.fire(new Applied());
+            } catch (FlywayException e) {
+                LOG.warnf(
+                        "the schema is not up to date yet: %s",
+                        e.getMessage().lines().findFirst().orElse(""));
+                pause();
+            }
+        }
+    }
+
+    private void pause() {
+        try {
+            Thread.sleep(PAUSE_MILLIS);
+        } catch (InterruptedException e) {
+            stopping = true;
+            Thread.currentThread().interrupt();
+        }
+    }
+}

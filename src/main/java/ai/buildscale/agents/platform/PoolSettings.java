@@ -1,0 +1,35 @@
+package ai.buildscale.agents.platform;
+
+import io.quarkus.reactive.pg.client.PgPoolCreator;
+import io.vertx.pgclient.PgBuilder;
+import io.vertx.sqlclient.Pool;
+import io.vertx.sqlclient.PoolOptions;
+import io.vertx.sqlclient.SqlConnectOptions;
+import jakarta.inject.Singleton;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** What every connection is told, so that nothing a process leaves behind holds up the log's horizon. */
+@Singleton
+public class PoolSettings implements PgPoolCreator {
+    private static final int CONNECT_SECONDS = 3;
+
+    @Override
+    public Pool create(Input input) {
+        PoolOptions pool =
+                input.poolOptions().setConnectionTimeout(CONNECT_SECONDS).setConnectionTimeoutUnit(TimeUnit.SECONDS);
+        input.pgConnectOptionsList()
+                .forEach(options -> options.setConnectTimeout(CONNECT_SECONDS * 1_000)
+                        .setTcpKeepAlive(true)
+                        .setTcpNoDelay(true)
+                        .addProperty("application_name", "agent-sessions")
+                        .addProperty("timezone", "UTC")
+                        .addProperty("statement_timeout", "30s")
+                        .addProperty("idle_in_transaction_session_timeout", "10s"));
+        return PgBuilder.pool()
+                .connectingTo(List.<SqlConnectOptions>copyOf(input.pgConnectOptionsList()))
+                .with(pool)
+                .using(input.vertx())
+                .build();
+    }
+}

@@ -1,0 +1,76 @@
+package ai.buildscale.agents.platform;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/** A failure with its facts, thrown by services and written as RFC 9457 by {@link ProblemMapper}. */
+public final class Problem extends RuntimeException {
+    private final ProblemType type;
+    private final Map<String, String> fields = new LinkedHashMap<>();
+    private final Map<String, Object> members = new LinkedHashMap<>();
+    private int retryAfterSeconds = -1;
+
+    public Problem(ProblemType type, String detail) {
+        super(detail, null, false, false);
+        this.type = type;
+    }
+
+    /** A {@code VALIDATION_ERROR} on one field. */
+    public static Problem invalid(String field, String message) {
+        return new Problem(ProblemType.VALIDATION_ERROR, field + " " + message).field(field, message);
+    }
+
+    public static Problem notFound(String what) {
+        return new Problem(ProblemType.NOT_FOUND, what + " does not exist");
+    }
+
+    public static Problem forbidden(String why) {
+        return new Problem(ProblemType.FORBIDDEN, why);
+    }
+
+    public static Problem unavailable() {
+        return new Problem(ProblemType.UNAVAILABLE, "The database cannot be reached right now").retryAfter(1);
+    }
+
+    public Problem field(String name, String message) {
+        fields.put(name, message);
+        return this;
+    }
+
+    /** Adds a member of the problem document, as {@code current_status}. */
+    public Problem with(String member, Object value) {
+        members.put(member, value);
+        return this;
+    }
+
+    public Problem retryAfter(int seconds) {
+        retryAfterSeconds = seconds;
+        return this;
+    }
+
+    public ProblemType type() {
+        return type;
+    }
+
+    public OptionalInt retryAfterSeconds() {
+        return retryAfterSeconds < 0 ? OptionalInt.empty() : OptionalInt.of(retryAfterSeconds);
+    }
+
+    /** The problem document: RFC 9457's members, those of older clients ({@code error}, {@code code}), and the facts. */
+    public Map<String, Object> document(String instance) {
+        Map<String, Object> document = new LinkedHashMap<>();
+        document.put("type", type.uri());
+        document.put("title", type.title());
+        document.put("status", type.status());
+        document.put("detail", getMessage());
+        document.put("instance", instance);
+        document.put("error", getMessage());
+        document.put("code", type.name());
+        if (!fields.isEmpty()) {
+            document.put("fields", fields);
+        }
+        document.putAll(members);
+        return document;
+    }
+}

@@ -1,0 +1,20 @@
+package ai.buildscale.agents.platform;
+
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.json.Json;
+import io.vertx.ext.web.RoutingContext;
+
+/** Writes a problem where no resource answers: the token check, the limits, paths that are not ours. */
+final class ProblemWriter {
+    private ProblemWriter() {}
+
+    static void write(RoutingContext context, Problem problem) {
+        HttpServerResponse response = context.response();
+        if (response.ended() || response.headWritten()) {
+            return;
+        }
+        response.setStatusCode(problem.type().status()).putHeader("Content-Type", ProblemMapper.PROBLEM_JSON);
+        problem.retryAfterSeconds().ifPresent(seconds -> response.putHeader("Retry-After", Integer.toString(seconds)));
+        response.end(Json.encode(problem.document(context.request().path())));
+    }
+}

@@ -1,0 +1,72 @@
+package ai.buildscale.agents.platform;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.ws.rs.container.ContainerRequestContext;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.UUID;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.resteasy.reactive.server.ServerRequestFilter;
+
+/** Requests per caller: a token bucket for each user, on each server by itself; the bucket holds two seconds' worth. */
+@ApplicationScoped
+public class RateLimit {
+    private final int perSecond;
+    private final Clock clock;
+    private final Counter refused;
+    private final Cache<UUID, Bucket> buckets = Caffeine.newBuilder()
+            .maximumSize(100_000)
+            .expireAfterAccess(Duration.ofMinutes(1))
+            .build();
+
+    RateLimit(@ConfigProperty(name = "limits.requests-per-second") int perSecond, Clock clock, MeterRegistry metrics) {
+        this.perSecond = perSecond;
+        this.clock = clock;
+        this.refused = metrics.counter("requests.rate.limited");
+    }
+
+    /**
+     * Takes one token of the caller's bucket.
+     *
+     * @throws Problem {@code RATE_LIMITED} when it is empty, with the seconds after which one is there again
+     */
+    @ServerRequestFilter
+    public void admit(ContainerRequestContext request) {
+        if (perSecond > 0 && request.getSecurityContext().getUserPrincipal() instanceof Caller caller) {
+            Bucket bucket = buckets.get(caller.userId(), _ -> new Bucket(2 * perSecond, clock.millis()));
+            if (!bucket.take(clock.millis(), perSecond)) {
+                refused.increment();
+                throw new Problem(
+                                ProblemType.RATE_LIMITED,
+                                "At most " + perSecond + " requests a second are served for one caller")
+                        .retryAfter(1);
+            }
+        }
+    }
+
+    private static final class Bucket {
+        private final int capacity;
+        private double tokens;
+        private long filledAt;
+
+        Bucket(int capacity, long now) {
+            this.capacity = capacity;
+            this.tokens = capacity;
+            this.filledAt = now;
+        }
+
+        synchronized boolean take(long now, int perSecond) {
+            tokens = Math.min(capacity, tokens + Math.max(0, now - filledAt) / 1_000.0 * perSecond);
+            filledAt = now;
+            if (tokens < 1) {
+                return false;
+            }
+            tokens--;
+            return true;
+        }
+    }
+}

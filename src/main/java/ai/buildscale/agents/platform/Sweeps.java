@@ -1,0 +1,79 @@
+package ai.buildscale.agents.platform;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.jboss.logging.Logger;
+
+/**
+ * Runs the periodic sweeps of all rooms. Every server's scheduler calls; one statement lets one of them through in
+ * each interval, and the others learn how long ago the last run ended. A sweep must be safe to run twice at once all
+ * the same: a slow run is overtaken after its interval.
+ */
+@ApplicationScoped
+public class Sweeps {
+    private static final Logger LOG = Logger.getLogger(Sweeps.class);
+
+    private static final String CLAIM = """
+            with claimed as (
+                insert into sweeps (name, started_at) values ($1, now())
+                on conflict (name) do update set started_at = excluded.started_at
+                where sweeps.started_at <= now() - $2 * interval '1 millisecond'
+                returning name)
+            select exists (select from claimed) as mine,
+                   (select (extract(epoch from now() - finished_at) * 1000)::bigint from sweeps where name = $1) as age""";
+
+    private static final String FINISH = "update sweeps set finished_at = now() where name = $1";
+
+    private final Database database;
+    private final MeterRegistry metrics;
+    private final Map<String, AtomicLong> ages = new ConcurrentHashMap<>();
+
+    Sweeps(Database database, MeterRegistry metrics) {
+        this.database = database;
+        this.metrics = metrics;
+    }
+
+    /** Runs the sweep if its turn has come; a failure is logged and the next turn tries again. */
+    public Uni<Void> run(String name, Duration every, Supplier<Uni<Integer>> sweep) {
+        // a little less than the interval, so that the scheduler's jitter does not skip every other turn
+        return database.row(CLAIM, name, every.toMillis() * 9 / 10)
+                .invoke(row -> age(name).set(row.getLong("age") == null ? 0 : row.getLong("age")))
+                .chain(row -> row.getBoolean("mine")
+                        ? sweep(name, sweep)
+                        : Uni.createFrom().voidItem())
+                .onFailure()
+                .invoke(e -> LOG.warnf("sweep %s did not finish: %s", name, e.toString()))
+                .onFailure()
+                .recoverWithNull();
+    }
+
+    private Uni<Void> sweep(String name, Supplier<Uni<Integer>> sweep) {
+        return sweep.get()
+                .invoke(swept ->
+                        metrics.counter("sweep.swept", Tags.of("sweep", name)).increment(swept))
+                .chain(() -> database.rows(FINISH, name))
+                .invoke(() -> age(name).set(0))
+                .replaceWithVoid();
+    }
+
+    /** Milliseconds since the last complete run of each sweep, anywhere in the fleet, as last seen from here. */
+    public Map<String, Long> ages() {
+        Map<String, Long> seen = new java.util.TreeMap<>();
+        ages.forEach((name, age) -> seen.put(name, age.get()));
+        return seen;
+    }
+
+    private AtomicLong age(String name) {
+        return ages.computeIfAbsent(
+                name,
+                _ -> metrics.gauge(
+                        "sweep.age", Tags.of("sweep", name), new AtomicLong(), millis -> millis.get() / 1e3));
+    }
+}

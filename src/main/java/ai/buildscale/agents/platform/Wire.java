@@ -1,0 +1,38 @@
+package ai.buildscale.agents.platform;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** Enum constants as the wire and the database write them: in lower case, which is what their {@code toString} says. */
+public final class Wire {
+    private Wire() {}
+
+    public static String name(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Reads what the database holds; null stays null. */
+    public static <E extends Enum<E>> E read(Class<E> type, String name) {
+        return name == null ? null : Enum.valueOf(type, name.toUpperCase(Locale.ROOT));
+    }
+
+    /**
+     * Reads a parameter; null stays null.
+     *
+     * @throws Problem {@code VALIDATION_ERROR} naming the parameter and the values it may have
+     */
+    public static <E extends Enum<E>> E parameter(Class<E> type, String parameter, String value) {
+        if (value == null) {
+            return null;
+        }
+        return Arrays.stream(type.getEnumConstants())
+                .filter(constant -> name(constant).equals(value))
+                .findFirst()
+                .orElseThrow(() -> Problem.invalid(parameter, "must be one of " + names(type)));
+    }
+
+    static String names(Class<?> type) {
+        return Arrays.stream(type.getEnumConstants()).map(Object::toString).collect(Collectors.joining(", "));
+    }
+}

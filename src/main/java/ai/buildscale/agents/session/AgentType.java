@@ -1,0 +1,27 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.platform.Wire;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/** What kind of agent works in a session, and the mode it works in unless told otherwise. */
+@Schema(enumeration = {"assistant", "planner", "builder"})
+public enum AgentType {
+    ASSISTANT(Mode.CHAT),
+    PLANNER(Mode.PLAN),
+    BUILDER(Mode.BUILD);
+
+    private final Mode defaultMode;
+
+    AgentType(Mode defaultMode) {
+        this.defaultMode = defaultMode;
+    }
+
+    public Mode defaultMode() {
+        return defaultMode;
+    }
+
+    @Override
+    public String toString() {
+        return Wire.name(this);
+    }
+}

@@ -1,0 +1,18 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.platform.Wire;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/** Who keeps a session alive. */
+@Schema(enumeration = {"server", "external"})
+public enum Hosting {
+    /** A server of this service, by its lease. */
+    SERVER,
+    /** An agent process elsewhere, by heartbeats. */
+    EXTERNAL;
+
+    @Override
+    public String toString() {
+        return Wire.name(this);
+    }
+}

@@ -1,0 +1,17 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.platform.Wire;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/** How an agent works. */
+@Schema(enumeration = {"chat", "plan", "build"})
+public enum Mode {
+    CHAT,
+    PLAN,
+    BUILD;
+
+    @Override
+    public String toString() {
+        return Wire.name(this);
+    }
+}

@@ -1,0 +1,48 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.platform.Ids;
+import jakarta.validation.constraints.NotBlank;
+import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Size;
+import java.util.Map;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/**
+ * A session that is asked for.
+ *
+ * @param mode follows from the agent type where it is not given
+ * @param chatId a chat of its own where none is given
+ * @param hosting {@code server} where it is not given
+ */
+public record NewSession(
+        @NotNull @Schema(examples = "assistant") AgentType agentType,
+
+        @NotNull @NotBlank @Size(max = 200) @Schema(examples = "gpt-5-mini")
+        String model,
+
+        Mode mode,
+        UUID chatId,
+
+        @Size(max = SessionChange.MAX_TEXT) @Schema(examples = "Summarise the incident")
+        String task,
+
+        Hosting hosting,
+        @Schema(examples = "{\"team\": \"research\"}") Map<String, String> labels) {
+
+    /** The same with every default in its place. */
+    NewSession complete() {
+        return new NewSession(
+                agentType,
+                model,
+                mode == null ? agentType.defaultMode() : mode,
+                chatId == null ? Ids.next() : chatId,
+                task,
+                hosting == null ? Hosting.SERVER : hosting,
+                labels);
+    }
+
+    String labelsJson() {
+        return Labels.json(labels);
+    }
+}

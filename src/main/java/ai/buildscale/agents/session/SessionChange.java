@@ -1,0 +1,132 @@
+package ai.buildscale.agents.session;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import jakarta.validation.constraints.Pattern;
+import jakarta.validation.constraints.Size;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/**
+ * What a PATCH changes. A field that is not named stays as it is; {@code current_task} and {@code blocked_on} are
+ * cleared by null; {@code labels} replaces all labels. A bean, not a record, to tell null from not named.
+ */
+public class SessionChange {
+    /** The longest task, error message or the like, in characters. */
+    static final int MAX_TEXT = 4_000;
+
+    @Size(max = MAX_TEXT)
+    @Schema(nullable = true, examples = "Write the report")
+    private String currentTask;
+
+    @Size(min = 1, max = 200)
+    @Pattern(regexp = "(?s).*\\S.*", message = "must not be blank")
+    private String model;
+
+    private Mode mode;
+    private AgentType agentType;
+    private Map<String, String> labels;
+
+    @Size(max = MAX_TEXT)
+    @Schema(nullable = true, examples = "waiting for an approval")
+    private String blockedOn;
+
+    @JsonIgnore
+    private boolean progress;
+
+    @JsonIgnore
+    private final Set<String> named = new HashSet<>();
+
+    /** What a heartbeat tells besides that the agent lives. */
+    static SessionChange ofHeartbeat(boolean progress, String currentTask) {
+        SessionChange change = new SessionChange();
+        change.progress = progress;
+        if (currentTask != null) {
+            change.setCurrentTask(currentTask);
+        }
+        return change;
+    }
+
+    boolean names(String field) {
+        return named.contains(field);
+    }
+
+    boolean madeProgress() {
+        return progress;
+    }
+
+    @JsonIgnore
+    boolean isEmpty() {
+        return named.isEmpty() && !progress;
+    }
+
+    String labelsJson() {
+        return Labels.json(labels);
+    }
+
+    public String getCurrentTask() {
+        return currentTask;
+    }
+
+    public void setCurrentTask(String currentTask) {
+        this.currentTask = currentTask;
+        named.add("current_task");
+    }
+
+    public String getModel() {
+        return model;
+    }
+
+    public void setModel(String model) {
+        this.model = model;
+        named.add("model");
+    }
+
+    public Mode getMode() {
+        return mode;
+    }
+
+    public void setMode(Mode mode) {
+        this.mode = mode;
+        named.add("mode");
+    }
+
+    public AgentType getAgentType() {
+        return agentType;
+    }
+
+    public void setAgentType(AgentType agentType) {
+        this.agentType = agentType;
+        named.add("agent_type");
+    }
+
+    public Map<String, String> getLabels() {
+        return labels;
+    }
+
+    public void setLabels(Map<String, String> labels) {
+        this.labels = labels;
+        named.add("labels");
+    }
+
+    public String getBlockedOn() {
+        return blockedOn;
+    }
+
+    public void setBlockedOn(String blockedOn) {
+        this.blockedOn = blockedOn;
+        named.add("blocked_on");
+    }
+
+    /** The first field that is named with null but cannot be cleared, or null. */
+    String wronglyCleared() {
+        return named.contains("model") && model == null
+                ? "model"
+                : named.contains("mode") && mode == null
+                        ? "mode"
+                        : named.contains("agent_type") && agentType == null
+                                ? "agent_type"
+                                : named.contains("labels") && labels == null ? "labels" : null;
+    }
+}

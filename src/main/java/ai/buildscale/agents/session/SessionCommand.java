@@ -1,0 +1,52 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.platform.Wire;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.Set;
+
+/** What a caller can tell a session to do: from which states, and to which. Each pair is in {@link SessionStatus}. */
+@SuppressWarnings("ImmutableEnumChecker") // the set is never changed
+public enum SessionCommand {
+    START("started", SessionStatus.RUNNING, SessionStatus.IDLE, SessionStatus.PAUSED),
+    YIELD("idle again", SessionStatus.IDLE, SessionStatus.RUNNING),
+    PAUSE("paused", SessionStatus.PAUSED, SessionStatus.RUNNING, SessionStatus.IDLE),
+    /** Back to what it was when it was paused, or to running if it gets a task. */
+    RESUME("resumed", null, SessionStatus.PAUSED),
+    COMPLETE("completed", SessionStatus.COMPLETED, SessionStatus.RUNNING, SessionStatus.PAUSED),
+    FAIL("failed", SessionStatus.ERROR, SessionStatus.RUNNING),
+    CANCEL("cancelled", SessionStatus.CANCELLED, SessionStatus.RUNNING, SessionStatus.IDLE, SessionStatus.PAUSED);
+
+    private final String done;
+    private final SessionStatus target;
+    private final Set<SessionStatus> sources;
+
+    SessionCommand(String done, SessionStatus target, SessionStatus first, SessionStatus... others) {
+        this.done = done;
+        this.target = target;
+        this.sources = Collections.unmodifiableSet(EnumSet.of(first, others));
+    }
+
+    /** Where it leads; null for {@link #RESUME}, which depends on where the session was paused. */
+    public SessionStatus target() {
+        return target;
+    }
+
+    public Set<SessionStatus> sources() {
+        return sources;
+    }
+
+    @Override
+    public String toString() {
+        return Wire.name(this);
+    }
+
+    String message() {
+        return "Session " + done;
+    }
+
+    /** The sources' wire names, for the statement. */
+    String[] from() {
+        return sources.stream().map(SessionStatus::toString).toArray(String[]::new);
+    }
+}

@@ -1,0 +1,33 @@
+package ai.buildscale.agents.session;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.time.Duration;
+
+/** When a session counts as stale, inactive or done with. Database time decides. */
+@ConfigMapping(prefix = "sessions")
+interface SessionConfig {
+    /** How often an agent should beat. */
+    @WithDefault("30S")
+    Duration heartbeatInterval();
+
+    /** The silence after which a session is stale. */
+    @WithDefault("120S")
+    Duration staleThreshold();
+
+    /** How long a hosted session may be idle. */
+    @WithDefault("24H")
+    Duration inactivityTimeout();
+
+    /** How long an ended session is kept. */
+    @WithDefault("30D")
+    Duration retention();
+
+    /** How often the fleet looks for stale and inactive sessions and for pauses that have run out. */
+    @WithDefault("5S")
+    Duration sweepInterval();
+
+    /** How many sessions one statement of a sweep changes. */
+    @WithDefault("500")
+    int sweepBatch();
+}

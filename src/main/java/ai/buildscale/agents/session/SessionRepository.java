@@ -1,0 +1,249 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Page;
+import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Wire;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+
+/** Runs {@link SessionSql} and reads its rows. */
+@ApplicationScoped
+class SessionRepository {
+    /** Columns of a view, after which a statement's own begin. */
+    private static final int VIEW_COLUMNS = 29;
+
+    /**
+     * What a changing statement found and did.
+     *
+     * @param session as it is now
+     * @param applied whether this statement changed it; the old values are those it was judged by
+     */
+    record Outcome(
+            SessionView session,
+            boolean applied,
+            SessionStatus oldStatus,
+            long oldVersion,
+            UUID oldPauseId,
+            UUID oldResumedPauseId,
+            long oldEpoch) {}
+
+    /**
+     * What creating a session found and did.
+     *
+     * @param role the caller's, or null
+     * @param session null if it was refused
+     */
+    record Creation(String role, int quota, SessionView session) {}
+
+    /** One beat's answer; all but the id are null where there is no such session. */
+    record Beat(UUID id, long given, UUID userId, SessionStatus status, Long epoch) {}
+
+    /** The values of a transition's statement; null where they do not matter. */
+    record Transition(
+            SessionCommand command,
+            String reason,
+            String task,
+            String message,
+            String result,
+            Long expectedVersion,
+            UUID pauseId,
+            Duration pauseFor) {}
+
+    /** Filters of a list, null for any. */
+    record Filter(boolean live, List<String> statuses, AgentType agentType, UUID userId, UUID serverId, String labels) {
+        String[] statusArray() {
+            return statuses == null ? null : statuses.toArray(String[]::new);
+        }
+
+        boolean isEmpty() {
+            return statuses == null && agentType == null && userId == null && serverId == null && labels == null;
+        }
+    }
+
+    Uni<SessionView> find(Db db, UUID id) {
+        return db.row(SessionSql.GET, id).map(row -> row == null ? null : view(row, 0));
+    }
+
+    /** Emits null if there is no such session. */
+    Uni<Outcome> transition(Db db, UUID id, UUID mayTouch, UUID newPauseId, UUID actor, Transition t) {
+        SessionStatus target = t.command().target();
+        return db.row(
+                        SessionSql.TRANSITION,
+                        id,
+                        mayTouch,
+                        t.command().from(),
+                        target == null ? null : target.toString(),
+                        t.reason(),
+                        t.task(),
+                        t.message(),
+                        t.result(),
+                        t.expectedVersion(),
+                        t.pauseId(),
+                        t.command() == SessionCommand.PAUSE ? newPauseId : null,
+                        t.pauseFor() == null ? null : t.pauseFor().toSeconds(),
+                        actor)
+                .map(SessionRepository::outcome);
+    }
+
+    /**
+     * Emits null if there is no such session.
+     *
+     * @param epoch what a heartbeat names, or null for a change
+     */
+    Uni<Outcome> change(Db db, UUID id, UUID mayTouch, Long expectedVersion, SessionChange change, Long epoch) {
+        return db.row(
+                        SessionSql.CHANGE,
+                        id,
+                        mayTouch,
+                        expectedVersion,
+                        change.names("current_task"),
+                        change.getCurrentTask(),
+                        change.getModel(),
+                        string(change.getMode()),
+                        string(change.getAgentType()),
+                        change.labelsJson(),
+                        change.names("blocked_on"),
+                        change.getBlockedOn(),
+                        change.madeProgress(),
+                        epoch,
+                        epoch != null)
+                .map(SessionRepository::outcome);
+    }
+
+    /**
+     * Emits null if there is no such workspace.
+     *
+     * @param roles those that may; null for everybody
+     */
+    Uni<Creation> create(
+            Db db, UUID id, UUID workspaceId, UUID userId, String[] roles, NewSession wanted, SessionHost.Server host) {
+        return db.row(
+                        SessionSql.CREATE,
+                        id,
+                        workspaceId,
+                        wanted.chatId(),
+                        userId,
+                        roles,
+                        wanted.agentType().toString(),
+                        wanted.model(),
+                        wanted.mode().toString(),
+                        wanted.task(),
+                        wanted.hosting().toString(),
+                        wanted.labelsJson(),
+                        host == null ? null : host.id(),
+                        host == null ? null : host.hostname())
+                .map(row -> row == null
+                        ? null
+                        : new Creation(
+                                row.getString(VIEW_COLUMNS),
+                                row.getInteger(VIEW_COLUMNS + 1),
+                                row.getUUID(0) == null ? null : view(row, 0)));
+    }
+
+    Uni<List<SessionView>> list(Db db, UUID workspaceId, Filter filter, Page page) {
+        return db.rows(
+                        SessionSql.list(filter.live()),
+                        workspaceId,
+                        filter.statusArray(),
+                        string(filter.agentType()),
+                        filter.userId(),
+                        filter.serverId(),
+                        filter.labels(),
+                        page.before(),
+                        page.limit())
+                .map(rows -> Rows.map(rows, row -> view(row, 0)));
+    }
+
+    Uni<Long> count(Db db, UUID workspaceId, Filter filter) {
+        if (filter.isEmpty()) {
+            return db.row(SessionSql.USAGE, workspaceId)
+                    .map(row -> row == null
+                            ? 0L
+                            : filter.live() ? row.getInteger("live_sessions") : row.getLong("total_sessions"));
+        }
+        return db.row(
+                        SessionSql.count(filter.live()),
+                        workspaceId,
+                        filter.statusArray(),
+                        string(filter.agentType()),
+                        filter.userId(),
+                        filter.serverId(),
+                        filter.labels())
+                .map(row -> row.getLong("total"));
+    }
+
+    /** In the order of the ids given. */
+    Uni<List<Beat>> beat(Db db, UUID[] ids, Long[] epochs, UUID mayTouch) {
+        return db.rows(SessionSql.BEAT, ids, epochs, mayTouch)
+                .map(rows -> Rows.map(
+                        rows,
+                        row -> new Beat(
+                                row.getUUID(0),
+                                row.getLong(1),
+                                row.getUUID(2),
+                                Wire.read(SessionStatus.class, row.getString(3)),
+                                row.getLong(4))));
+    }
+
+    private static String string(Object constant) {
+        return constant == null ? null : constant.toString();
+    }
+
+    private static Outcome outcome(Row row) {
+        return row == null
+                ? null
+                : new Outcome(
+                        view(row, 0),
+                        row.getBoolean(VIEW_COLUMNS),
+                        Wire.read(SessionStatus.class, row.getString(VIEW_COLUMNS + 1)),
+                        row.getLong(VIEW_COLUMNS + 2),
+                        row.getUUID(VIEW_COLUMNS + 3),
+                        row.getUUID(VIEW_COLUMNS + 4),
+                        row.getLong(VIEW_COLUMNS + 5));
+    }
+
+    /** Reads {@code SessionSql.VIEW}, which begins at the column {@code at}. */
+    static SessionView view(Row row, int at) {
+        SessionStatus status = Wire.read(SessionStatus.class, row.getString(at + 5));
+        UUID pauseId = row.getUUID(at + 23);
+        return new SessionView(
+                row.getUUID(at),
+                row.getUUID(at + 1),
+                row.getUUID(at + 2),
+                row.getUUID(at + 3),
+                Wire.read(AgentType.class, row.getString(at + 4)),
+                status,
+                row.getString(at + 6),
+                Wire.read(Mode.class, row.getString(at + 7)),
+                row.getString(at + 9),
+                row.getString(at + 10),
+                row.getString(at + 11),
+                Rows.instant(row, at + 12),
+                Rows.instant(row, at + 13),
+                Rows.instant(row, at + 14),
+                Rows.instant(row, at + 15),
+                row.getString(at + 8),
+                status.isTerminal(),
+                row.getLong(at + 16),
+                row.getLong(at + 17),
+                Wire.read(Hosting.class, row.getString(at + 18)),
+                row.getUUID(at + 19),
+                row.getString(at + 20),
+                Rows.instant(row, at + 21),
+                row.getString(at + 22),
+                pauseId == null
+                        ? null
+                        : new SessionView.Pause(
+                                pauseId,
+                                row.getString(at + 24),
+                                row.getUUID(at + 25),
+                                Rows.instant(row, at + 26),
+                                Rows.instant(row, at + 27)),
+                row.getString(at + 28));
+    }
+}

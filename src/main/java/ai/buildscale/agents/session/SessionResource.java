@@ -1,0 +1,450 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.event.EventView;
+import ai.buildscale.agents.platform.Answer;
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.EntityTags;
+import ai.buildscale.agents.platform.Idempotency;
+import ai.buildscale.agents.platform.Page;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.Text;
+import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.session.SessionRepository.Transition;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.smallrye.mutiny.Uni;
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotBlank;
+import jakarta.validation.constraints.NotEmpty;
+import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Size;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.HeaderParam;
+import jakarta.ws.rs.PATCH;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.SecurityContext;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+
+/** Agent sessions over HTTP. */
+@Path("/api/v1")
+@Tag(name = "Agent sessions")
+public class SessionResource {
+    private static final int MAX_EVENTS = 1_000;
+    private static final int MAX_REASON = 1_000;
+    private static final int MAX_RESULT = 65_536;
+
+    private final SessionService service;
+    private final Idempotency idempotency;
+
+    SessionResource(SessionService service, Idempotency idempotency) {
+        this.service = service;
+        this.idempotency = idempotency;
+    }
+
+    public record OneSession(SessionView session) {}
+
+    public record Commanded(SessionView session, String message) {}
+
+    public record Sessions(
+            List<SessionView> sessions,
+            long total,
+            @Schema(nullable = true) String nextCursor) {}
+
+    public record Start(@Size(max = SessionChange.MAX_TEXT) String task) {}
+
+    /** @param expiresIn seconds after which the session goes on by itself */
+    public record PauseRequest(
+            @Size(max = MAX_REASON) @Schema(examples = "Waiting for review")
+            String reason,
+
+            @Min(1) @Max(31_622_400) @Schema(description = "seconds", examples = "3600")
+            Long expiresIn) {}
+
+    /** @param pauseId the pause that is meant; a repeat with the same one is a success */
+    public record Resume(@Size(max = SessionChange.MAX_TEXT) String task, UUID pauseId) {}
+
+    /** @param result any JSON */
+    public record Complete(@Schema(description = "any JSON") JsonNode result) {}
+
+    public record Fail(
+            @NotNull @NotBlank @Size(max = SessionChange.MAX_TEXT) @Schema(examples = "The model refused")
+            String errorMessage) {}
+
+    /** @param progress anything but null and false says that the agent has got on since its last beat */
+    public record Heartbeat(
+            @NotNull @Min(0) @Schema(examples = "1") Long epoch,
+
+            @Schema(description = "anything but null and false: the agent has got on", examples = "true")
+            JsonNode progress,
+
+            @Size(max = SessionChange.MAX_TEXT) String currentTask) {}
+
+    public record Beat(
+            @NotNull UUID id,
+            @NotNull @Min(0) @Schema(examples = "1") Long epoch) {}
+
+    public record Heartbeats(
+            @NotNull @NotEmpty @Size(max = 1_000) List<@Valid @NotNull Beat> beats) {}
+
+    public record HeartbeatAnswers(List<SessionService.BeatAnswer> beats) {}
+
+    /** @param nextAfter where to go on: the last position given, or the one asked for if there was none */
+    public record Events(List<EventView> events, long nextAfter) {}
+
+    @POST
+    @Path("/workspaces/{workspaceId}/agent-sessions")
+    @Operation(summary = "Create a session, idle; a new chat where none is given")
+    @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneSession.class)))
+    public Uni<Response> create(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            UUID workspaceId,
+            @Valid @NotNull NewSession body) {
+        Caller caller = Caller.of(security);
+        body.labelsJson();
+        return idempotency
+                .once(
+                        caller,
+                        key,
+                        "POST /api/v1/workspaces/" + workspaceId + "/agent-sessions",
+                        body,
+                        db -> service.create(db, caller, workspaceId, body)
+                                .map(created -> Answer.created(
+                                                "/api/v1/agent-sessions/" + created.id(), new OneSession(created))
+                                        .tagged(created.etag())))
+                .map(Answer::response);
+    }
+
+    @GET
+    @Path("/workspaces/{workspaceId}/agent-sessions")
+    @Operation(summary = "The workspace's live sessions, newest first; a page at a time")
+    public Uni<Sessions> list(
+            @Context SecurityContext security,
+            UUID workspaceId,
+            @QueryParam("status") @Parameter(description = "may repeat; `all` adds the terminal ones")
+                    List<String> statuses,
+            @QueryParam("agent_type") String agentType,
+            @QueryParam("user_id") UUID userId,
+            @QueryParam("server_id") UUID serverId,
+            @QueryParam("label") @Parameter(description = "key:value; may repeat, all must match") List<String> labels,
+            @QueryParam("limit") Integer limit,
+            @QueryParam("cursor") String cursor) {
+        boolean all = statuses.contains("all");
+        Set<SessionStatus> named = EnumSet.noneOf(SessionStatus.class);
+        statuses.stream()
+                .filter(status -> !status.equals("all"))
+                .forEach(status -> named.add(Wire.parameter(SessionStatus.class, "status", status)));
+        Page page = Page.of(limit, cursor);
+        AgentType type = Wire.parameter(AgentType.class, "agent_type", agentType);
+        return service.list(
+                        Caller.of(security),
+                        workspaceId,
+                        SessionService.filter(named, all, type, userId, serverId, Labels.filter(labels)),
+                        page)
+                .map(found -> new Sessions(
+                        found.sessions(),
+                        found.total(),
+                        found.sessions().size() < page.limit()
+                                ? null
+                                : Page.cursorAfter(found.sessions().getLast().id())));
+    }
+
+    @GET
+    @Path("/agent-sessions/{id}")
+    @Operation(summary = "One session")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneSession.class)))
+    @APIResponse(responseCode = "304", description = "not changed since the version that If-None-Match names")
+    public Uni<Response> get(
+            @Context SecurityContext security, @HeaderParam("If-None-Match") String ifNoneMatch, UUID id) {
+        return service.get(Caller.of(security), id)
+                .map(session -> EntityTags.matches(ifNoneMatch, session.etag())
+                        ? Response.notModified().header("ETag", session.etag()).build()
+                        : Response.ok(new OneSession(session))
+                                .header("ETag", session.etag())
+                                .build());
+    }
+
+    @PATCH
+    @Path("/agent-sessions/{id}")
+    @Operation(summary = "Change what is not the state", description = "A field that is not named stays as it is.")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneSession.class)))
+    public Uni<Response> change(
+            @Context SecurityContext security,
+            @HeaderParam("If-Match") String ifMatch,
+            UUID id,
+            @Valid @NotNull SessionChange body) {
+        if (body.isEmpty()) {
+            throw Problem.invalid("body", "must name at least one field to change");
+        }
+        if (body.wronglyCleared() != null) {
+            throw Problem.invalid(body.wronglyCleared(), "must not be null");
+        }
+        return service.change(Caller.of(security), id, EntityTags.version(ifMatch), body)
+                .map(session -> Response.ok(new OneSession(session))
+                        .header("ETag", session.etag())
+                        .build());
+    }
+
+    @POST
+    @Path("/agent-sessions/{id}/start")
+    @Operation(summary = "Idle or paused → running")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
+    public Uni<Response> start(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @HeaderParam("If-Match") String ifMatch,
+            UUID id,
+            @Valid Start body) {
+        String task = body == null ? null : body.task();
+        return command(
+                security,
+                key,
+                id,
+                body,
+                new Transition(SessionCommand.START, null, task, null, null, EntityTags.version(ifMatch), null, null));
+    }
+
+    @POST
+    @Path("/agent-sessions/{id}/yield")
+    @Operation(summary = "Running → idle: the turn is over")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
+    public Uni<Response> yieldTurn(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @HeaderParam("If-Match") String ifMatch,
+            UUID id) {
+        return command(
+                security,
+                key,
+                id,
+                null,
+                new Transition(SessionCommand.YIELD, null, null, null, null, EntityTags.version(ifMatch), null, null));
+    }
+
+    @POST
+    @Path("/agent-sessions/{id}/pause")
+    @Operation(summary = "Running or idle → paused; already paused is a success")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
+    public Uni<Response> pause(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @HeaderParam("If-Match") String ifMatch,
+            UUID id,
+            @Valid PauseRequest body) {
+        Duration pauseFor = body == null || body.expiresIn() == null ? null : Duration.ofSeconds(body.expiresIn());
+        return command(
+                security,
+                key,
+                id,
+                body,
+                new Transition(
+                        SessionCommand.PAUSE,
+                        body == null ? null : body.reason(),
+                        null,
+                        null,
+                        null,
+                        EntityTags.version(ifMatch),
+                        null,
+                        pauseFor));
+    }
+
+    @POST
+    @Path("/agent-sessions/{id}/resume")
+    @Operation(
+            summary = "Paused → running if it was paused while running or gets a task, else idle",
+            description = "409 unless it is paused; a repeat with the same pause_id is a success.")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
+    public Uni<Response> resume(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @HeaderParam("If-Match") String ifMatch,
+            UUID id,
+            @Valid Resume body) {
+        return command(
+                security,
+                key,
+                id,
+                body,
+                new Transition(
+                        SessionCommand.RESUME,
+                        null,
+                        body == null ? null : body.task(),
+                        null,
+                        null,
+                        EntityTags.version(ifMatch),
+                        body == null ? null : body.pauseId(),
+                        null));
+    }
+
+    @POST
+    @Path("/agent-sessions/{id}/complete")
+    @Operation(summary = "Running or paused → completed")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
+    public Uni<Response> complete(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @HeaderParam("If-Match") String ifMatch,
+            UUID id,
+            @Valid Complete body) {
+        String result = body == null || body.result() == null || body.result().isNull()
+                ? null
+                : body.result().toString();
+        if (result != null && result.length() > MAX_RESULT) {
+            throw Problem.invalid("result", "must have at most " + MAX_RESULT + " characters as JSON");
+        }
+        return command(
+                security,
+                key,
+                id,
+                body,
+                new Transition(
+                        SessionCommand.COMPLETE, null, null, null, result, EntityTags.version(ifMatch), null, null));
+    }
+
+    @POST
+    @Path("/agent-sessions/{id}/fail")
+    @Operation(summary = "Running → error")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
+    public Uni<Response> fail(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @HeaderParam("If-Match") String ifMatch,
+            UUID id,
+            @Valid @NotNull Fail body) {
+        return command(
+                security,
+                key,
+                id,
+                body,
+                new Transition(
+                        SessionCommand.FAIL,
+                        null,
+                        null,
+                        body.errorMessage(),
+                        null,
+                        EntityTags.version(ifMatch),
+                        null,
+                        null));
+    }
+
+    @DELETE
+    @Path("/agent-sessions/{id}")
+    @Operation(summary = "Cancel: the record stays; repeating it is a success")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
+    public Uni<Response> cancel(
+            @Context SecurityContext security,
+            @HeaderParam("If-Match") String ifMatch,
+            UUID id,
+            @QueryParam("reason") String reason) {
+        return command(
+                security,
+                null,
+                id,
+                null,
+                new Transition(
+                        SessionCommand.CANCEL,
+                        Text.parameter("reason", reason, MAX_REASON),
+                        null,
+                        null,
+                        null,
+                        EntityTags.version(ifMatch),
+                        null,
+                        null));
+    }
+
+    @POST
+    @Path("/agent-sessions/{id}/heartbeat")
+    @Operation(
+            summary = "Keep a session alive, as its agent",
+            description = "`desired_status` is the state people want it in: the agent obeys it, even if it missed an"
+                    + " event. 409 `FENCED` once another owner holds the session.")
+    @APIResponse(
+            responseCode = "200",
+            content = @Content(schema = @Schema(implementation = SessionService.Lease.class)))
+    public Uni<Response> heartbeat(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            UUID id,
+            @Valid @NotNull Heartbeat body) {
+        Caller caller = Caller.of(security);
+        boolean progress = body.progress() != null
+                && !body.progress().isNull()
+                && !(body.progress().isBoolean() && !body.progress().booleanValue());
+        SessionChange note = SessionChange.ofHeartbeat(progress, body.currentTask());
+        return once(
+                caller,
+                key,
+                "POST /api/v1/agent-sessions/" + id + "/heartbeat",
+                body,
+                db -> service.beat(db, caller, id, body.epoch(), note).map(Answer::ok));
+    }
+
+    @POST
+    @Path("/agent-sessions/heartbeats")
+    @Operation(summary = "Keep up to 1,000 sessions alive, in one statement; one answer for each beat, in their order")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HeartbeatAnswers.class)))
+    public Uni<Response> heartbeats(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @Valid @NotNull Heartbeats body) {
+        Caller caller = Caller.of(security);
+        UUID[] ids = body.beats().stream().map(Beat::id).toArray(UUID[]::new);
+        Long[] epochs = body.beats().stream().map(Beat::epoch).toArray(Long[]::new);
+        return once(
+                caller,
+                key,
+                "POST /api/v1/agent-sessions/heartbeats",
+                body,
+                db -> service.beat(db, caller, ids, epochs).map(answers -> Answer.ok(new HeartbeatAnswers(answers))));
+    }
+
+    @GET
+    @Path("/agent-sessions/{id}/events")
+    @Operation(summary = "The session's history, in order")
+    public Uni<Events> events(
+            @Context SecurityContext security,
+            UUID id,
+            @QueryParam("after") @Min(0) Long after,
+            @QueryParam("limit") @Min(1) @Max(MAX_EVENTS) Integer limit) {
+        long from = after == null ? 0 : after;
+        return service.history(Caller.of(security), id, from, limit == null ? Page.DEFAULT_LIMIT : limit)
+                .map(events -> new Events(
+                        events, events.isEmpty() ? from : events.getLast().position()));
+    }
+
+    private Uni<Response> command(SecurityContext security, String key, UUID id, Object body, Transition transition) {
+        Caller caller = Caller.of(security);
+        SessionCommand command = transition.command();
+        String target = "POST /api/v1/agent-sessions/" + id + "/" + command;
+        return once(
+                caller,
+                key,
+                target,
+                body,
+                db -> service.command(db, caller, id, transition)
+                        .map(session -> Answer.ok(new Commanded(session, command.message()))
+                                .tagged(session.etag())));
+    }
+
+    private Uni<Response> once(Caller caller, String key, String target, Object body, Function<Db, Uni<Answer>> work) {
+        return idempotency.once(caller, key, target, body, work).map(Answer::response);
+    }
+}

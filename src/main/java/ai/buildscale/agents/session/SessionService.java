@@ -1,0 +1,326 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.event.EventView;
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.Page;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.session.SessionRepository.Creation;
+import ai.buildscale.agents.session.SessionRepository.Filter;
+import ai.buildscale.agents.session.SessionRepository.Outcome;
+import ai.buildscale.agents.session.SessionRepository.Transition;
+import ai.buildscale.agents.workspace.Access;
+import ai.buildscale.agents.workspace.Role;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+/**
+ * The registry of sessions. The database referees: a command is one statement that applies or does not, and only then
+ * is it judged why, from the row as that statement found it under its lock.
+ */
+@ApplicationScoped
+public class SessionService {
+    private static final String ONE_LIVE_PER_CHAT = "agent_sessions_one_live_per_chat";
+    private static final String[] CREATORS = Stream.of(Role.values())
+            .filter(role -> role.includes(Role.MEMBER))
+            .map(Role::toString)
+            .toArray(String[]::new);
+
+    private final Database database;
+    private final SessionRepository sessions;
+    private final EventLog log;
+    private final WakeUps wakeUps;
+    private final Access access;
+    private final SessionHost host;
+    private final SessionConfig config;
+    private final Map<SessionCommand, Counter> applied = new EnumMap<>(SessionCommand.class);
+    private final Counter created;
+    private final Counter beats;
+
+    SessionService(
+            Database database,
+            SessionRepository sessions,
+            EventLog log,
+            WakeUps wakeUps,
+            Access access,
+            SessionHost host,
+            SessionConfig config,
+            MeterRegistry metrics) {
+        this.database = database;
+        this.sessions = sessions;
+        this.log = log;
+        this.wakeUps = wakeUps;
+        this.access = access;
+        this.host = host;
+        this.config = config;
+        for (SessionCommand command : SessionCommand.values()) {
+            applied.put(command, metrics.counter("sessions.commands", "command", command.toString()));
+        }
+        this.created = metrics.counter("sessions.created");
+        this.beats = metrics.counter("sessions.heartbeats");
+    }
+
+    /**
+     * Creates an idle session of the caller.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}, {@code QUOTA_EXCEEDED}; {@code CONFLICT} if the chat has a
+     *     live session
+     */
+    public Uni<SessionView> create(Db db, Caller caller, UUID workspaceId, NewSession asked) {
+        NewSession wanted = asked.complete();
+        return sessions.create(
+                        db,
+                        Ids.next(),
+                        workspaceId,
+                        caller.userId(),
+                        caller.isAdmin() ? null : CREATORS,
+                        wanted,
+                        wanted.hosting() == Hosting.SERVER ? host.place() : null)
+                .onFailure(e -> ONE_LIVE_PER_CHAT.equals(Database.violatedConstraint(e)))
+                .transform(_ -> new Problem(ProblemType.CONFLICT, "This chat has a live session already")
+                        .field("chat_id", "has a live session already"))
+                .map(creation -> judge(caller, creation))
+                .invoke(() -> {
+                    created.increment();
+                    db.afterCommit(wakeUps::appended);
+                });
+    }
+
+    private static SessionView judge(Caller caller, Creation creation) {
+        Access.judge(caller, creation != null, creation == null ? null : creation.role(), Role.MEMBER);
+        if (creation.session() == null) {
+            throw new Problem(
+                            ProblemType.QUOTA_EXCEEDED,
+                            "The workspace may have " + creation.quota()
+                                    + " live sessions; end one, or raise its quota")
+                    .with("max_live_sessions", creation.quota())
+                    .retryAfter(5);
+        }
+        return creation.session();
+    }
+
+    /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller owns it */
+    public Uni<SessionView> get(Caller caller, UUID id) {
+        return sessions.find(database, id).invoke(session -> requireOwner(caller, session));
+    }
+
+    /** A page of sessions, and how many the filter leaves in all. */
+    public record Listed(List<SessionView> sessions, long total) {}
+
+    /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member */
+    Uni<Listed> list(Caller caller, UUID workspaceId, Filter filter, Page page) {
+        return access.require(caller, workspaceId, Role.VIEWER)
+                .chain(() -> Uni.combine()
+                        .all()
+                        .unis(
+                                sessions.list(database, workspaceId, filter, page),
+                                sessions.count(database, workspaceId, filter))
+                        .with(Listed::new));
+    }
+
+    /** The session's events after the position, in order. */
+    public Uni<List<EventView>> history(Caller caller, UUID id, long after, int limit) {
+        return get(caller, id).chain(session -> log.history(database, session.chatId(), id, after, limit));
+    }
+
+    /**
+     * Carries out a command, or finds that it was carried out before.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code STALE_VERSION} if another version was expected;
+     *     {@code CONFLICT} with {@code current_status} and {@code allowed_transitions} if its state does not allow it
+     */
+    Uni<SessionView> command(Db db, Caller caller, UUID id, Transition transition) {
+        return sessions.transition(db, id, Access.sessionsOf(caller), Ids.next(), caller.userId(), transition)
+                .invoke(outcome -> requireOwner(caller, outcome == null ? null : outcome.session()))
+                .invoke(outcome -> {
+                    if (outcome.applied()) {
+                        applied.get(transition.command()).increment();
+                        db.afterCommit(wakeUps::appended);
+                    } else {
+                        judge(outcome, transition);
+                    }
+                })
+                .map(Outcome::session);
+    }
+
+    private static void judge(Outcome outcome, Transition transition) {
+        boolean repeated = switch (transition.command()) {
+            case PAUSE -> outcome.oldStatus() == SessionStatus.PAUSED;
+            case CANCEL -> outcome.oldStatus() == SessionStatus.CANCELLED;
+            case RESUME ->
+                transition.pauseId() != null
+                        && outcome.oldStatus() != SessionStatus.PAUSED
+                        && transition.pauseId().equals(outcome.oldResumedPauseId());
+            default -> false;
+        };
+        if (repeated) {
+            return;
+        }
+        requireVersion(outcome, transition.expectedVersion());
+        if (transition.command() == SessionCommand.RESUME && outcome.oldStatus() == SessionStatus.PAUSED) {
+            throw illegal(outcome, "The session is paused under another pause_id")
+                    .with("pause_id", outcome.oldPauseId().toString());
+        }
+        throw illegal(outcome, "A session that is " + outcome.oldStatus() + " cannot " + transition.command());
+    }
+
+    private static Problem illegal(Outcome outcome, String detail) {
+        return new Problem(ProblemType.CONFLICT, detail)
+                .with("current_status", outcome.oldStatus().toString())
+                .with("allowed_transitions", outcome.oldStatus().allowedTransitions());
+    }
+
+    private static void requireVersion(Outcome outcome, Long expected) {
+        if (expected != null && outcome.oldVersion() != expected) {
+            throw new Problem(
+                            ProblemType.STALE_VERSION,
+                            "The session has changed; its version is " + outcome.oldVersion())
+                    .with("version", outcome.oldVersion());
+        }
+    }
+
+    /**
+     * Changes what is not the state.
+     *
+     * @throws Problem as {@link #command}
+     */
+    Uni<SessionView> change(Caller caller, UUID id, Long expectedVersion, SessionChange change) {
+        return sessions.change(database, id, Access.sessionsOf(caller), expectedVersion, change, null)
+                .invoke(outcome -> requireOwner(caller, outcome == null ? null : outcome.session()))
+                .invoke(outcome -> {
+                    if (outcome.applied()) {
+                        wakeUps.appended();
+                    } else {
+                        requireVersion(outcome, expectedVersion);
+                        throw illegal(
+                                outcome, "A session that is " + outcome.oldStatus() + " does not change any more");
+                    }
+                })
+                .map(Outcome::session);
+    }
+
+    /**
+     * What an agent learns from its beat.
+     *
+     * @param leaseExtended false once the session has ended
+     * @param ttlSeconds the silence it may now keep before it is stale
+     * @param desiredStatus the state people want it in; the agent obeys
+     */
+    public record Lease(boolean leaseExtended, long ttlSeconds, SessionStatus desiredStatus, long epoch) {}
+
+    /**
+     * Keeps a session alive, with a note of what it does.
+     *
+     * @throws Problem {@code FENCED} once the session has another epoch; {@code NOT_FOUND}, {@code FORBIDDEN}
+     */
+    Uni<Lease> beat(Db db, Caller caller, UUID id, long epoch, SessionChange note) {
+        if (!note.isEmpty()) {
+            return sessions.change(db, id, beatsFor(caller), null, note, epoch)
+                    .invoke(outcome -> {
+                        if (outcome != null && outcome.applied()) {
+                            db.afterCommit(wakeUps::appended);
+                        }
+                    })
+                    .map(outcome -> outcome == null
+                            ? lease(caller, new SessionRepository.Beat(id, epoch, null, null, null))
+                            : lease(
+                                    caller,
+                                    new SessionRepository.Beat(
+                                            id,
+                                            epoch,
+                                            outcome.session().userId(),
+                                            outcome.session().status(),
+                                            outcome.oldEpoch())));
+        }
+        return sessions.beat(db, new UUID[] {id}, new Long[] {epoch}, beatsFor(caller))
+                .map(answers -> lease(caller, answers.getFirst()));
+    }
+
+    private Lease lease(Caller caller, SessionRepository.Beat beat) {
+        Problem refusal = refusal(caller, beat);
+        if (refusal != null) {
+            throw refusal;
+        }
+        beats.increment();
+        return new Lease(!beat.status().isTerminal(), config.staleThreshold().toSeconds(), beat.status(), beat.epoch());
+    }
+
+    /** A beat's own answer in a batch: a lease, or the code of what stands in its way. */
+    public record BeatAnswer(
+            UUID id,
+            boolean leaseExtended,
+            long ttlSeconds,
+            SessionStatus desiredStatus,
+            Long epoch,
+            ProblemType code) {}
+
+    /** The same for many sessions in one statement; a beat that is refused does not stop the others. */
+    Uni<List<BeatAnswer>> beat(Db db, Caller caller, UUID[] ids, Long[] epochs) {
+        return sessions.beat(db, ids, epochs, beatsFor(caller))
+                .map(answers -> answers.stream()
+                        .map(beat -> {
+                            Problem refusal = refusal(caller, beat);
+                            if (refusal != null) {
+                                Long epoch = refusal.type() == ProblemType.FENCED ? beat.epoch() : null;
+                                return new BeatAnswer(beat.id(), false, 0, null, epoch, refusal.type());
+                            }
+                            Lease lease = lease(caller, beat);
+                            return new BeatAnswer(
+                                    beat.id(),
+                                    lease.leaseExtended(),
+                                    lease.ttlSeconds(),
+                                    lease.desiredStatus(),
+                                    lease.epoch(),
+                                    null);
+                        })
+                        .toList());
+    }
+
+    private static Problem refusal(Caller caller, SessionRepository.Beat beat) {
+        if (beat.userId() == null) {
+            return Problem.notFound("The session");
+        }
+        UUID scope = beatsFor(caller);
+        if (scope != null && !scope.equals(beat.userId())) {
+            return Problem.forbidden("Only the session's owner or an agent host may beat for it");
+        }
+        return beat.given() == beat.epoch()
+                ? null
+                : new Problem(ProblemType.FENCED, "Another owner holds the session, with epoch " + beat.epoch())
+                        .with("epoch", beat.epoch());
+    }
+
+    private static UUID beatsFor(Caller caller) {
+        return caller.isAgentHost() ? null : Access.sessionsOf(caller);
+    }
+
+    private static void requireOwner(Caller caller, SessionView session) {
+        if (session == null) {
+            throw Problem.notFound("The session");
+        }
+        Access.requireOwner(caller, session.userId());
+    }
+
+    /** The states a list shows: live ones unless others are named. */
+    static Filter filter(
+            Set<SessionStatus> statuses, boolean all, AgentType agentType, UUID userId, UUID serverId, String labels) {
+        boolean live = !all && statuses.stream().noneMatch(SessionStatus::isTerminal);
+        List<String> named = all || statuses.isEmpty()
+                ? null
+                : statuses.stream().map(SessionStatus::toString).toList();
+        return new Filter(live, named, agentType, userId, serverId, labels);
+    }
+}

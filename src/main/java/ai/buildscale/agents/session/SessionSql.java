@@ -1,0 +1,367 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.event.EventLog;
+
+/**
+ * The statements on sessions. Each change is one statement: it locks the row, changes it, keeps the counters and appends
+ * its events; the row's lock is taken before the event's position is, so that positions follow the order of changes.
+ */
+final class SessionSql {
+    private SessionSql() {}
+
+    /** What a {@link SessionView} is read from; {@code s} the session, {@code v} its server, {@code h} its own beat. */
+    private static final String VIEW = """
+            s.id, s.workspace_id, s.chat_id, s.user_id, s.agent_type, s.status, s.model, s.mode, s.chat_name,
+            s.current_task, s.error_message, s.result::text, s.created_at, s.updated_at,
+            coalesce(s.last_heartbeat, greatest(s.created_at, h.beat_at, v.renewed_at)) as last_heartbeat,
+            s.ended_at, s.version, s.epoch, s.hosting, s.server_id, s.server_hostname, s.last_progress_at, s.blocked_on,
+            s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels::text""";
+
+    private static final String LIVENESS = """
+            left join servers v on v.id = s.server_id
+            left join session_heartbeats h on h.session_id = s.id
+            """;
+
+    static final String GET = "select " + VIEW + "\nfrom agent_sessions s\n" + LIVENESS + "where s.id = $1";
+
+    private static final String STATUS_DATA = """
+            jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+                'status', m.status, 'previous_status', m.previous_status, 'reason', m.why, 'at', utc(m.updated_at),
+                'epoch', m.epoch, 'version', m.version)""";
+
+    private static final String TASK_DATA = """
+            jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+                'task', m.current_task, 'at', utc(m.updated_at), 'version', m.version)""";
+
+    /** Appends an {@code agent_status} for each row of {@code moved}, then an {@code agent_task} if that changed too. */
+    private static final String LOGGED = """
+            logged as (
+                %s
+                select m.last_position - 1, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
+                       m.ended_at is not null
+                from moved m
+                union all
+                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
+                from moved m
+                where m.current_task is distinct from m.previous_task)
+            """.formatted(EventLog.APPEND, STATUS_DATA, TASK_DATA);
+
+    /** Moves each row of {@code o} (a locked session and where it goes) to its next state, with all that follows. */
+    private static final String MOVE = """
+            moved as (
+                update agent_sessions s
+                set status = o.next,
+                    version = o.version + 1,
+                    updated_at = clock_timestamp(),
+                    current_task = coalesce(o.task, o.current_task),
+                    error_message = coalesce(o.message, o.error_message),
+                    result = coalesce(o.outcome, o.result),
+                    ended_at = case when o.ends then clock_timestamp() end,
+                    last_heartbeat = case when o.ends then greatest(
+                        o.created_at,
+                        (select h.beat_at from session_heartbeats h where h.session_id = o.id),
+                        (select v.renewed_at from servers v where v.id = o.server_id)) end,
+                    pause_id = o.new_pause_id,
+                    pause_reason = case when o.next = 'paused' then o.why end,
+                    pause_by = case when o.next = 'paused' then o.actor end,
+                    pause_at = case when o.next = 'paused' then clock_timestamp() end,
+                    pause_expires_at = clock_timestamp() + o.pause_seconds * interval '1 second',
+                    paused_from = case when o.next = 'paused' then o.status end,
+                    resumed_pause_id = coalesce(o.pause_id, o.resumed_pause_id),
+                    last_position = next_position(o.last_position, o.ordinal) + 1
+                from o
+                where s.id = o.id
+                returning s.*, o.status as previous_status, o.current_task as previous_task, o.why),
+            freed as (
+                update workspace_usage u set live_sessions = u.live_sessions - ended.n
+                from (select workspace_id, count(*) as n from moved where ended_at is not null group by 1) ended
+                where u.workspace_id = ended.workspace_id),
+            """ + LOGGED;
+
+    /** The changed row if there is one, else the row as it is; with what a judge needs to know of how it was. */
+    private static final String OUTCOME = """
+            select %1$s,
+                   s.applied, old.status as old_status, old.version as old_version, old.pause_id as old_pause_id,
+                   old.resumed_pause_id as old_resumed_pause_id, old.epoch as old_epoch
+            from (select %2$s, true as applied from moved
+                  union all
+                  select %2$s, false from old where not exists (select from moved)) s
+            cross join old
+            """.formatted(VIEW, columns()) + LIVENESS;
+
+    private static final String OLD = """
+            with old as (
+                select s.* from agent_sessions s where s.id = $1 for no key update),
+            """;
+
+    /**
+     * Carries out a command. $1 id, $2 whose sessions the caller may touch (null: all), $3 the states it may come
+     * from, $4 the state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the version it
+     * expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller.
+     */
+    static final String TRANSITION = OLD + """
+            o as (
+                select old.*, coalesce($4::text, case when $6::text is null then old.paused_from else 'running' end) as next,
+                       coalesce($5::text, $7::text) as why, $6::text as task, $7::text as message,
+                       $8::text::jsonb as outcome, $11::uuid as new_pause_id, $12::bigint as pause_seconds,
+                       $13::uuid as actor, coalesce($4::text in ('completed', 'cancelled', 'error'), false) as ends,
+                       0 as ordinal
+                from old
+                where old.status = any ($3::text[])
+                    and ($2::uuid is null or old.user_id = $2)
+                    and ($9::bigint is null or old.version = $9)
+                    and ($10::uuid is null or old.pause_id = $10)),
+            """ + MOVE + OUTCOME;
+
+    /**
+     * Changes what is not the state, and beats at once where that is asked. $1 id, $2 whose sessions the caller may
+     * touch (null: all), $3 the version it expects, $4 whether the task is given, $5 task, $6 model, $7 mode, $8 agent
+     * type, $9 labels, $10 whether blocked_on is given, $11 blocked_on, $12 whether progress was made, $13 the epoch it
+     * names (null: any), $14 whether it is a heartbeat.
+     */
+    static final String CHANGE = OLD + """
+            moved as (
+                update agent_sessions s
+                set version = o.version + 1,
+                    updated_at = clock_timestamp(),
+                    current_task = case when $4::boolean then $5::text else o.current_task end,
+                    model = coalesce($6::text, o.model),
+                    mode = coalesce($7::text, o.mode),
+                    agent_type = coalesce($8::text, o.agent_type),
+                    labels = coalesce($9::text::jsonb, o.labels),
+                    blocked_on = case when $10::boolean then $11::text else o.blocked_on end,
+                    last_progress_at = case when $12::boolean then clock_timestamp() else o.last_progress_at end,
+                    last_position = next_position(o.last_position, 0) + 1
+                from old o
+                where s.id = o.id
+                    and o.ended_at is null
+                    and ($2::uuid is null or o.user_id = $2)
+                    and ($3::bigint is null or o.version = $3)
+                    and ($13::bigint is null or o.epoch = $13)
+                returning s.*, o.current_task as previous_task),
+            beat as (
+                update session_heartbeats h set beat_at = now() from moved m where $14::boolean and h.session_id = m.id),
+            logged as (
+                %s
+                select m.last_position - 1, m.workspace_id, m.chat_id, m.id, 'agent_updated',
+                       jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+                           'model', m.model, 'mode', m.mode, 'labels', m.labels, 'blocked_on', m.blocked_on,
+                           'at', utc(m.updated_at), 'version', m.version),
+                       m.updated_at, false
+                from moved m
+                where $6::text is not null or $7::text is not null or $8::text is not null or $9::text is not null
+                    or $10::boolean
+                union all
+                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
+                from moved m
+                where m.current_task is distinct from m.previous_task)
+            """.formatted(EventLog.APPEND, TASK_DATA) + OUTCOME;
+
+    /**
+     * Creates a session if the caller may and the quota has room. $1 id, $2 workspace, $3 chat, $4 user, $5 the roles
+     * that may (null: everybody), $6 agent type, $7 model, $8 mode, $9 task, $10 hosting, $11 labels, $12 server, $13
+     * its hostname. A second live session of a chat violates {@code agent_sessions_one_live_per_chat}.
+     */
+    static final String CREATE = """
+            with place as (
+                select w.id as place_id, w.max_live_sessions, m.role
+                from workspaces w
+                left join workspace_members m on m.workspace_id = w.id and m.user_id = $4
+                where w.id = $2),
+            room as (
+                update workspace_usage u
+                set live_sessions = u.live_sessions + 1, total_sessions = u.total_sessions + 1
+                from place p
+                where u.workspace_id = p.place_id
+                    and ($5::text[] is null or p.role = any ($5))
+                    and u.live_sessions < p.max_live_sessions
+                returning u.workspace_id),
+            created as (
+                insert into agent_sessions (id, workspace_id, chat_id, user_id, agent_type, status, model, mode,
+                    current_task, hosting, labels, server_id, server_hostname, last_position)
+                select $1::uuid, r.workspace_id, $3::uuid, $4::uuid, $6::text, 'idle', $7::text, $8::text, $9::text,
+                       $10::text, coalesce($11::text::jsonb, '{}'), $12::uuid, $13::text, next_position(0, 0) + 1
+                from room r
+                returning *),
+            beating as (
+                insert into session_heartbeats (session_id) select id from created where hosting = 'external'),
+            moved as (
+                select c.*, null::text as previous_status, null::text as previous_task, null::text as why from created c),
+            %s
+            select %s, p.role, p.max_live_sessions
+            from place p
+            left join created s on true
+            %s""".formatted(LOGGED, VIEW, LIVENESS);
+
+    private static final String FILTERS = """
+            where s.workspace_id = $1
+                and ($2::text[] is null or s.status = any ($2))
+                and ($3::text is null or s.agent_type = $3)
+                and ($4::uuid is null or s.user_id = $4)
+                and ($5::uuid is null or s.server_id = $5)
+                and ($6::text is null or s.labels @> $6::text::jsonb)
+            """;
+
+    private static final String LIVE = "    and s.ended_at is null\n";
+
+    private static final String PAGE = """
+                and ($7::uuid is null or s.id < $7)
+            order by s.id desc
+            limit $8""";
+
+    /**
+     * A page of a workspace's sessions, newest first. $1 workspace, $2 states, $3 agent type, $4 user, $5 server, $6
+     * labels, each null for any, $7 older than this id, $8 how many.
+     */
+    static String list(boolean live) {
+        return live ? LIST_LIVE : LIST_ALL;
+    }
+
+    /** How many sessions the filters of {@link #list} leave. */
+    static String count(boolean live) {
+        return live ? COUNT_LIVE : COUNT_ALL;
+    }
+
+    private static final String LIST = "select " + VIEW + "\nfrom agent_sessions s\n" + LIVENESS + FILTERS;
+    private static final String LIST_LIVE = LIST + LIVE + PAGE;
+    private static final String LIST_ALL = LIST + PAGE;
+    private static final String COUNT_ALL = "select count(*) as total from agent_sessions s\n" + FILTERS;
+    private static final String COUNT_LIVE = COUNT_ALL + LIVE;
+
+    /** The counters behind an unfiltered list's total. */
+    static final String USAGE = "select live_sessions, total_sessions from workspace_usage where workspace_id = $1";
+
+    /**
+     * What a stream begins with, from one snapshot: the log's horizon, the positions above it that are visible already,
+     * and the sessions. $1 workspace, $2 chat, or null for the workspace, $3 whether the sessions are wanted.
+     */
+    static final String STATE = """
+            select now.horizon, now.seen, s.*
+            from (select events_horizon() as horizon,
+                         array(select e.position from events e
+                               where e.position >= events_horizon() and e.workspace_id = $1
+                                   and ($2::uuid is null or e.chat_id = $2)) as seen) now
+            left join lateral (
+                (select %1$s from agent_sessions s %2$s
+                 where s.chat_id = $2 and s.workspace_id = $1
+                 order by (s.ended_at is null) desc, s.id desc
+                 limit 1)
+                union all
+                (select %1$s from agent_sessions s %2$s
+                 where $3::boolean and $2::uuid is null and s.workspace_id = $1 and s.ended_at is null
+                 order by s.id desc)) s on true""".formatted(VIEW, LIVENESS);
+
+    /**
+     * Beats, in the order of the ids. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
+     * not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
+     */
+    static final String BEAT = """
+            with quick as (
+                select set_config('synchronous_commit', 'off', true) as it),
+            beats as materialized (
+                select b.id, b.epoch as given, b.place, s.user_id, s.status, s.epoch, s.ended_at
+                from quick, unnest($1::uuid[], $2::bigint[]) with ordinality as b(id, epoch, place)
+                left join agent_sessions s on s.id = b.id
+                where quick.it = 'off'),
+            extended as (
+                update session_heartbeats h set beat_at = now()
+                from beats b
+                where h.session_id = b.id
+                    and b.ended_at is null
+                    and b.given = b.epoch
+                    and ($3::uuid is null or b.user_id = $3))
+            select b.id, b.given, b.user_id, b.status, b.epoch from beats b order by b.place""";
+
+    /** The state a silent session goes to, and what it tells. */
+    private static final String SILENT = """
+            case when s.status = 'running' then 'error' else 'cancelled' end as next,
+            'stale' as why,
+            case when s.status = 'running'
+                then format('No heartbeat for %s s', extract(epoch from now() - {sign})::bigint) end as message""";
+
+    /** Sessions hosted outside that have not beaten. $1 threshold in ms, $2 batch. */
+    static final String SWEEP_SILENT = sweep(SILENT.replace("{sign}", "h.beat_at"), """
+            from session_heartbeats h
+            join agent_sessions s on s.id = h.session_id
+            where h.beat_at < now() - $1 * interval '1 millisecond'
+                and s.updated_at < now() - $1 * interval '1 millisecond'
+                and s.status in ('running', 'idle')
+            limit $2
+            for no key update of s skip locked""");
+
+    /** Sessions whose server's lease has run out. $1 threshold in ms, $2 batch. */
+    static final String SWEEP_ORPHANED = sweep(SILENT.replace("{sign}", "v.renewed_at"), """
+            from servers v
+            join agent_sessions s on s.server_id = v.id and s.ended_at is null
+            where v.renewed_at < now() - $1 * interval '1 millisecond'
+                and s.status in ('running', 'idle')
+            limit $2
+            for no key update of s skip locked""");
+
+    /** Pauses that have run out; the session goes on as it was. $1 batch. */
+    static final String SWEEP_PAUSES =
+            sweep("s.paused_from as next, 'pause_expired' as why, null::text as message", """
+            from agent_sessions s
+            where s.pause_expires_at < now()
+            limit $1
+            for no key update of s skip locked""");
+
+    /**
+     * Hosted sessions that have been idle too long. $1 timeout in ms, $2 how many live sessions to look at, $3 and $4
+     * the workspace and id to look after: the walk goes round the live sessions a piece at a time, so that a turn costs
+     * the same however many there are.
+     */
+    static final String SWEEP_INACTIVE = sweep("'cancelled' as next, 'inactive' as why, null::text as message", """
+            from (select id from agent_sessions
+                  where ended_at is null and (workspace_id, id) > ($3::uuid, $4::uuid)
+                  order by workspace_id, id
+                  limit $2) piece
+            join agent_sessions s on s.id = piece.id
+            where s.hosting = 'server'
+                and s.status = 'idle'
+                and s.updated_at < now() - $1 * interval '1 millisecond'
+            for no key update of s skip locked""");
+
+    /** Where the next piece of {@link #SWEEP_INACTIVE} begins; no row at the end. $1 how many, $2 and $3 from where. */
+    static final String NEXT_PIECE = """
+            select workspace_id, id from agent_sessions
+            where ended_at is null and (workspace_id, id) > ($2::uuid, $3::uuid)
+            order by workspace_id, id
+            offset $1 - 1 limit 1""";
+
+    /** Removes sessions that ended longer ago than $1 ms, at most $2. */
+    static final String REMOVE_ENDED = """
+            with removed as (
+                delete from agent_sessions where id in (
+                    select id from agent_sessions where ended_at < now() - $1 * interval '1 millisecond'
+                    order by ended_at limit $2 for update skip locked)
+                returning workspace_id),
+            counted as (
+                update workspace_usage u set total_sessions = u.total_sessions - r.n
+                from (select workspace_id, count(*) as n from removed group by 1) r
+                where u.workspace_id = r.workspace_id)
+            select count(*) as n from removed""";
+
+    private static String sweep(String next, String due) {
+        return """
+            with due as (
+                select s.*, %s
+                %s),
+            o as (
+                select due.*, null::text as task, null::jsonb as outcome, null::uuid as new_pause_id,
+                       null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
+                       row_number() over (order by id) - 1 as ordinal
+                from due),
+            %s
+            select count(*) as n from moved""".formatted(next, due, MOVE);
+    }
+
+    /** The columns of agent_sessions, so that rows of {@code moved} and {@code old} can stand in one union. */
+    private static String columns() {
+        return """
+            id, workspace_id, chat_id, user_id, agent_type, status, model, mode, chat_name, current_task, blocked_on,
+            labels, error_message, result, hosting, server_id, server_hostname, epoch, version, created_at, updated_at,
+            last_progress_at, ended_at, last_heartbeat, pause_id, pause_reason, pause_by, pause_at, pause_expires_at,
+            paused_from, resumed_pause_id, last_position""";
+    }
+}

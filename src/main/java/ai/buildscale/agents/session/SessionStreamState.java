@@ -1,0 +1,66 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.event.StreamState;
+import ai.buildscale.agents.event.Topic;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Rows;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import io.vertx.mutiny.sqlclient.RowSet;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+
+/** What a stream of sessions begins with: a chat's newest session, or all that live in a workspace. */
+@ApplicationScoped
+class SessionStreamState implements StreamState {
+    private final Database database;
+    private final ObjectMapper json;
+
+    SessionStreamState(Database database, ObjectMapper json) {
+        this.database = database;
+        this.json = json;
+    }
+
+    /**
+     * The snapshot event's data.
+     *
+     * @param position the event's own id
+     */
+    record Snapshot(long position, List<SessionView> sessions) {}
+
+    @Override
+    public Uni<State> of(Topic topic, boolean full) {
+        return database.rows(SessionSql.STATE, topic.workspaceId(), topic.chatId(), full)
+                .map(rows -> state(topic, full, rows));
+    }
+
+    private State state(Topic topic, boolean full, RowSet<Row> rows) {
+        Row first = rows.iterator().next();
+        long horizon = first.getLong(0);
+        Set<Long> seen = Set.of(first.getArrayOfLongs(1));
+        List<SessionView> sessions =
+                Rows.map(rows, row -> row.getUUID(2) == null ? null : SessionRepository.view(row, 2)).stream()
+                        .filter(Objects::nonNull)
+                        .toList();
+        boolean chat = topic.chatId() != null;
+        boolean over = chat && !sessions.isEmpty() && sessions.getFirst().terminal();
+        return new State(
+                horizon,
+                seen,
+                !chat || !sessions.isEmpty(),
+                over,
+                full ? write(new Snapshot(horizon - 1, sessions)) : null);
+    }
+
+    private String write(Snapshot snapshot) {
+        try {
+            return json.writeValueAsString(snapshot);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Sweeps;
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.function.Supplier;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.logging.Logger;
+
+/**
+ * What time does to sessions: silent ones end, pauses run out, idle ones are given up, ended ones are removed. Works in
+ * batches of locked rows that others skip, so any number of servers may sweep at once.
+ */
+@ApplicationScoped
+class SessionSweep {
+    private static final Logger LOG = Logger.getLogger(SessionSweep.class);
+    private static final int PIECE = 10_000;
+    private static final int REMOVE_BATCH = 1_000;
+    private static final UUID FIRST = new UUID(0, 0);
+
+    private final Database database;
+    private final WakeUps wakeUps;
+    private final SessionConfig config;
+    private final Sweeps sweeps;
+    private final Migrations migrations;
+    private final Duration retentionInterval;
+    private UUID pieceWorkspace = FIRST;
+    private UUID pieceId = FIRST;
+
+    SessionSweep(
+            Database database,
+            WakeUps wakeUps,
+            SessionConfig config,
+            Sweeps sweeps,
+            Migrations migrations,
+            @ConfigProperty(name = "sweeps.retention-interval") Duration retentionInterval) {
+        this.database = database;
+        this.wakeUps = wakeUps;
+        this.config = config;
+        this.sweeps = sweeps;
+        this.migrations = migrations;
+        this.retentionInterval = retentionInterval;
+    }
+
+    @Scheduled(every = "${sessions.sweep-interval:5s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        return migrations.done()
+                ? sweeps.run("sessions", config.sweepInterval(), this::runOnce)
+                : Uni.createFrom().voidItem();
+    }
+
+    @Scheduled(every = "${sweeps.retention-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tickRetention() {
+        return migrations.done()
+                ? sweeps.run("sessions-retention", retentionInterval, this::removeEnded)
+                : Uni.createFrom().voidItem();
+    }
+
+    /** Sweeps until nothing is due; emits how many sessions changed. */
+    Uni<Integer> runOnce() {
+        long stale = config.staleThreshold().toMillis();
+        int batch = config.sweepBatch();
+        return drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale, batch)
+                .chain(a -> drained("stale, of lost servers", batch, SessionSql.SWEEP_ORPHANED, stale, batch)
+                        .map(b -> a + b))
+                .chain(a -> drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES, batch)
+                        .map(b -> a + b))
+                .chain(a -> inactive().map(b -> a + b));
+    }
+
+    private Uni<Integer> inactive() {
+        UUID workspace = pieceWorkspace;
+        UUID id = pieceId;
+        return swept(
+                        "cancelled, inactive",
+                        () -> database.row(
+                                SessionSql.SWEEP_INACTIVE,
+                                config.inactivityTimeout().toMillis(),
+                                PIECE,
+                                workspace,
+                                id))
+                .call(() -> database.row(SessionSql.NEXT_PIECE, PIECE, workspace, id)
+                        .invoke(next -> {
+                            pieceWorkspace = next == null ? FIRST : next.getUUID("workspace_id");
+                            pieceId = next == null ? FIRST : next.getUUID("id");
+                        }));
+    }
+
+    /** Removes ended sessions past their retention; emits how many. */
+    Uni<Integer> removeEnded() {
+        return drained(
+                "removed",
+                REMOVE_BATCH,
+                SessionSql.REMOVE_ENDED,
+                config.retention().toMillis(),
+                REMOVE_BATCH);
+    }
+
+    private Uni<Integer> drained(String what, int batch, String sql, Object... arguments) {
+        return Multi.createBy()
+                .repeating()
+                .uni(() -> swept(what, () -> database.row(sql, arguments)))
+                .whilst(n -> n == batch)
+                .collect()
+                .in(() -> new int[1], (sum, n) -> sum[0] += n)
+                .map(sum -> sum[0]);
+    }
+
+    private Uni<Integer> swept(String what, Supplier<Uni<Row>> statement) {
+        return statement.get().map(row -> row.getLong("n").intValue()).invoke(n -> {
+            if (n > 0) {
+                LOG.infof("swept %d sessions: %s", n, what);
+                wakeUps.appended();
+            }
+        });
+    }
+}

@@ -1,0 +1,66 @@
+package ai.buildscale.agents.session;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonRawValue;
+import java.time.Instant;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/**
+ * A session as it leaves over the wire; null fields are sent as null.
+ *
+ * @param result what the session completed with, any JSON
+ * @param lastHeartbeat the last sign of life: its own beat, or the lease of the server that hosts it
+ * @param completedAt when it became terminal, in whichever way
+ * @param version counts changes of the session; the {@code ETag} is {@code "v<version>"}
+ * @param epoch counts changes of owner; what an owner writes names it
+ */
+@Schema(name = "Session")
+public record SessionView(
+        UUID id,
+        UUID workspaceId,
+        UUID chatId,
+        UUID userId,
+        AgentType agentType,
+        SessionStatus status,
+        String model,
+        Mode mode,
+        @Schema(nullable = true) String currentTask,
+        @Schema(nullable = true) String errorMessage,
+
+        @JsonRawValue @Schema(type = SchemaType.OBJECT, nullable = true)
+        String result,
+
+        Instant createdAt,
+        Instant updatedAt,
+        Instant lastHeartbeat,
+        @Schema(nullable = true) Instant completedAt,
+        @Schema(nullable = true) String chatName,
+        @JsonProperty("is_terminal") boolean terminal,
+        long version,
+        long epoch,
+        Hosting hosting,
+        @Schema(nullable = true) UUID serverId,
+        @Schema(nullable = true) String serverHostname,
+        @Schema(nullable = true) Instant lastProgressAt,
+        @Schema(nullable = true) String blockedOn,
+        @Schema(nullable = true) Pause pause,
+
+        @JsonRawValue
+        @Schema(type = SchemaType.OBJECT, additionalProperties = String.class, examples = "{\"team\": \"research\"}")
+        String labels) {
+
+    /** @param by the user who paused it */
+    public record Pause(
+            UUID id,
+            @Schema(nullable = true) String reason,
+            UUID by,
+            Instant at,
+            @Schema(nullable = true) Instant expiresAt) {}
+
+    /** The strong entity tag. */
+    public String etag() {
+        return "\"v" + version + "\"";
+    }
+}

@@ -1,0 +1,188 @@
+package ai.buildscale.agents.workspace;
+
+import ai.buildscale.agents.platform.Answer;
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Idempotency;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemDocument;
+import io.smallrye.mutiny.Uni;
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotBlank;
+import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Pattern;
+import jakarta.validation.constraints.Size;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.HeaderParam;
+import jakarta.ws.rs.PATCH;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.SecurityContext;
+import java.util.List;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+
+/** Workspaces and their members over HTTP. */
+@Path("/api/v1/workspaces")
+@Tag(name = "Workspaces")
+public class WorkspaceResource {
+    private final WorkspaceService service;
+    private final Idempotency idempotency;
+
+    WorkspaceResource(WorkspaceService service, Idempotency idempotency) {
+        this.service = service;
+        this.idempotency = idempotency;
+    }
+
+    /** @param name what people call it */
+    public record NewWorkspace(
+            @NotNull @NotBlank @Size(max = 100) @Schema(examples = "Research")
+            String name) {}
+
+    public record WorkspaceChange(
+            @Size(min = 1, max = 100)
+            @Pattern(regexp = "(?s).*\\S.*", message = "must not be blank")
+            @Schema(examples = "Research")
+            String name,
+
+            @Min(0) @Max(10_000_000) @Schema(examples = "500")
+            Integer maxLiveSessions) {}
+
+    public record NewMember(@NotNull UUID userId, @NotNull Role role) {}
+
+    public record RoleChange(@NotNull Role role) {}
+
+    public record OneWorkspace(WorkspaceView workspace) {}
+
+    public record Workspaces(List<WorkspaceView> workspaces, int count) {}
+
+    public record OneMember(MemberView member) {}
+
+    public record Members(List<MemberView> members, int count) {}
+
+    public record Message(String message) {}
+
+    @POST
+    @Operation(summary = "Create a workspace; the caller becomes its owner")
+    @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneWorkspace.class)))
+    public Uni<Response> create(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @Valid @NotNull NewWorkspace body) {
+        Caller caller = Caller.of(security);
+        return idempotency
+                .once(
+                        caller,
+                        key,
+                        "POST /api/v1/workspaces",
+                        body,
+                        db -> service.create(db, caller, body.name())
+                                .map(created -> Answer.created(
+                                        "/api/v1/workspaces/" + created.id(), new OneWorkspace(created))))
+                .map(Answer::response);
+    }
+
+    @GET
+    @Operation(summary = "The caller's workspaces, newest first")
+    public Uni<Workspaces> list(@Context SecurityContext security) {
+        return service.list(Caller.of(security)).map(found -> new Workspaces(found, found.size()));
+    }
+
+    @GET
+    @Path("/{workspaceId}")
+    @Operation(summary = "One workspace, with its quotas and their use")
+    public Uni<OneWorkspace> get(@Context SecurityContext security, UUID workspaceId) {
+        return service.get(Caller.of(security), workspaceId).map(OneWorkspace::new);
+    }
+
+    @PATCH
+    @Path("/{workspaceId}")
+    @Operation(summary = "Rename a workspace (admins) or change its quotas (owners)")
+    public Uni<OneWorkspace> update(
+            @Context SecurityContext security, UUID workspaceId, @Valid @NotNull WorkspaceChange body) {
+        if (body.name() == null && body.maxLiveSessions() == null) {
+            throw Problem.invalid("body", "must name at least one field to change");
+        }
+        return service.update(Caller.of(security), workspaceId, body.name(), body.maxLiveSessions())
+                .map(OneWorkspace::new);
+    }
+
+    @DELETE
+    @Path("/{workspaceId}")
+    @Operation(summary = "Delete a workspace with its members and sessions")
+    public Uni<Message> delete(@Context SecurityContext security, UUID workspaceId) {
+        return service.delete(Caller.of(security), workspaceId).map(_ -> new Message("Workspace deleted"));
+    }
+
+    @GET
+    @Path("/{workspaceId}/members")
+    @Operation(summary = "The workspace's members")
+    public Uni<Members> members(@Context SecurityContext security, UUID workspaceId) {
+        return service.members(Caller.of(security), workspaceId).map(found -> new Members(found, found.size()));
+    }
+
+    @POST
+    @Path("/{workspaceId}/members")
+    @Operation(summary = "Add a member; repeating it with the same role is a success")
+    @APIResponse(
+            responseCode = "201",
+            description = "added (200 if the user was a member with this role already)",
+            content = @Content(schema = @Schema(implementation = OneMember.class)))
+    @APIResponse(
+            responseCode = "409",
+            description = "the user is a member with another role",
+            content =
+                    @Content(
+                            mediaType = ProblemDocument.MEDIA_TYPE,
+                            schema = @Schema(implementation = ProblemDocument.class)))
+    public Uni<Response> addMember(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            UUID workspaceId,
+            @Valid @NotNull NewMember body) {
+        Caller caller = Caller.of(security);
+        String path = "/api/v1/workspaces/" + workspaceId + "/members";
+        return idempotency
+                .once(
+                        caller,
+                        key,
+                        "POST " + path,
+                        body,
+                        db -> service.addMember(db, caller, workspaceId, body.userId(), body.role())
+                                .map(added -> added.isNew()
+                                        ? Answer.created(path + "/" + body.userId(), new OneMember(added.member()))
+                                        : Answer.ok(new OneMember(added.member()))))
+                .map(Answer::response);
+    }
+
+    @GET
+    @Path("/{workspaceId}/members/me")
+    @Operation(summary = "The caller's own membership")
+    public Uni<OneMember> me(@Context SecurityContext security, UUID workspaceId) {
+        return service.me(Caller.of(security), workspaceId).map(OneMember::new);
+    }
+
+    @PATCH
+    @Path("/{workspaceId}/members/{userId}")
+    @Operation(summary = "Change a member's role; the last owner stays one")
+    public Uni<OneMember> changeRole(
+            @Context SecurityContext security, UUID workspaceId, UUID userId, @Valid @NotNull RoleChange body) {
+        return service.changeRole(Caller.of(security), workspaceId, userId, body.role())
+                .map(OneMember::new);
+    }
+
+    @DELETE
+    @Path("/{workspaceId}/members/{userId}")
+    @Operation(summary = "Remove a member, or leave; the last owner stays")
+    public Uni<Message> removeMember(@Context SecurityContext security, UUID workspaceId, UUID userId) {
+        return service.removeMember(Caller.of(security), workspaceId, userId).map(_ -> new Message("Member removed"));
+    }
+}

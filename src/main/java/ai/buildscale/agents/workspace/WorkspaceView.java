@@ -1,0 +1,22 @@
+package ai.buildscale.agents.workspace;
+
+import java.time.Instant;
+import java.util.UUID;
+
+/**
+ * A workspace as it leaves over the wire.
+ *
+ * @param role the caller's own; null for a platform admin who is not a member
+ * @param maxLiveSessions the quota: sessions that have not ended
+ * @param liveSessions how much of it is used
+ */
+public record WorkspaceView(
+        UUID id,
+        String name,
+        UUID createdBy,
+        Role role,
+        int maxLiveSessions,
+        int liveSessions,
+        int version,
+        Instant createdAt,
+        Instant updatedAt) {}
