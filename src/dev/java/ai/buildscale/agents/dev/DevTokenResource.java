@@ -16,7 +16,7 @@ import org.eclipse.microprofile.openapi.annotations.security.SecurityRequirement
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 
 /** Issues tokens to whoever asks. Only in the development way of running: it is not in the production artefact. */
-@Path("/api/v1/dev/tokens")
+@Path("/api/v1")
 @Tag(name = "Development")
 public class DevTokenResource {
     private final DevKeys keys;
@@ -37,6 +37,7 @@ public class DevTokenResource {
     public record Token(String accessToken, UUID userId, int expiresIn) {}
 
     @POST
+    @Path("/dev/tokens")
     @Operation(summary = "A token for anybody (development only)")
     @SecurityRequirements
     public Token issue(@Valid TokenRequest body) {

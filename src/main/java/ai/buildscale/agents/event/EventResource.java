@@ -23,7 +23,7 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 
 /** Live events over SSE. */
-@Path("/api/v1/workspaces/{workspaceId}")
+@Path("/api/v1")
 @Tag(name = "Events")
 public class EventResource {
     private static final String STREAM =
@@ -38,7 +38,7 @@ public class EventResource {
     }
 
     @GET
-    @Path("/events")
+    @Path("/workspaces/{workspaceId}/events")
     @Operation(
             summary = "Follow everything that happens in a workspace",
             description = "Server-Sent Events. Without a position the stream is live from now on; with `snapshot=true`"
@@ -65,7 +65,7 @@ public class EventResource {
     }
 
     @GET
-    @Path("/chats/{chatId}/events")
+    @Path("/workspaces/{workspaceId}/chats/{chatId}/events")
     @Operation(
             summary = "Follow one chat's session",
             description = "As the workspace's stream, for one chat. It ends with its session's last event; resumed"

@@ -15,7 +15,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 
 /** Tokens for EventSource, which sends no headers. */
-@Path("/api/v1/stream-tokens")
+@Path("/api/v1")
 @Tag(name = "Events")
 public class StreamTokenResource {
     private static final String UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
@@ -38,6 +38,7 @@ public class StreamTokenResource {
     public record StreamToken(String streamToken, int expiresIn) {}
 
     @POST
+    @Path("/stream-tokens")
     @Operation(
             summary = "A token for one event stream",
             description = "Append it as `?stream_token=…`. It is good for the caller and this path alone; the stream"

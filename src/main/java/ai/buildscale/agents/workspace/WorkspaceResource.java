@@ -31,7 +31,7 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 
 /** Workspaces and their members over HTTP. */
-@Path("/api/v1/workspaces")
+@Path("/api/v1")
 @Tag(name = "Workspaces")
 public class WorkspaceResource {
     private final WorkspaceService service;
@@ -71,6 +71,7 @@ public class WorkspaceResource {
     public record Message(String message) {}
 
     @POST
+    @Path("/workspaces")
     @Operation(summary = "Create a workspace; the caller becomes its owner")
     @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneWorkspace.class)))
     public Uni<Response> create(
@@ -91,20 +92,21 @@ public class WorkspaceResource {
     }
 
     @GET
+    @Path("/workspaces")
     @Operation(summary = "The caller's workspaces, newest first")
     public Uni<Workspaces> list(@Context SecurityContext security) {
         return service.list(Caller.of(security)).map(found -> new Workspaces(found, found.size()));
     }
 
     @GET
-    @Path("/{workspaceId}")
+    @Path("/workspaces/{workspaceId}")
     @Operation(summary = "One workspace, with its quotas and their use")
     public Uni<OneWorkspace> get(@Context SecurityContext security, UUID workspaceId) {
         return service.get(Caller.of(security), workspaceId).map(OneWorkspace::new);
     }
 
     @PATCH
-    @Path("/{workspaceId}")
+    @Path("/workspaces/{workspaceId}")
     @Operation(summary = "Rename a workspace (admins) or change its quotas (owners)")
     public Uni<OneWorkspace> update(
             @Context SecurityContext security, UUID workspaceId, @Valid @NotNull WorkspaceChange body) {
@@ -116,21 +118,21 @@ public class WorkspaceResource {
     }
 
     @DELETE
-    @Path("/{workspaceId}")
+    @Path("/workspaces/{workspaceId}")
     @Operation(summary = "Delete a workspace with its members and sessions")
     public Uni<Message> delete(@Context SecurityContext security, UUID workspaceId) {
         return service.delete(Caller.of(security), workspaceId).map(_ -> new Message("Workspace deleted"));
     }
 
     @GET
-    @Path("/{workspaceId}/members")
+    @Path("/workspaces/{workspaceId}/members")
     @Operation(summary = "The workspace's members")
     public Uni<Members> members(@Context SecurityContext security, UUID workspaceId) {
         return service.members(Caller.of(security), workspaceId).map(found -> new Members(found, found.size()));
     }
 
     @POST
-    @Path("/{workspaceId}/members")
+    @Path("/workspaces/{workspaceId}/members")
     @Operation(summary = "Add a member; repeating it with the same role is a success")
     @APIResponse(
             responseCode = "201",
@@ -164,14 +166,14 @@ public class WorkspaceResource {
     }
 
     @GET
-    @Path("/{workspaceId}/members/me")
+    @Path("/workspaces/{workspaceId}/members/me")
     @Operation(summary = "The caller's own membership")
     public Uni<OneMember> me(@Context SecurityContext security, UUID workspaceId) {
         return service.me(Caller.of(security), workspaceId).map(OneMember::new);
     }
 
     @PATCH
-    @Path("/{workspaceId}/members/{userId}")
+    @Path("/workspaces/{workspaceId}/members/{userId}")
     @Operation(summary = "Change a member's role; the last owner stays one")
     public Uni<OneMember> changeRole(
             @Context SecurityContext security, UUID workspaceId, UUID userId, @Valid @NotNull RoleChange body) {
@@ -180,7 +182,7 @@ public class WorkspaceResource {
     }
 
     @DELETE
-    @Path("/{workspaceId}/members/{userId}")
+    @Path("/workspaces/{workspaceId}/members/{userId}")
     @Operation(summary = "Remove a member, or leave; the last owner stays")
     public Uni<Message> removeMember(@Context SecurityContext security, UUID workspaceId, UUID userId) {
         return service.removeMember(Caller.of(security), workspaceId, userId).map(_ -> new Message("Member removed"));
