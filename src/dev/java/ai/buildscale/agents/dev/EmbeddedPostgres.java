@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
@@ -31,12 +32,11 @@ public final class EmbeddedPostgres implements AutoCloseable {
     private static final int NOBODY = 65534;
     private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
     private static final String USER = "postgres";
-    private static final String WATCHDOG = "\"$@\" & pid=$!; read -r _; kill -INT $pid; wait $pid";
 
     private final Path home;
     private final String password;
     private final List<String> settings;
-    private Process watchdog;
+    private WatchedProcess process;
     private int port;
 
     private EmbeddedPostgres(Path home, String password, List<String> settings) {
@@ -86,12 +86,12 @@ public final class EmbeddedPostgres implements AutoCloseable {
         long postmaster =
                 Long.parseLong(Files.readAllLines(pidFile()).getFirst().strip());
         List<ProcessHandle> all = new ArrayList<>();
-        ProcessHandle.of(postmaster).ifPresent(process -> {
-            process.descendants().forEach(all::add);
-            all.addFirst(process);
+        ProcessHandle.of(postmaster).ifPresent(postgres -> {
+            all.add(postgres);
+            postgres.descendants().forEach(all::add);
         });
         all.forEach(ProcessHandle::destroyForcibly);
-        watchdog.waitFor(10, TimeUnit.SECONDS);
+        all.forEach(one -> one.onExit().join());
         Files.deleteIfExists(pidFile());
     }
 
@@ -102,16 +102,8 @@ public final class EmbeddedPostgres implements AutoCloseable {
 
     @Override
     public void close() {
-        if (watchdog == null) {
-            return;
-        }
-        try {
-            watchdog.getOutputStream().close();
-            if (!watchdog.waitFor(30, TimeUnit.SECONDS)) {
-                watchdog.destroyForcibly();
-            }
-        } catch (IOException | InterruptedException e) {
-            watchdog.destroyForcibly();
+        if (process != null) {
+            process.close();
         }
     }
 
@@ -240,16 +232,20 @@ public final class EmbeddedPostgres implements AutoCloseable {
             return;
         }
         Path log = home.resolve("initdb.log");
-        Process initdb = process(
-                        log,
-                        program("initdb").toString(),
-                        "--pgdata=" + data(),
-                        "--username=" + USER,
-                        "--pwfile=" + home.resolve("password"),
-                        "--auth=scram-sha-256",
-                        "--encoding=UTF8",
-                        "--no-locale",
-                        "--no-sync")
+        List<String> command = new ArrayList<>(asNobody());
+        command.addAll(List.of(
+                program("initdb").toString(),
+                "--pgdata=" + data(),
+                "--username=" + USER,
+                "--pwfile=" + home.resolve("password"),
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync"));
+        Process initdb = new ProcessBuilder(command)
+                .directory(home.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
                 .start();
         try {
             if (initdb.waitFor() != 0) {
@@ -268,11 +264,6 @@ public final class EmbeddedPostgres implements AutoCloseable {
             }
         }
         List<String> command = new ArrayList<>(List.of(
-                "setsid",
-                "sh",
-                "-c",
-                WATCHDOG,
-                "embedded-postgres",
                 program("postgres").toString(),
                 "-D",
                 data().toString(),
@@ -285,12 +276,12 @@ public final class EmbeddedPostgres implements AutoCloseable {
                 "-c",
                 "max_connections=300"));
         settings.forEach(setting -> command.addAll(List.of("-c", setting)));
-        watchdog = process(home.resolve("postgres.log"), command.toArray(String[]::new))
-                .redirectInput(ProcessBuilder.Redirect.PIPE)
-                .start();
+        Path log = home.resolve("postgres.log");
+        Files.deleteIfExists(log);
+        process = WatchedProcess.start("INT", log.toFile(), home.toFile(), Map.of(), asNobody(), command);
         Instant deadline = Instant.now().plus(START_TIMEOUT);
         while (!join()) {
-            if (!watchdog.isAlive() || Instant.now().isAfter(deadline)) {
+            if (!process.isAlive() || Instant.now().isAfter(deadline)) {
                 close();
                 throw new IOException("it said:\n" + Files.readString(home.resolve("postgres.log")));
             }
@@ -303,14 +294,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
         }
     }
 
-    private ProcessBuilder process(Path log, String... command) {
-        List<String> full = new ArrayList<>();
-        if (isRoot()) {
-            full.addAll(List.of("setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--clear-groups"));
-        }
-        full.addAll(List.of(command));
-        ProcessBuilder builder = new ProcessBuilder(full).directory(home.toFile());
-        builder.environment().keySet().removeIf(name -> name.startsWith("PG"));
-        return builder.redirectErrorStream(true).redirectOutput(log.toFile());
+    private static List<String> asNobody() {
+        return isRoot() ? List.of("setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--clear-groups") : List.of();
     }
 }

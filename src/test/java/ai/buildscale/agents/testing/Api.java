@@ -1,0 +1,215 @@
+package ai.buildscale.agents.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.UUID;
+
+/** A user of the service: calls it with a token, reads JSON. Safe for many threads. */
+public final class Api {
+    static final HttpClient HTTP = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(Duration.ofSeconds(5))
+            .build();
+
+    public static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Service service;
+    private final UUID userId;
+    private final String token;
+
+    private Api(Service service, UUID userId, String token) {
+        this.service = service;
+        this.userId = userId;
+        this.token = token;
+    }
+
+    /** A new user in these groups. */
+    public static Api user(Service service, String... groups) {
+        UUID userId = UUID.randomUUID();
+        return new Api(service, userId, Tokens.of(userId, groups));
+    }
+
+    /** Somebody with this token (null: none). */
+    public static Api withToken(Service service, UUID userId, String token) {
+        return new Api(service, userId, token);
+    }
+
+    /** The same user at another server. */
+    public Api at(Service other) {
+        return new Api(other, userId, token);
+    }
+
+    public UUID userId() {
+        return userId;
+    }
+
+    public String token() {
+        return token;
+    }
+
+    public Service service() {
+        return service;
+    }
+
+    /** An answer: its status, headers and JSON (null where there is no body). */
+    public record Reply(int status, java.net.http.HttpHeaders headers, String text) {
+        public JsonNode json() {
+            try {
+                return text.isEmpty() ? null : JSON.readTree(text);
+            } catch (JsonProcessingException e) {
+                throw new AssertionError("not JSON: " + text, e);
+            }
+        }
+
+        /** The JSON, if the status is this one. */
+        public JsonNode expect(int expected) {
+            assertThat(status).as(text).isEqualTo(expected);
+            return json();
+        }
+
+        /** The JSON, if this is a well-formed problem with the status and code. */
+        public JsonNode expectProblem(int expected, String code) {
+            assertThat(status).as(text).isEqualTo(expected);
+            assertThat(header("content-type")).startsWith("application/problem+json");
+            JsonNode problem = json();
+            for (String member : new String[] {"type", "title", "detail", "instance", "error"}) {
+                assertThat(problem.path(member).asText())
+                        .as(member + " of " + text)
+                        .isNotEmpty();
+            }
+            assertThat(problem.path("status").asInt()).isEqualTo(expected);
+            assertThat(problem.path("code").asText()).isEqualTo(code);
+            return problem;
+        }
+
+        public String header(String name) {
+            return headers.firstValue(name).orElse(null);
+        }
+    }
+
+    public Reply get(String path, String... headers) {
+        return send("GET", path, (byte[]) null, headers);
+    }
+
+    public Reply post(String path, String body, String... headers) {
+        return send("POST", path, body, headers);
+    }
+
+    public Reply patch(String path, String body, String... headers) {
+        return send("PATCH", path, body, headers);
+    }
+
+    public Reply delete(String path, String... headers) {
+        return send("DELETE", path, (byte[]) null, headers);
+    }
+
+    /**
+     * Sends a request below {@code /api/v1} (or to a path that begins with {@code /q/} or {@code /api/}).
+     *
+     * @param headers names and values in turn; a {@code Content-Type} among them replaces JSON's
+     */
+    public Reply send(String method, String path, String body, String... headers) {
+        return send(method, path, body == null ? null : body.getBytes(StandardCharsets.UTF_8), headers);
+    }
+
+    public Reply send(String method, String path, byte[] body, String... headers) {
+        try {
+            HttpResponse<String> response =
+                    HTTP.send(request(method, path, body, headers), HttpResponse.BodyHandlers.ofString());
+            return new Reply(response.statusCode(), response.headers(), response.body());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    HttpRequest request(String method, String path, byte[] body, String... headers) {
+        String full = path.startsWith("/q/") || path.startsWith("/api/") ? path : "/api/v1" + path;
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(service.url(full)))
+                .timeout(Duration.ofSeconds(60))
+                .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofByteArray(body));
+        if (body != null) {
+            request.setHeader("Content-Type", "application/json");
+        }
+        if (token != null) {
+            request.setHeader("Authorization", "Bearer " + token);
+        }
+        for (int i = 0; i < headers.length; i += 2) {
+            request.setHeader(headers[i], headers[i + 1]);
+        }
+        return request.build();
+    }
+
+    /** A new workspace of this user; returns its id. */
+    public String newWorkspace() {
+        return post("/workspaces", "{\"name\":\"A workspace\"}")
+                .expect(201)
+                .at("/workspace/id")
+                .asText();
+    }
+
+    /** Adds another user to the workspace. */
+    public void addMember(String workspaceId, Api other, String role) {
+        post(
+                        "/workspaces/" + workspaceId + "/members",
+                        "{\"user_id\":\"" + other.userId + "\",\"role\":\"" + role + "\"}")
+                .expect(201);
+    }
+
+    /** A new idle session, hosted by the server, as answered. */
+    public JsonNode newSession(String workspaceId) {
+        return newSession(workspaceId, "{\"agent_type\":\"assistant\",\"model\":\"m\"}");
+    }
+
+    public JsonNode newSession(String workspaceId, String body) {
+        return post("/workspaces/" + workspaceId + "/agent-sessions", body)
+                .expect(201)
+                .get("session");
+    }
+
+    /** A new session that beats for itself. */
+    public JsonNode newExternalSession(String workspaceId) {
+        return newSession(workspaceId, "{\"agent_type\":\"builder\",\"model\":\"m\",\"hosting\":\"external\"}");
+    }
+
+    /** Sends a command; returns the reply, whatever it is. */
+    public Reply command(String sessionId, String command, String body) {
+        return post("/agent-sessions/" + sessionId + "/" + command, body);
+    }
+
+    public JsonNode session(String sessionId) {
+        return get("/agent-sessions/" + sessionId).expect(200).get("session");
+    }
+
+    /** The statuses that the session's history tells, in order. */
+    public java.util.List<String> statuses(String sessionId) {
+        java.util.List<String> statuses = new java.util.ArrayList<>();
+        get("/agent-sessions/" + sessionId + "/events?limit=1000")
+                .expect(200)
+                .get("events")
+                .forEach(event -> {
+                    if (event.get("event").asText().equals("agent_status")) {
+                        statuses.add(event.at("/data/status").asText());
+                    }
+                });
+        return statuses;
+    }
+
+    /** Opens an SSE stream below {@code /api/v1}. */
+    public SseStream stream(String path, String... headers) {
+        return SseStream.open(request("GET", path, null, headers));
+    }
+}

@@ -1,0 +1,86 @@
+package ai.buildscale.agents.testing;
+
+import ai.buildscale.agents.dev.EmbeddedPostgres;
+import java.net.URI;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** One embedded Postgres for all tests of this JVM; databases in it as tests need them; SQL past the service's back. */
+public final class Postgres {
+    private static final AtomicInteger COUNT = new AtomicInteger();
+    private static EmbeddedPostgres shared;
+
+    private Postgres() {}
+
+    /** The server that all tests share; never stop it. */
+    public static synchronized EmbeddedPostgres shared() {
+        if (shared == null) {
+            shared = EmbeddedPostgres.start(
+                    Path.of("target/it-postgres-" + ProcessHandle.current().pid()),
+                    "fsync=off",
+                    "full_page_writes=off");
+            Runtime.getRuntime().addShutdownHook(new Thread(shared::close));
+        }
+        return shared;
+    }
+
+    /** The URL of a new, empty database. */
+    public static String newDatabase() {
+        return newDatabase(shared());
+    }
+
+    public static String newDatabase(EmbeddedPostgres server) {
+        String name = "it_" + COUNT.incrementAndGet();
+        execute(server.url("postgres"), "create database " + name);
+        return server.url(name);
+    }
+
+    /** Runs a statement; emits the number of rows it changed. */
+    public static int execute(String url, String sql, Object... arguments) {
+        try (Connection connection = connect(url);
+                var statement = connection.prepareStatement(sql)) {
+            for (int i = 0; i < arguments.length; i++) {
+                statement.setObject(i + 1, arguments[i]);
+            }
+            return statement.execute() ? 0 : statement.getUpdateCount();
+        } catch (SQLException e) {
+            throw new AssertionError(sql, e);
+        }
+    }
+
+    /** Reads rows, each by column name. */
+    public static List<Map<String, Object>> query(String url, String sql) {
+        try (Connection connection = connect(url);
+                Statement statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery(sql)) {
+            List<Map<String, Object>> all = new ArrayList<>();
+            while (rows.next()) {
+                Map<String, Object> row = new LinkedHashMap<>();
+                for (int i = 1; i <= rows.getMetaData().getColumnCount(); i++) {
+                    row.put(rows.getMetaData().getColumnLabel(i), rows.getObject(i));
+                }
+                all.add(row);
+            }
+            return all;
+        } catch (SQLException e) {
+            throw new AssertionError(sql, e);
+        }
+    }
+
+    /** A JDBC connection, for a transaction that a test holds open. */
+    public static Connection connect(String url) throws SQLException {
+        URI uri = URI.create(url);
+        String[] user = uri.getUserInfo().split(":", 2);
+        return DriverManager.getConnection(
+                "jdbc:postgresql://" + uri.getHost() + ":" + uri.getPort() + uri.getPath(), user[0], user[1]);
+    }
+}
