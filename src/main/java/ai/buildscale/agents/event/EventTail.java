@@ -1,5 +1,6 @@
 package ai.buildscale.agents.event;
 
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
 import io.smallrye.mutiny.Uni;
@@ -49,7 +50,10 @@ class EventTail {
         this.coalesceMillis = config.coalesce().toMillis();
         this.pollMillis = config.pollInterval().toMillis();
         this.context = ((VertxInternal) vertx).createEventLoopContext();
-        metrics.gauge("events.tail.lag", this, tail -> tail.lagMillis() / 1e3);
+        Gauge.builder("events.tail.lag", this, self -> self.lagMillis() / 1e3)
+                .description("how long something committed has been waiting for an older transaction to end")
+                .baseUnit("seconds")
+                .register(metrics);
         context.runOnContext(_ -> vertx.setPeriodic(pollMillis, _ -> poll()));
     }
 
