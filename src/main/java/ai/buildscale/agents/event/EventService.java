@@ -141,8 +141,7 @@ public class EventService {
                                     out);
                             out.onTermination(() -> {
                                 subscribers.closed();
-                                context.runOnContext(
-                                        _ -> subscribers.here(context).leave(subscriber));
+                                context.runOnContext(_ -> subscriber.leave());
                             });
                             tail.running(context)
                                     .subscribe()
