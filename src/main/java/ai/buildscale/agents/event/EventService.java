@@ -141,12 +141,11 @@ public class EventService {
                                     out);
                             out.onTermination(() -> {
                                 subscribers.closed();
-                                context.runOnContext(
-                                        _ -> subscribers.here(context).leave(subscriber));
+                                context.runOnContext(_ -> subscriber.leave());
                             });
-                            tail.running()
+                            tail.running(context)
                                     .subscribe()
-                                    .with(_ -> context.runOnContext(_ -> join(context, subscriber, out)), out::fail);
+                                    .with(loop -> context.runOnContext(_ -> join(loop, subscriber, out)), out::fail);
                         },
                         BackPressureStrategy.IGNORE);
         return events.onOverflow()
@@ -156,9 +155,10 @@ public class EventService {
     }
 
     /** Joins the live streams, then reads what lies between this stream's position and theirs. */
-    private void join(Context context, Subscriber subscriber, MultiEmitter<? super Buffer> out) {
-        long delivered = subscribers.here(context).join(subscriber);
-        closeGap(subscriber, delivered, out);
+    private void join(LoopSubscribers loop, Subscriber subscriber, MultiEmitter<? super Buffer> out) {
+        if (subscriber.join(loop)) {
+            closeGap(subscriber, loop.delivered(), out);
+        }
     }
 
     private void closeGap(Subscriber subscriber, long delivered, MultiEmitter<? super Buffer> out) {

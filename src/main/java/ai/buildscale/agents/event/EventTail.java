@@ -77,9 +77,12 @@ class EventTail {
         }
     }
 
-    /** Completes once the tail runs: whoever joins the subscribers afterwards misses nothing that is committed later. */
-    Uni<Void> running() {
-        return Uni.createFrom()
+    /**
+     * The subscribers of this loop, once the tail runs: whoever joins them misses nothing that is committed later. They
+     * are made here, between two deliveries, so that a new loop's first batch is the one after its cursor.
+     */
+    Uni<LoopSubscribers> running(Context loop) {
+        Uni<Void> running = Uni.createFrom()
                 .emitter(emitter -> context.runOnContext(_ -> {
                     if (active) {
                         emitter.complete(null);
@@ -90,6 +93,7 @@ class EventTail {
                         }
                     }
                 }));
+        return running.map(_ -> subscribers.of(loop));
     }
 
     private void activate() {
@@ -163,9 +167,12 @@ class EventTail {
             fetch(fresh);
         } else if (batch.horizon() < target) {
             behindSince = behindSince == 0 ? System.currentTimeMillis() : behindSince;
-            vertx.setTimer(lookAgainMillis, _ -> fetch(again));
+            vertx.setTimer(lookAgainMillis, _ -> {
+                boolean wokenMeanwhile = again;
+                again = false;
+                fetch(wokenMeanwhile);
+            });
             lookAgainMillis = Math.min(LAST_LOOK_AGAIN_MILLIS, lookAgainMillis * 2);
-            again = false;
         } else {
             behindSince = 0;
             lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
