@@ -90,8 +90,7 @@ public class SessionService {
                         wanted,
                         wanted.hosting() == Hosting.SERVER ? host.place() : null)
                 .onFailure(e -> ONE_LIVE_PER_CHAT.equals(Database.violatedConstraint(e)))
-                .transform(_ -> new Problem(ProblemType.CONFLICT, "This chat has a live session already")
-                        .field("chat_id", "has a live session already"))
+                .transform(_ -> occupied())
                 .map(creation -> judge(caller, creation))
                 .invoke(() -> {
                     created.increment();
@@ -101,6 +100,9 @@ public class SessionService {
 
     private static SessionView judge(Caller caller, Creation creation) {
         Access.judge(caller, creation != null, creation == null ? null : creation.role(), Role.MEMBER);
+        if (creation.occupied()) {
+            throw occupied();
+        }
         if (creation.session() == null) {
             throw new Problem(
                             ProblemType.QUOTA_EXCEEDED,
@@ -110,6 +112,11 @@ public class SessionService {
                     .retryAfter(5);
         }
         return creation.session();
+    }
+
+    private static Problem occupied() {
+        return new Problem(ProblemType.CONFLICT, "This chat has a live session already")
+                .field("chat_id", "has a live session already");
     }
 
     /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller owns it */

@@ -158,22 +158,32 @@ final class SessionSql {
             """.formatted(EventLog.APPEND, TASK_DATA) + OUTCOME;
 
     /**
-     * Creates a session if the caller may and the quota has room. $1 id, $2 workspace, $3 chat, $4 user, $5 the roles
-     * that may (null: everybody), $6 agent type, $7 model, $8 mode, $9 task, $10 hosting, $11 labels, $12 server, $13
-     * its hostname. A second live session of a chat violates {@code agent_sessions_one_live_per_chat}.
+     * Creates a session if the caller may, the chat has no live one and the quota has room. $1 id, $2 workspace, $3
+     * chat, $4 user, $5 the roles that may (null: everybody), $6 agent type, $7 model, $8 mode, $9 task, $10 hosting,
+     * $11 labels, $12 server, $13 its hostname. A live session of the chat that this does not see yet violates {@code
+     * agent_sessions_one_live_per_chat}.
+     *
+     * <p>Locks in the order of those who end a session and of those who delete the workspace (workspace, session,
+     * counters), or they would wait for each other.
      */
     static final String CREATE = """
             with place as (
                 select w.id as place_id, w.max_live_sessions, m.role
                 from workspaces w
                 left join workspace_members m on m.workspace_id = w.id and m.user_id = $4
-                where w.id = $2),
+                where w.id = $2
+                for key share of w),
+            occupied as (
+                select s.id from place p
+                join agent_sessions s on s.workspace_id = p.place_id and s.chat_id = $3 and s.ended_at is null
+                for no key update of s),
             room as (
                 update workspace_usage u
                 set live_sessions = u.live_sessions + 1, total_sessions = u.total_sessions + 1
                 from place p
                 where u.workspace_id = p.place_id
                     and ($5::text[] is null or p.role = any ($5))
+                    and not exists (select from occupied)
                     and u.live_sessions < p.max_live_sessions
                 returning u.workspace_id),
             created as (
@@ -188,7 +198,7 @@ final class SessionSql {
             moved as (
                 select c.*, null::text as previous_status, null::text as previous_task, null::text as why from created c),
             %s
-            select %s, p.role, p.max_live_sessions
+            select %s, p.role, p.max_live_sessions, exists (select from occupied) as occupied
             from place p
             left join created s on true
             %s""".formatted(LOGGED, VIEW, LIVENESS);
@@ -252,8 +262,9 @@ final class SessionSql {
                  order by s.id desc)) s on true""".formatted(VIEW, LIVENESS);
 
     /**
-     * Beats, in the order of the ids. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
-     * not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
+     * Beats, answered in the order of the ids. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null:
+     * all). Locks in the order of the ids, as every batch does, so that no two wait for each other. Does not wait for
+     * the disk: a beat that a crash of Postgres loses is one of the last half second.
      */
     static final String BEAT = """
             with quick as (
@@ -262,7 +273,8 @@ final class SessionSql {
                 select b.id, b.epoch as given, b.place, s.user_id, s.status, s.epoch, s.ended_at
                 from quick, unnest($1::uuid[], $2::bigint[]) with ordinality as b(id, epoch, place)
                 left join agent_sessions s on s.id = b.id
-                where quick.it = 'off'),
+                where quick.it = 'off'
+                order by b.id),
             extended as (
                 update session_heartbeats h set beat_at = now()
                 from beats b
