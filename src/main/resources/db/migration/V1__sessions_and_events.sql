@@ -73,7 +73,7 @@ create unique index agent_sessions_one_live_per_chat on agent_sessions (workspac
 create index agent_sessions_live on agent_sessions (workspace_id, id) where ended_at is null;
 create index agent_sessions_all on agent_sessions (workspace_id, id);
 create index agent_sessions_of_chat on agent_sessions (chat_id, id);
-create index agent_sessions_of_server on agent_sessions (server_id) where ended_at is null;
+create index agent_sessions_of_server on agent_sessions (server_id, id) where ended_at is null and server_id is not null;
 create index agent_sessions_ended on agent_sessions (ended_at) where ended_at is not null;
 create index agent_sessions_pause_expiry on agent_sessions (pause_expires_at) where pause_expires_at is not null;
 

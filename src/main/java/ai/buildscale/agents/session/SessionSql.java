@@ -67,14 +67,18 @@ final class SessionSql {
                     pause_at = case when o.next = 'paused' then clock_timestamp() end,
                     pause_expires_at = clock_timestamp() + o.pause_seconds * interval '1 second',
                     paused_from = case when o.next = 'paused' then o.status end,
-                    resumed_pause_id = coalesce(o.pause_id, o.resumed_pause_id),
+                    resumed_pause_id = case when o.ends then o.resumed_pause_id
+                        else coalesce(o.pause_id, o.resumed_pause_id) end,
                     last_position = next_position(o.last_position, o.ordinal) + 1
                 from o
                 where s.id = o.id
                 returning s.*, o.status as previous_status, o.current_task as previous_task, o.why),
+            silenced as (
+                delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
             freed as (
                 update workspace_usage u set live_sessions = u.live_sessions - ended.n
-                from (select workspace_id, count(*) as n from moved where ended_at is not null group by 1) ended
+                from (select workspace_id, count(*) as n from moved where ended_at is not null
+                      group by 1 order by 1) ended
                 where u.workspace_id = ended.workspace_id),
             """ + LOGGED;
 
@@ -284,6 +288,17 @@ final class SessionSql {
                     and ($3::uuid is null or b.user_id = $3))
             select b.id, b.given, b.user_id, b.status, b.epoch from beats b order by b.place""";
 
+    /** Most rows that one statement may change: the places that next_position has for one transaction. */
+    static final int MAX_BATCH = 4_096;
+
+    /**
+     * A sweep for batches of this size. The size is a literal, and what a batch locks is a {@code lateral}: given a
+     * parameter, the planner assumes a tenth of all rows, and reads whole tables for as long as no statement may take.
+     */
+    static String batched(String sweep, int batch) {
+        return sweep.replace("{batch}", Integer.toString(batch));
+    }
+
     /** The state a silent session goes to, and what it tells. */
     private static final String SILENT = """
             case when s.status = 'running' then 'error' else 'cancelled' end as next,
@@ -291,72 +306,84 @@ final class SessionSql {
             case when s.status = 'running'
                 then format('No heartbeat for %s s', extract(epoch from now() - {sign})::bigint) end as message""";
 
-    /** Sessions hosted outside that have not beaten. $1 threshold in ms, $2 batch. */
-    static final String SWEEP_SILENT = sweep(SILENT.replace("{sign}", "h.beat_at"), """
+    private static final String SWEPT = "\nselect count(*) as n from moved";
+
+    /** Sessions hosted outside that have not beaten. $1 threshold in ms. */
+    static final String SWEEP_SILENT = "with " + sweep(SILENT.replace("{sign}", "h.beat_at"), """
             from session_heartbeats h
-            join agent_sessions s on s.id = h.session_id
+            cross join lateral (
+                select a.* from agent_sessions a
+                where a.id = h.session_id
+                    and a.updated_at < now() - $1 * interval '1 millisecond'
+                    and a.status in ('running', 'idle')
+                for no key update skip locked) s
             where h.beat_at < now() - $1 * interval '1 millisecond'
-                and s.updated_at < now() - $1 * interval '1 millisecond'
-                and s.status in ('running', 'idle')
-            limit $2
-            for no key update of s skip locked""");
+            limit {batch}""") + SWEPT;
 
-    /** Sessions whose server's lease has run out. $1 threshold in ms, $2 batch. */
-    static final String SWEEP_ORPHANED = sweep(SILENT.replace("{sign}", "v.renewed_at"), """
+    /** Sessions whose server's lease has run out. $1 threshold in ms. */
+    static final String SWEEP_ORPHANED = "with " + sweep(SILENT.replace("{sign}", "v.renewed_at"), """
             from servers v
-            join agent_sessions s on s.server_id = v.id and s.ended_at is null
+            cross join lateral (
+                select a.* from agent_sessions a
+                where a.server_id = v.id and a.ended_at is null and a.status in ('running', 'idle')
+                order by a.id
+                limit {batch}
+                for no key update skip locked) s
             where v.renewed_at < now() - $1 * interval '1 millisecond'
-                and s.status in ('running', 'idle')
-            limit $2
-            for no key update of s skip locked""");
+            limit {batch}""") + SWEPT;
 
-    /** Pauses that have run out; the session goes on as it was. $1 batch. */
+    /** Pauses that have run out; the session goes on as it was. */
     static final String SWEEP_PAUSES =
-            sweep("s.paused_from as next, 'pause_expired' as why, null::text as message", """
+            "with " + sweep("s.paused_from as next, 'pause_expired' as why, null::text as message", """
             from agent_sessions s
             where s.pause_expires_at < now()
-            limit $1
-            for no key update of s skip locked""");
+            limit {batch}
+            for no key update of s skip locked""") + SWEPT;
 
     /**
-     * Hosted sessions that have been idle too long. $1 timeout in ms, $2 how many live sessions to look at, $3 and $4
-     * the workspace and id to look after: the walk goes round the live sessions a piece at a time, so that a turn costs
-     * the same however many there are.
+     * Hosted sessions that have been idle too long. $1 timeout in ms, $2 and $3 the workspace and id to look after: the
+     * walk goes round the live sessions a piece at a time, so that a turn costs the same however many there are. Tells
+     * where the next piece begins, too; null after the last one.
      */
-    static final String SWEEP_INACTIVE = sweep("'cancelled' as next, 'inactive' as why, null::text as message", """
-            from (select id from agent_sessions
-                  where ended_at is null and (workspace_id, id) > ($3::uuid, $4::uuid)
-                  order by workspace_id, id
-                  limit $2) piece
-            join agent_sessions s on s.id = piece.id
-            where s.hosting = 'server'
-                and s.status = 'idle'
-                and s.updated_at < now() - $1 * interval '1 millisecond'
-            for no key update of s skip locked""");
+    static final String SWEEP_INACTIVE =
+            """
+            with piece as materialized (
+                select workspace_id, id, hosting = 'server' and status = 'idle'
+                           and updated_at < now() - $1 * interval '1 millisecond' as inactive
+                from agent_sessions
+                where ended_at is null and (workspace_id, id) > ($2::uuid, $3::uuid)
+                order by workspace_id, id
+                limit {batch}),
+            """ + sweep("'cancelled' as next, 'inactive' as why, null::text as message", """
+            from piece
+            cross join lateral (
+                select a.* from agent_sessions a
+                where a.id = piece.id
+                    and a.status = 'idle'
+                    and a.updated_at < now() - $1 * interval '1 millisecond'
+                for no key update skip locked) s
+            where piece.inactive""") + """
 
-    /** Where the next piece of {@link #SWEEP_INACTIVE} begins; no row at the end. $1 how many, $2 and $3 from where. */
-    static final String NEXT_PIECE = """
-            select workspace_id, id from agent_sessions
-            where ended_at is null and (workspace_id, id) > ($2::uuid, $3::uuid)
-            order by workspace_id, id
-            offset $1 - 1 limit 1""";
+            select (select count(*) from moved) as n, next.workspace_id, next.id
+            from (select) one
+            left join (select workspace_id, id from piece order by 1, 2 offset {batch} - 1) next on true""";
 
-    /** Removes sessions that ended longer ago than $1 ms, at most $2. */
+    /** Removes sessions that ended longer ago than $1 ms. */
     static final String REMOVE_ENDED = """
             with removed as (
-                delete from agent_sessions where id in (
+                delete from agent_sessions where id = any (array(
                     select id from agent_sessions where ended_at < now() - $1 * interval '1 millisecond'
-                    order by ended_at limit $2 for update skip locked)
+                    order by ended_at limit {batch} for update skip locked))
                 returning workspace_id),
             counted as (
                 update workspace_usage u set total_sessions = u.total_sessions - r.n
-                from (select workspace_id, count(*) as n from removed group by 1) r
+                from (select workspace_id, count(*) as n from removed group by 1 order by 1) r
                 where u.workspace_id = r.workspace_id)
             select count(*) as n from removed""";
 
     private static String sweep(String next, String due) {
         return """
-            with due as (
+            due as (
                 select s.*, %s
                 %s),
             o as (
@@ -364,8 +391,7 @@ final class SessionSql {
                        null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
                        row_number() over (order by id) - 1 as ordinal
                 from due),
-            %s
-            select count(*) as n from moved""".formatted(next, due, MOVE);
+            %s""".formatted(next, due, MOVE);
     }
 
     /** The columns of agent_sessions, so that rows of {@code moved} and {@code old} can stand in one union. */
