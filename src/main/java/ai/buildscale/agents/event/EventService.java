@@ -15,9 +15,9 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
@@ -93,7 +93,8 @@ public class EventService {
             if (after == null) {
                 return Uni.createFrom().item(new Start(null, now.horizon() - 1, now.seen(), now.over(), now.over()));
             }
-            if (!now.over()) {
+            // while an event of the topic waits for the horizon, the client cannot have it: the stream is not drained
+            if (!now.over() || !now.seen().isEmpty()) {
                 return Uni.createFrom().item(new Start(null, after, Set.of(), false, false));
             }
             return log.page(topic, after).map(rest -> new Start(null, after, Set.of(), rest.isEmpty(), true));
@@ -102,28 +103,30 @@ public class EventService {
 
     private Multi<Buffer> stream(Caller caller, Topic topic, Start start) {
         AtomicLong reached = new AtomicLong(start.after());
+        AtomicBoolean ended = new AtomicBoolean(start.ends());
         Multi<Buffer> head = start.head() == null
                 ? Multi.createFrom().empty()
                 : Multi.createFrom().item(start.head());
         Multi<Buffer> past = Multi.createBy()
                 .repeating()
-                .uni(() -> log.page(topic, reached.get()).invoke(page -> advance(reached, page)))
+                .uni(() -> log.page(topic, reached.get()).invoke(page -> {
+                    if (!page.isEmpty()) {
+                        reached.set(page.getLast().position());
+                        // the session may have ended after the start was looked up: nothing live would end the stream
+                        ended.set(start.ends()
+                                || (topic.isChat() && page.getLast().endsSession()));
+                    }
+                }))
                 .whilst(page -> page.size() == EventLog.BATCH)
                 .filter(page -> !page.isEmpty())
                 .map(page -> LoopSubscribers.Payload.of(topic, page)
                         .filter(topic, position -> !start.seen().contains(position)))
                 .filter(payload -> payload != null)
                 .map(LoopSubscribers.Payload::bytes);
-        Multi<Buffer> live = start.ends()
-                ? Multi.createFrom().empty()
-                : Multi.createFrom().deferred(() -> live(caller, topic, reached.get(), start.seen()));
+        Multi<Buffer> live = Multi.createFrom()
+                .deferred(() ->
+                        ended.get() ? Multi.createFrom().empty() : live(caller, topic, reached.get(), start.seen()));
         return Multi.createBy().concatenating().streams(head, past, live);
-    }
-
-    private static void advance(AtomicLong reached, List<Frame> page) {
-        if (!page.isEmpty()) {
-            reached.set(page.getLast().position());
-        }
     }
 
     private Multi<Buffer> live(Caller caller, Topic topic, long after, Set<Long> seen) {
