@@ -12,7 +12,7 @@ import java.util.UUID;
  * from the log, what arrives waits in {@code held}.
  */
 final class Subscriber {
-    private static final Buffer COMMENT = Buffer.buffer(": keep-alive\n\n");
+    private static final String COMMENT = ": keep-alive\n\n";
 
     private final Topic topic;
     private final Follower follower;
@@ -117,7 +117,7 @@ final class Subscriber {
             end();
         } else if (lastWrite <= silentSince) {
             lastWrite = now;
-            out.emit(COMMENT);
+            out.emit(Buffer.buffer(COMMENT));
         }
     }
 
