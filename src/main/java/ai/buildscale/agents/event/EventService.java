@@ -118,11 +118,11 @@ public class EventService {
                     }
                 }))
                 .whilst(page -> page.size() == EventLog.BATCH)
+                .map(page -> page.stream()
+                        .filter(frame -> !start.seen().contains(frame.position()))
+                        .toList())
                 .filter(page -> !page.isEmpty())
-                .map(page -> LoopSubscribers.Payload.of(topic, page)
-                        .filter(topic, position -> !start.seen().contains(position)))
-                .filter(payload -> payload != null)
-                .map(LoopSubscribers.Payload::bytes);
+                .map(page -> LoopSubscribers.Payload.of(topic, page).bytes());
         Multi<Buffer> live = Multi.createFrom()
                 .deferred(() ->
                         ended.get() ? Multi.createFrom().empty() : live(caller, topic, reached.get(), start.seen()));

@@ -90,13 +90,13 @@ class SessionIT {
         assertThat(session.get("id").asText()).matches(UUID_V7);
         assertThat(session.get("workspace_id").asText()).isEqualTo(WORKSPACE);
         assertThat(session.get("chat_id").asText()).matches(UUID_V7);
-        assertThat(session.get("user_id").asText())
-                .isEqualTo(OWNER.userId().toString());
+        assertThat(session.get("user_id").asText()).isEqualTo(OWNER.userId().toString());
         assertThat(session.get("agent_type").asText()).isEqualTo(agentType);
         assertThat(session.get("status").asText()).isEqualTo("idle");
         assertThat(session.get("model").asText()).isEqualTo("gpt-5-mini");
         assertThat(session.get("mode").asText()).isEqualTo(mode);
-        assertThat(session.get("is_terminal")).isEqualTo(Api.JSON.getNodeFactory().booleanNode(false));
+        assertThat(session.get("is_terminal"))
+                .isEqualTo(Api.JSON.getNodeFactory().booleanNode(false));
         assertThat(session.get("version").asInt()).isEqualTo(1);
         assertThat(session.get("epoch").asInt()).isEqualTo(1);
         assertThat(session.get("hosting").asText()).isEqualTo("server");
@@ -110,7 +110,8 @@ class SessionIT {
                         "last_progress_at",
                         "blocked_on",
                         "pause"))
-                .allSatisfy(field -> assertThat(session.get(field).isNull()).as(field).isTrue());
+                .allSatisfy(field ->
+                        assertThat(session.get(field).isNull()).as(field).isTrue());
         Instant created = instant(session, "created_at");
         assertThat(created).isBetween(Instant.now().minus(Duration.ofMinutes(1)), Instant.now());
         assertThat(instant(session, "updated_at")).isEqualTo(created);
@@ -122,7 +123,8 @@ class SessionIT {
         Api.Reply created = OWNER.post(SESSIONS, "{\"agent_type\":\"planner\",\"model\":\"m\",\"task\":\"Think\"}");
 
         JsonNode session = created.expect(201).get("session");
-        assertThat(created.header("location")).endsWith("/api/v1/agent-sessions/" + session.get("id").asText());
+        assertThat(created.header("location"))
+                .endsWith("/api/v1/agent-sessions/" + session.get("id").asText());
         assertThat(created.header("etag")).isEqualTo("\"v1\"");
         String location = created.header("location");
         Api.Reply read = OWNER.get(location.substring(location.indexOf("/api/")));
@@ -155,7 +157,9 @@ class SessionIT {
         assertThat(session.at("/labels/team").asText()).isEqualTo("research");
         assertThat(session.get("labels").get("cost/centre").asText()).isEqualTo("ä:1");
         List<JsonNode> events = history(session.get("id").asText());
-        assertThat(events).extracting(event -> event.get("event").asText()).containsExactly("agent_status", "agent_task");
+        assertThat(events)
+                .extracting(event -> event.get("event").asText())
+                .containsExactly("agent_status", "agent_task");
         assertThat(events.getFirst().at("/data/status").asText()).isEqualTo("idle");
         assertThat(events.getFirst().at("/data/previous_status").isNull()).isTrue();
         assertThat(events.getLast().at("/data/task").asText()).isEqualTo("Build it \"now\" 🚀");
@@ -168,8 +172,10 @@ class SessionIT {
 
         assertThat(Postgres.query(
                         Service.shared().databaseUrl(),
-                        "select hostname from servers where id = '" + hosted.get("server_id").asText() + "'"))
-                .containsExactly(Map.of("hostname", hosted.get("server_hostname").asText()));
+                        "select hostname from servers where id = '"
+                                + hosted.get("server_id").asText() + "'"))
+                .containsExactly(
+                        Map.of("hostname", hosted.get("server_hostname").asText()));
         assertThat(external.get("server_id").isNull()).isTrue();
         assertThat(external.get("server_hostname").isNull()).isTrue();
     }
@@ -203,7 +209,10 @@ class SessionIT {
         OWNER.newSession(workspace, body);
         OWNER.post("/workspaces/" + workspace + "/agent-sessions", body).expect(409);
 
-        assertThat(OWNER.get("/workspaces/" + workspace).expect(200).at("/workspace/live_sessions").asInt())
+        assertThat(OWNER.get("/workspaces/" + workspace)
+                        .expect(200)
+                        .at("/workspace/live_sessions")
+                        .asInt())
                 .isEqualTo(1);
     }
 
@@ -232,7 +241,8 @@ class SessionIT {
         assertThat(same.status()).isEqualTo(304);
         assertThat(same.header("etag")).isEqualTo(etag);
         assertThat(same.text()).isEmpty();
-        assertThat(OWNER.get(path(id), "If-None-Match", "\"v7\", W/" + etag).status()).isEqualTo(304);
+        assertThat(OWNER.get(path(id), "If-None-Match", "\"v7\", W/" + etag).status())
+                .isEqualTo(304);
         OWNER.get(path(id), "If-None-Match", "\"v7\"").expect(200);
 
         OWNER.command(id, "start", "{}").expect(200);
@@ -359,7 +369,8 @@ class SessionIT {
         OWNER.command(id, "start", "{}").expect(200);
         switch (end) {
             case "cancel" -> OWNER.delete(path(id)).expect(200);
-            case "fail" -> OWNER.command(id, "fail", "{\"error_message\":\"it broke\"}").expect(200);
+            case "fail" ->
+                OWNER.command(id, "fail", "{\"error_message\":\"it broke\"}").expect(200);
             default -> OWNER.command(id, end, "{}").expect(200);
         }
         int events = history(id).size();
@@ -370,7 +381,8 @@ class SessionIT {
         assertThat(problem.get("allowed_transitions")).isEmpty();
         assertThat(OWNER.session(id).get("version").asInt()).isEqualTo(3);
         assertThat(history(id)).hasSize(events);
-        OWNER.patch(path(id), "{\"current_task\":\"more\"}", "If-Match", "\"v1\"").expectProblem(412, "STALE_VERSION");
+        OWNER.patch(path(id), "{\"current_task\":\"more\"}", "If-Match", "\"v1\"")
+                .expectProblem(412, "STALE_VERSION");
     }
 
     @Test
@@ -389,7 +401,8 @@ class SessionIT {
         assertThat(told.get("model").asText()).isEqualTo("n");
         assertThat(told.get("blocked_on").asText()).isEqualTo("x");
 
-        OWNER.patch(path(id), "{\"current_task\":\"b\",\"labels\":{\"k\":\"v\"}}").expect(200);
+        OWNER.patch(path(id), "{\"current_task\":\"b\",\"labels\":{\"k\":\"v\"}}")
+                .expect(200);
         assertThat(kinds(id))
                 .containsExactly("agent_status", "agent_task", "agent_updated", "agent_updated", "agent_task");
     }
@@ -431,11 +444,14 @@ class SessionIT {
     @Test
     void aPauseThatWasCancelledWasNotResumed() {
         String id = newId();
-        String pause = OWNER.command(id, "pause", "{}").expect(200).at("/session/pause/id").asText();
+        String pause = OWNER.command(id, "pause", "{}")
+                .expect(200)
+                .at("/session/pause/id")
+                .asText();
         OWNER.delete(path(id)).expect(200);
 
-        JsonNode problem = OWNER.command(id, "resume", "{\"pause_id\":\"" + pause + "\"}")
-                .expectProblem(409, "CONFLICT");
+        JsonNode problem =
+                OWNER.command(id, "resume", "{\"pause_id\":\"" + pause + "\"}").expectProblem(409, "CONFLICT");
 
         assertThat(problem.get("current_status").asText()).isEqualTo("cancelled");
     }
@@ -448,12 +464,16 @@ class SessionIT {
         }
         List<JsonNode> whole = history(id);
         assertThat(whole).hasSize(7);
-        assertThat(whole).extracting(event -> event.get("position").asLong()).isSorted().doesNotHaveDuplicates();
+        assertThat(whole)
+                .extracting(event -> event.get("position").asLong())
+                .isSorted()
+                .doesNotHaveDuplicates();
 
         List<JsonNode> walked = new java.util.ArrayList<>();
         long after = 0;
         for (int size = 3; size == 3; ) {
-            JsonNode page = OWNER.get(path(id) + "/events?limit=3&after=" + after).expect(200);
+            JsonNode page =
+                    OWNER.get(path(id) + "/events?limit=3&after=" + after).expect(200);
             page.get("events").forEach(walked::add);
             size = page.get("events").size();
             after = page.get("next_after").asLong();

@@ -32,14 +32,17 @@ class SessionStatusTest {
     @ParameterizedTest
     @EnumSource
     void isTerminalIfNothingFollows(SessionStatus status) {
-        assertThat(status.isTerminal()).isEqualTo(Set.of(COMPLETED, CANCELLED, ERROR).contains(status));
+        assertThat(status.isTerminal())
+                .isEqualTo(Set.of(COMPLETED, CANCELLED, ERROR).contains(status));
     }
 
     @ParameterizedTest
     @EnumSource
     void namesItsSuccessorsAsTheWireDoes(SessionStatus status) {
         assertThat(status.allowedTransitions())
-                .containsExactlyElementsOf(
-                        status.successors().stream().map(Enum::name).map(String::toLowerCase).toList());
+                .containsExactlyElementsOf(status.successors().stream()
+                        .map(Enum::name)
+                        .map(String::toLowerCase)
+                        .toList());
     }
 }
