@@ -19,10 +19,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jboss.logging.Logger;
 
 /** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
 @ApplicationScoped
 public class EventService {
+    private static final Logger LOG = Logger.getLogger(EventService.class);
+
     private final EventLog log;
     private final EventTail tail;
     private final Subscribers subscribers;
@@ -121,12 +124,16 @@ public class EventService {
                 .map(page -> page.stream()
                         .filter(frame -> !start.seen().contains(frame.position()))
                         .toList())
-                .filter(page -> !page.isEmpty())
-                .map(page -> LoopSubscribers.Payload.of(topic, page).bytes());
+                .filter(news -> !news.isEmpty())
+                .map(news -> LoopSubscribers.Payload.of(topic, news).bytes());
         Multi<Buffer> live = Multi.createFrom()
                 .deferred(() ->
                         ended.get() ? Multi.createFrom().empty() : live(caller, topic, reached.get(), start.seen()));
-        return Multi.createBy().concatenating().streams(head, past, live);
+        return Multi.createBy()
+                .concatenating()
+                .streams(head, past, live)
+                .onFailure(e -> !(e instanceof BackPressureFailure))
+                .invoke(e -> LOG.warnf("a stream of %s was cut: %s", topic, e.toString()));
     }
 
     private Multi<Buffer> live(Caller caller, Topic topic, long after, Set<Long> seen) {
