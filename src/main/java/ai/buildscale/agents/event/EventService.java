@@ -15,14 +15,17 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jboss.logging.Logger;
 
 /** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
 @ApplicationScoped
 public class EventService {
+    private static final Logger LOG = Logger.getLogger(EventService.class);
+
     private final EventLog log;
     private final EventTail tail;
     private final Subscribers subscribers;
@@ -93,7 +96,8 @@ public class EventService {
             if (after == null) {
                 return Uni.createFrom().item(new Start(null, now.horizon() - 1, now.seen(), now.over(), now.over()));
             }
-            if (!now.over()) {
+            // while an event of the topic waits for the horizon, the client cannot have it: the stream is not drained
+            if (!now.over() || !now.seen().isEmpty()) {
                 return Uni.createFrom().item(new Start(null, after, Set.of(), false, false));
             }
             return log.page(topic, after).map(rest -> new Start(null, after, Set.of(), rest.isEmpty(), true));
@@ -102,28 +106,34 @@ public class EventService {
 
     private Multi<Buffer> stream(Caller caller, Topic topic, Start start) {
         AtomicLong reached = new AtomicLong(start.after());
+        AtomicBoolean ended = new AtomicBoolean(start.ends());
         Multi<Buffer> head = start.head() == null
                 ? Multi.createFrom().empty()
                 : Multi.createFrom().item(start.head());
         Multi<Buffer> past = Multi.createBy()
                 .repeating()
-                .uni(() -> log.page(topic, reached.get()).invoke(page -> advance(reached, page)))
+                .uni(() -> log.page(topic, reached.get()).invoke(page -> {
+                    if (!page.isEmpty()) {
+                        reached.set(page.getLast().position());
+                        // the session may have ended after the start was looked up: nothing live would end the stream
+                        ended.set(start.ends()
+                                || (topic.isChat() && page.getLast().endsSession()));
+                    }
+                }))
                 .whilst(page -> page.size() == EventLog.BATCH)
-                .filter(page -> !page.isEmpty())
-                .map(page -> LoopSubscribers.Payload.of(topic, page)
-                        .filter(topic, position -> !start.seen().contains(position)))
-                .filter(payload -> payload != null)
-                .map(LoopSubscribers.Payload::bytes);
-        Multi<Buffer> live = start.ends()
-                ? Multi.createFrom().empty()
-                : Multi.createFrom().deferred(() -> live(caller, topic, reached.get(), start.seen()));
-        return Multi.createBy().concatenating().streams(head, past, live);
-    }
-
-    private static void advance(AtomicLong reached, List<Frame> page) {
-        if (!page.isEmpty()) {
-            reached.set(page.getLast().position());
-        }
+                .map(page -> page.stream()
+                        .filter(frame -> !start.seen().contains(frame.position()))
+                        .toList())
+                .filter(news -> !news.isEmpty())
+                .map(news -> LoopSubscribers.Payload.of(topic, news).bytes());
+        Multi<Buffer> live = Multi.createFrom()
+                .deferred(() ->
+                        ended.get() ? Multi.createFrom().empty() : live(caller, topic, reached.get(), start.seen()));
+        return Multi.createBy()
+                .concatenating()
+                .streams(head, past, live)
+                .onFailure(e -> !(e instanceof BackPressureFailure))
+                .invoke(e -> LOG.warnf("a stream of %s was cut: %s", topic, e.toString()));
     }
 
     private Multi<Buffer> live(Caller caller, Topic topic, long after, Set<Long> seen) {
@@ -141,12 +151,11 @@ public class EventService {
                                     out);
                             out.onTermination(() -> {
                                 subscribers.closed();
-                                context.runOnContext(
-                                        _ -> subscribers.here(context).leave(subscriber));
+                                context.runOnContext(_ -> subscriber.leave());
                             });
-                            tail.running()
+                            tail.running(context)
                                     .subscribe()
-                                    .with(_ -> context.runOnContext(_ -> join(context, subscriber, out)), out::fail);
+                                    .with(loop -> context.runOnContext(_ -> join(loop, subscriber, out)), out::fail);
                         },
                         BackPressureStrategy.IGNORE);
         return events.onOverflow()
@@ -156,9 +165,10 @@ public class EventService {
     }
 
     /** Joins the live streams, then reads what lies between this stream's position and theirs. */
-    private void join(Context context, Subscriber subscriber, MultiEmitter<? super Buffer> out) {
-        long delivered = subscribers.here(context).join(subscriber);
-        closeGap(subscriber, delivered, out);
+    private void join(LoopSubscribers loop, Subscriber subscriber, MultiEmitter<? super Buffer> out) {
+        if (subscriber.join(loop)) {
+            closeGap(subscriber, loop.delivered(), out);
+        }
     }
 
     private void closeGap(Subscriber subscriber, long delivered, MultiEmitter<? super Buffer> out) {

@@ -1,6 +1,5 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Sweeps;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Multi;
@@ -17,27 +16,22 @@ class EventSweep {
     private final EventLog log;
     private final EventConfig config;
     private final Sweeps sweeps;
-    private final Migrations migrations;
     private final Duration every;
 
     EventSweep(
             EventLog log,
             EventConfig config,
             Sweeps sweeps,
-            Migrations migrations,
             @ConfigProperty(name = "sweeps.retention-interval") Duration every) {
         this.log = log;
         this.config = config;
         this.sweeps = sweeps;
-        this.migrations = migrations;
         this.every = every;
     }
 
     @Scheduled(every = "${sweeps.retention-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
-        return migrations.done()
-                ? sweeps.run("events-retention", every, this::runOnce)
-                : Uni.createFrom().voidItem();
+        return sweeps.run("events-retention", every, this::runOnce);
     }
 
     /** Prunes until nothing is left to prune; emits how many went. */

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.event;
 
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
 import io.smallrye.mutiny.Uni;
@@ -49,7 +50,10 @@ class EventTail {
         this.coalesceMillis = config.coalesce().toMillis();
         this.pollMillis = config.pollInterval().toMillis();
         this.context = ((VertxInternal) vertx).createEventLoopContext();
-        metrics.gauge("events.tail.lag", this, tail -> tail.lagMillis() / 1e3);
+        Gauge.builder("events.tail.lag", this, self -> self.lagMillis() / 1e3)
+                .description("how long something committed has been waiting for an older transaction to end")
+                .baseUnit("seconds")
+                .register(metrics);
         context.runOnContext(_ -> vertx.setPeriodic(pollMillis, _ -> poll()));
     }
 
@@ -73,9 +77,12 @@ class EventTail {
         }
     }
 
-    /** Completes once the tail runs: whoever joins the subscribers afterwards misses nothing that is committed later. */
-    Uni<Void> running() {
-        return Uni.createFrom()
+    /**
+     * The subscribers of this loop, once the tail runs: whoever joins them misses nothing that is committed later. They
+     * are made here, between two deliveries, so that a new loop's first batch is the one after its cursor.
+     */
+    Uni<LoopSubscribers> running(Context loop) {
+        Uni<Void> running = Uni.createFrom()
                 .emitter(emitter -> context.runOnContext(_ -> {
                     if (active) {
                         emitter.complete(null);
@@ -86,6 +93,7 @@ class EventTail {
                         }
                     }
                 }));
+        return running.map(_ -> subscribers.of(loop));
     }
 
     private void activate() {
@@ -159,9 +167,12 @@ class EventTail {
             fetch(fresh);
         } else if (batch.horizon() < target) {
             behindSince = behindSince == 0 ? System.currentTimeMillis() : behindSince;
-            vertx.setTimer(lookAgainMillis, _ -> fetch(again));
+            vertx.setTimer(lookAgainMillis, _ -> {
+                boolean wokenMeanwhile = again;
+                again = false;
+                fetch(wokenMeanwhile);
+            });
             lookAgainMillis = Math.min(LAST_LOOK_AGAIN_MILLIS, lookAgainMillis * 2);
-            again = false;
         } else {
             behindSince = 0;
             lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;

@@ -80,11 +80,14 @@ final class LoopSubscribers {
         }
     }
 
-    /** Adds the subscriber; it gets every event after the position that this returns. */
-    long join(Subscriber subscriber) {
+    /** Whoever joins now gets every event after this position. */
+    long delivered() {
+        return delivered;
+    }
+
+    void join(Subscriber subscriber) {
         topics.computeIfAbsent(subscriber.topic(), _ -> new LinkedHashSet<>()).add(subscriber);
         followers.merge(subscriber.follower(), 1, Integer::sum);
-        return delivered;
     }
 
     void leave(Subscriber subscriber) {

@@ -12,7 +12,7 @@ import java.util.UUID;
  * from the log, what arrives waits in {@code held}.
  */
 final class Subscriber {
-    private static final Buffer COMMENT = Buffer.buffer(": keep-alive\n\n");
+    private static final String COMMENT = ": keep-alive\n\n";
 
     private final Topic topic;
     private final Follower follower;
@@ -22,6 +22,8 @@ final class Subscriber {
     private long after;
     private List<LoopSubscribers.Payload> held = new ArrayList<>();
     private long lastWrite = System.currentTimeMillis();
+    private LoopSubscribers joined;
+    private boolean left;
 
     /**
      * Who follows which workspace.
@@ -59,6 +61,22 @@ final class Subscriber {
 
     long after() {
         return after;
+    }
+
+    /** Begins to listen; false if the client has gone before it came to that. */
+    boolean join(LoopSubscribers loop) {
+        if (!left) {
+            joined = loop;
+            loop.join(this);
+        }
+        return !left;
+    }
+
+    void leave() {
+        left = true;
+        if (joined != null) {
+            joined.leave(this);
+        }
     }
 
     /** The gap is closed: what was held goes out, then all that comes. */
@@ -99,7 +117,7 @@ final class Subscriber {
             end();
         } else if (lastWrite <= silentSince) {
             lastWrite = now;
-            out.emit(COMMENT);
+            out.emit(Buffer.buffer(COMMENT));
         }
     }
 

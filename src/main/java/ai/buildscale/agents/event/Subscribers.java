@@ -25,8 +25,8 @@ class Subscribers {
         metrics.gauge("events.streams.open", open);
     }
 
-    /** The loop of the caller's context; the tail must be running before anyone joins. */
-    LoopSubscribers here(Context context) {
+    /** Those of the context's loop. Called by the tail alone. */
+    LoopSubscribers of(Context context) {
         ContextInternal internal = (ContextInternal) context;
         return loops.computeIfAbsent(
                 internal.nettyEventLoop(), _ -> new LoopSubscribers(internal.unwrap(), delivered, config));

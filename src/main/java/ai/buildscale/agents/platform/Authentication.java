@@ -3,6 +3,7 @@ package ai.buildscale.agents.platform;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Expiry;
+import io.quarkus.runtime.StartupEvent;
 import io.quarkus.security.AuthenticationFailedException;
 import io.quarkus.security.identity.IdentityProviderManager;
 import io.quarkus.security.identity.SecurityIdentity;
@@ -16,10 +17,14 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.jwt.JsonWebToken;
 
 /**
@@ -40,9 +45,25 @@ public class Authentication implements HttpAuthenticationMechanism {
                     Duration.between(Instant.now(), caller(identity).expiresAt())))
             .build();
 
-    Authentication(JWTParser parser, StreamTokens streamTokens) {
+    private final boolean complete;
+
+    Authentication(
+            JWTParser parser,
+            StreamTokens streamTokens,
+            @ConfigProperty(name = "mp.jwt.verify.publickey.location") Optional<String> keys,
+            @ConfigProperty(name = "mp.jwt.verify.issuer") Optional<String> issuer,
+            @ConfigProperty(name = "mp.jwt.verify.audiences") Optional<List<String>> audiences) {
         this.parser = parser;
         this.streamTokens = streamTokens;
+        this.complete = keys.isPresent() && issuer.isPresent() && audiences.isPresent();
+    }
+
+    /** Without one of these the check would let tokens of other issuers or for other services pass. */
+    void start(@Observes StartupEvent event) {
+        if (!complete) {
+            throw new IllegalStateException(
+                    "Set JWT_KEYS (address of a JWKS, or of a PEM key), JWT_ISSUER and JWT_AUDIENCE");
+        }
     }
 
     @Override

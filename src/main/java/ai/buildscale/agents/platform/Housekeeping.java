@@ -21,25 +21,17 @@ public class Housekeeping {
 
     private final Database database;
     private final Sweeps sweeps;
-    private final Migrations migrations;
     private final Duration keep;
 
-    Housekeeping(
-            Database database,
-            Sweeps sweeps,
-            Migrations migrations,
-            @ConfigProperty(name = "idempotency.retention") Duration keep) {
+    Housekeeping(Database database, Sweeps sweeps, @ConfigProperty(name = "idempotency.retention") Duration keep) {
         this.database = database;
         this.sweeps = sweeps;
-        this.migrations = migrations;
         this.keep = keep;
     }
 
     @Scheduled(every = "60s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
-        return migrations.done()
-                ? sweeps.run("housekeeping", EVERY, this::runOnce)
-                : Uni.createFrom().voidItem();
+        return sweeps.run("housekeeping", EVERY, this::runOnce);
     }
 
     Uni<Integer> runOnce() {

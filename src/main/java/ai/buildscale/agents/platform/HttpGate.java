@@ -60,7 +60,7 @@ public class HttpGate {
         String given = request.getHeader(REQUEST_ID);
         String id = given != null && ACCEPTED_ID.matcher(given).matches()
                 ? given
-                : Ids.next().toString();
+                : Ids.ofRequest().toString();
         MDC.put("request_id", id);
         context.response().putHeader(REQUEST_ID, id);
         Problem complaint = complaint(request);

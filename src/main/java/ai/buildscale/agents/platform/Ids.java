@@ -1,24 +1,40 @@
 package ai.buildscale.agents.platform;
 
 import java.security.SecureRandom;
+import java.util.Base64;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
 
 /** Where ids come from: UUIDv7 (RFC 9562, section 5.7), ordered by the millisecond of their creation. */
 public final class Ids {
     private Ids() {}
 
-    /** Holds the generator until first use, so that a native image never contains a seeded one. */
-    private static final class Random {
-        static final SecureRandom SOURCE = new SecureRandom();
+    /** Made on first use, not when the class is initialised: a native image must not contain a seeded one. */
+    private static volatile SecureRandom secure;
+
+    private static byte[] random(int bytes) {
+        SecureRandom source = secure;
+        if (source == null) {
+            source = new SecureRandom();
+            secure = source;
+        }
+        byte[] random = new byte[bytes];
+        source.nextBytes(random);
+        return random;
     }
 
     public static UUID next() {
         return next(System.currentTimeMillis());
     }
 
+    /** Names a request: unique enough to find it in a log, and cheaper than an id that is kept. */
+    static UUID ofRequest() {
+        ThreadLocalRandom random = ThreadLocalRandom.current();
+        return new UUID(random.nextLong(), random.nextLong());
+    }
+
     static UUID next(long epochMillis) {
-        byte[] random = new byte[10];
-        Random.SOURCE.nextBytes(random);
+        byte[] random = random(10);
         long high = (epochMillis << 16) | 0x7000 | ((random[0] & 0x0fL) << 8) | (random[1] & 0xffL);
         long low = 0;
         for (int i = 2; i < 10; i++) {
@@ -42,8 +58,6 @@ public final class Ids {
 
     /** An unguessable token of 256 bits, in URL-safe Base64. */
     public static String secret() {
-        byte[] random = new byte[32];
-        Random.SOURCE.nextBytes(random);
-        return java.util.Base64.getUrlEncoder().withoutPadding().encodeToString(random);
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(random(32));
     }
 }

@@ -2,6 +2,7 @@ package ai.buildscale.agents.platform;
 
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
+import io.quarkus.scheduler.Scheduler;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Event;
 import jakarta.enterprise.event.Observes;
@@ -11,7 +12,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Brings the schema up to date when the process starts, on a thread of its own: a database that is away keeps the
- * process alive and not ready, and is tried again every second. Several servers may start at once; Flyway locks.
+ * process alive and not ready, and is tried again every second. Several servers may start at once; Flyway locks. The
+ * scheduler starts only then (it is configured to wait).
  */
 @ApplicationScoped
 public class Migrations {
@@ -23,12 +25,14 @@ public class Migrations {
 
     private final Flyway flyway;
     private final Event<Applied> applied;
+    private final Scheduler scheduler;
     private volatile boolean done;
     private volatile boolean stopping;
 
-    Migrations(Flyway flyway, Event<Applied> applied) {
+    Migrations(Flyway flyway, Event<Applied> applied, Scheduler scheduler) {
         this.flyway = flyway;
         this.applied = applied;
+        this.scheduler = scheduler;
     }
 
     public boolean done() {
@@ -49,6 +53,7 @@ public class Migrations {
                 flyway.migrate();
                 done = true;
                 applied.fire(new Applied());
+                scheduler.resume();
             } catch (FlywayException e) {
                 LOG.warnf(
                         "the schema is not up to date yet: %s",

@@ -12,7 +12,7 @@ public final class SseWriter {
     /** What EventSource waits before it connects again, in milliseconds. */
     private static final int RETRY_MILLIS = 1_000;
 
-    private static final Buffer OPENING = Buffer.buffer("retry: " + RETRY_MILLIS + "\n\n");
+    private static final String OPENING = "retry: " + RETRY_MILLIS + "\n\n";
 
     private SseWriter() {}
 

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.platform;
 
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.smallrye.mutiny.Uni;
@@ -71,9 +72,14 @@ public class Sweeps {
     }
 
     private AtomicLong age(String name) {
-        return ages.computeIfAbsent(
-                name,
-                _ -> metrics.gauge(
-                        "sweep.age", Tags.of("sweep", name), new AtomicLong(), millis -> millis.get() / 1e3));
+        return ages.computeIfAbsent(name, _ -> {
+            AtomicLong age = new AtomicLong();
+            Gauge.builder("sweep.age", age, millis -> millis.get() / 1e3)
+                    .description("time since the last complete run, anywhere in the fleet")
+                    .baseUnit("seconds")
+                    .tag("sweep", name)
+                    .register(metrics);
+            return age;
+        });
     }
 }

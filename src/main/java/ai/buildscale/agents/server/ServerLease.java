@@ -74,19 +74,15 @@ class ServerLease implements SessionHost {
 
     @Scheduled(every = "${server.lease-renewal:2s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
-        return migrations.done()
-                ? renew().onFailure()
-                        .invoke(e -> LOG.warnf("server %s could not renew its lease: %s", self.id(), e.toString()))
-                        .onFailure()
-                        .recoverWithNull()
-                : Uni.createFrom().voidItem();
+        return renew().onFailure()
+                .invoke(e -> LOG.warnf("server %s could not renew its lease: %s", self.id(), e.toString()))
+                .onFailure()
+                .recoverWithNull();
     }
 
     @Scheduled(every = "1h", delayed = "1m")
     Uni<Void> forget() {
-        return migrations.done()
-                ? database.rows(FORGET).replaceWithVoid().onFailure().recoverWithNull()
-                : Uni.createFrom().voidItem();
+        return database.rows(FORGET).replaceWithVoid().onFailure().recoverWithNull();
     }
 
     private Uni<Void> renew() {

@@ -20,14 +20,17 @@ import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotEmpty;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Size;
+import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.PATCH;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.SecurityContext;
 import java.time.Duration;
@@ -40,11 +43,14 @@ import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 
 /** Agent sessions over HTTP. */
 @Path("/api/v1")
+@Consumes(MediaType.APPLICATION_JSON)
+@Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Agent sessions")
 public class SessionResource {
     private static final int MAX_EVENTS = 1_000;
@@ -82,7 +88,9 @@ public class SessionResource {
     public record Resume(@Size(max = SessionChange.MAX_TEXT) String task, UUID pauseId) {}
 
     /** @param result any JSON */
-    public record Complete(@Schema(description = "any JSON") JsonNode result) {}
+    public record Complete(
+            @Schema(implementation = Object.class, description = "any JSON, up to 64 kB")
+            JsonNode result) {}
 
     public record Fail(
             @NotNull @NotBlank @Size(max = SessionChange.MAX_TEXT) @Schema(examples = "The model refused")
@@ -92,7 +100,10 @@ public class SessionResource {
     public record Heartbeat(
             @NotNull @Min(0) @Schema(examples = "1") Long epoch,
 
-            @Schema(description = "anything but null and false: the agent has got on", examples = "true")
+            @Schema(
+                    implementation = Object.class,
+                    description = "anything but null and false: the agent has got on",
+                    examples = "true")
             JsonNode progress,
 
             @Size(max = SessionChange.MAX_TEXT) String currentTask) {}
@@ -212,7 +223,7 @@ public class SessionResource {
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             UUID id,
-            @Valid Start body) {
+            @RequestBody(required = false) @Valid Start body) {
         String task = body == null ? null : body.task();
         return command(
                 security,
@@ -248,7 +259,7 @@ public class SessionResource {
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             UUID id,
-            @Valid PauseRequest body) {
+            @RequestBody(required = false) @Valid PauseRequest body) {
         Duration pauseFor = body == null || body.expiresIn() == null ? null : Duration.ofSeconds(body.expiresIn());
         return command(
                 security,
@@ -277,7 +288,7 @@ public class SessionResource {
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             UUID id,
-            @Valid Resume body) {
+            @RequestBody(required = false) @Valid Resume body) {
         return command(
                 security,
                 key,
@@ -303,7 +314,7 @@ public class SessionResource {
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             UUID id,
-            @Valid Complete body) {
+            @RequestBody(required = false) @Valid Complete body) {
         String result = body == null || body.result() == null || body.result().isNull()
                 ? null
                 : body.result().toString();

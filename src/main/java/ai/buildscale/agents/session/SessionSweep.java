@@ -2,7 +2,6 @@ package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Sweeps;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Multi;
@@ -30,7 +29,6 @@ class SessionSweep {
     private final WakeUps wakeUps;
     private final SessionConfig config;
     private final Sweeps sweeps;
-    private final Migrations migrations;
     private final Duration retentionInterval;
     private UUID pieceWorkspace = FIRST;
     private UUID pieceId = FIRST;
@@ -40,28 +38,22 @@ class SessionSweep {
             WakeUps wakeUps,
             SessionConfig config,
             Sweeps sweeps,
-            Migrations migrations,
             @ConfigProperty(name = "sweeps.retention-interval") Duration retentionInterval) {
         this.database = database;
         this.wakeUps = wakeUps;
         this.config = config;
         this.sweeps = sweeps;
-        this.migrations = migrations;
         this.retentionInterval = retentionInterval;
     }
 
     @Scheduled(every = "${sessions.sweep-interval:5s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
-        return migrations.done()
-                ? sweeps.run("sessions", config.sweepInterval(), this::runOnce)
-                : Uni.createFrom().voidItem();
+        return sweeps.run("sessions", config.sweepInterval(), this::runOnce);
     }
 
     @Scheduled(every = "${sweeps.retention-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tickRetention() {
-        return migrations.done()
-                ? sweeps.run("sessions-retention", retentionInterval, this::removeEnded)
-                : Uni.createFrom().voidItem();
+        return sweeps.run("sessions-retention", retentionInterval, this::removeEnded);
     }
 
     /** Sweeps until nothing is due; emits how many sessions changed. */

@@ -208,6 +208,20 @@ public final class Api {
         return statuses;
     }
 
+    /** The session's history, all of it, in order. */
+    public java.util.List<JsonNode> history(String sessionId) {
+        java.util.List<JsonNode> all = new java.util.ArrayList<>();
+        for (long after = 0; ; ) {
+            JsonNode page = get("/agent-sessions/" + sessionId + "/events?limit=1000&after=" + after)
+                    .expect(200);
+            page.get("events").forEach(all::add);
+            if (page.get("events").isEmpty()) {
+                return all;
+            }
+            after = page.get("next_after").asLong();
+        }
+    }
+
     /** Opens an SSE stream below {@code /api/v1}. */
     public SseStream stream(String path, String... headers) {
         return SseStream.open(request("GET", path, null, headers));

@@ -28,6 +28,7 @@ public final class SseStream implements AutoCloseable {
     private final HttpResponse<InputStream> response;
     private final List<Event> events = new CopyOnWriteArrayList<>();
     private final List<String> comments = new CopyOnWriteArrayList<>();
+    private volatile String firstLine;
     private volatile String retry;
     private volatile boolean ended;
 
@@ -54,6 +55,7 @@ public final class SseStream implements AutoCloseable {
             String type = "message";
             StringBuilder data = new StringBuilder();
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                firstLine = firstLine == null ? line : firstLine;
                 if (line.isEmpty()) {
                     if (!data.isEmpty()) {
                         events.add(new Event(id, type, Api.JSON.readTree(data.toString())));
@@ -109,6 +111,15 @@ public final class SseStream implements AutoCloseable {
 
     public String retry() {
         return retry;
+    }
+
+    /** The first line of all, once it has come. */
+    public String firstLine() {
+        return firstLine;
+    }
+
+    public List<String> ids() {
+        return events.stream().map(Event::id).toList();
     }
 
     /** The last id read, or null. */

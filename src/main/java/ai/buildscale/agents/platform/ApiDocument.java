@@ -1,0 +1,90 @@
+package ai.buildscale.agents.platform;
+
+import io.quarkus.smallrye.openapi.OpenApiFilter;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.eclipse.microprofile.openapi.OASFactory;
+import org.eclipse.microprofile.openapi.OASFilter;
+import org.eclipse.microprofile.openapi.models.OpenAPI;
+import org.eclipse.microprofile.openapi.models.Operation;
+import org.eclipse.microprofile.openapi.models.PathItem;
+import org.eclipse.microprofile.openapi.models.media.Content;
+import org.eclipse.microprofile.openapi.models.parameters.Parameter;
+import org.eclipse.microprofile.openapi.models.responses.APIResponse;
+
+/** Completes the OpenAPI document with what holds for all operations of a kind: the token, and every error. */
+@OpenApiFilter(stages = OpenApiFilter.RunStage.BUILD)
+public class ApiDocument implements OASFilter {
+    private static final String BEARER = "bearer";
+
+    @Override
+    public void filterOpenAPI(OpenAPI document) {
+        document.getPaths().getPathItems().forEach((path, item) -> {
+            for (Map.Entry<PathItem.HttpMethod, Operation> entry :
+                    item.getOperations().entrySet()) {
+                complete(path, entry.getKey(), entry.getValue());
+            }
+        });
+    }
+
+    private static void complete(String path, PathItem.HttpMethod method, Operation operation) {
+        boolean open =
+                operation.getSecurity() != null && operation.getSecurity().isEmpty();
+        Map<ProblemType, String> errors = new TreeMap<>();
+        errors.put(ProblemType.VALIDATION_ERROR, "a field, parameter or header is not valid; `fields` names it");
+        errors.put(ProblemType.INTERNAL_ERROR, "unexpected; `error_id` is in the log");
+        errors.put(ProblemType.UNAVAILABLE, "the database is away; try again after `Retry-After` seconds");
+        if (!open) {
+            operation.addSecurityRequirement(
+                    OASFactory.createSecurityRequirement().addScheme(BEARER));
+            errors.put(ProblemType.INVALID_TOKEN, "the token is missing or not valid");
+            errors.put(ProblemType.RATE_LIMITED, "too many requests, or a quota is used up; see `Retry-After`");
+        }
+        if (path.contains("{")) {
+            errors.put(ProblemType.FORBIDDEN, "it exists, but is not the caller's");
+            errors.put(ProblemType.NOT_FOUND, "it does not exist");
+        }
+        if (operation.getRequestBody() != null) {
+            errors.put(ProblemType.PAYLOAD_TOO_LARGE, "the body is over the limit");
+            errors.put(ProblemType.UNSUPPORTED_MEDIA_TYPE, "the body is not application/json");
+        }
+        boolean changesSession = path.contains("/agent-sessions") && method != PathItem.HttpMethod.GET;
+        if (changesSession || has(operation, "Idempotency-Key") || path.endsWith("/{userId}")) {
+            errors.put(
+                    ProblemType.CONFLICT,
+                    "its state does not allow it (`current_status` and `allowed_transitions` tell), another owner"
+                            + " holds it (`FENCED`), or the same request is in flight");
+        }
+        if (has(operation, "If-Match")) {
+            errors.put(ProblemType.STALE_VERSION, "`If-Match` names another version");
+        }
+        if (has(operation, "Idempotency-Key")) {
+            errors.put(ProblemType.IDEMPOTENCY_MISMATCH, "the key was used with another path or body");
+        }
+        errors.forEach((type, description) -> {
+            String status = Integer.toString(type.status());
+            APIResponse known = operation.getResponses().getAPIResponse(status);
+            if (known == null || known.getContent() == null) {
+                operation.getResponses().addAPIResponse(status, response(type, description));
+            }
+        });
+    }
+
+    private static boolean has(Operation operation, String header) {
+        List<Parameter> parameters = operation.getParameters() == null ? List.of() : operation.getParameters();
+        return parameters.stream().anyMatch(parameter -> header.equals(parameter.getName()));
+    }
+
+    private static APIResponse response(ProblemType type, String description) {
+        Content content = OASFactory.createContent()
+                .addMediaType(
+                        ProblemDocument.MEDIA_TYPE,
+                        OASFactory.createMediaType()
+                                .schema(OASFactory.createSchema().ref("#/components/schemas/Problem"))
+                                .example(new Problem(type, type.title()).document("/api/v1/…")));
+        return OASFactory.createAPIResponse()
+                .description(type + ": " + description)
+                .content(content);
+    }
+}

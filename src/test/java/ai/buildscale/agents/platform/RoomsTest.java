@@ -1,0 +1,106 @@
+package ai.buildscale.agents.platform;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.Dependency;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import jakarta.persistence.Entity;
+import jakarta.ws.rs.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+
+/** The rooms of the house, and who may enter which. */
+class RoomsTest {
+    private static final String HOUSE = "ai.buildscale.agents.";
+
+    /** Each room may enter those that stand before it; the doors are all in the last row and do not enter each other. */
+    private static final List<Set<String>> ROOMS = List.of(
+            Set.of("platform"),
+            Set.of("workspace"),
+            Set.of("event"),
+            Set.of("session"),
+            Set.of("server"),
+            Set.of("chat"),
+            Set.of("mailbox"),
+            Set.of("swarm"),
+            Set.of("dashboard", "mcp", "a2a"));
+
+    private static final JavaClasses CLASSES = new ClassFileImporter()
+            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+            .importPackages("ai.buildscale.agents");
+
+    private static String room(JavaClass type) {
+        String[] steps = type.getPackageName().substring(HOUSE.length()).split("\\.");
+        return steps[0];
+    }
+
+    private static int row(String room) {
+        for (int row = 0; row < ROOMS.size(); row++) {
+            if (ROOMS.get(row).contains(room)) {
+                return row;
+            }
+        }
+        throw new AssertionError("architecture.md has no room " + room);
+    }
+
+    private static boolean allowed(String from, String to) {
+        return from.equals(to) || row(to) < row(from);
+    }
+
+    @Test
+    void nobodyEntersARoomBelow() {
+        Map<String, Set<String>> entered = new TreeMap<>();
+        for (JavaClass type : CLASSES) {
+            for (Dependency dependency : type.getDirectDependenciesFromSelf()) {
+                JavaClass target = dependency.getTargetClass().getBaseComponentType();
+                if (target.getPackageName().startsWith(HOUSE) && !allowed(room(type), room(target))) {
+                    entered.computeIfAbsent(room(type) + " → " + room(target), _ -> new TreeSet<>())
+                            .add(dependency.getDescription());
+                }
+            }
+        }
+
+        assertThat(CLASSES).hasSizeGreaterThan(50);
+        assertThat(entered).isEmpty();
+    }
+
+    @Test
+    void resourcesLeaveTheDatabaseToServices() {
+        noClasses()
+                .that()
+                .areAnnotatedWith(Path.class)
+                .should()
+                .dependOnClassesThat()
+                .haveSimpleNameEndingWith("Repository")
+                .orShould()
+                .dependOnClassesThat()
+                .haveSimpleNameEndingWith("Sql")
+                .orShould()
+                .dependOnClassesThat()
+                .areAnnotatedWith(Entity.class)
+                .check(CLASSES);
+    }
+
+    @Test
+    void repositoriesAndEntitiesStayInTheirRoom() {
+        classes()
+                .that()
+                .haveSimpleNameEndingWith("Repository")
+                .or()
+                .haveSimpleNameEndingWith("Sql")
+                .or()
+                .areAnnotatedWith(Entity.class)
+                .should()
+                .notBePublic()
+                .check(CLASSES);
+    }
+}
