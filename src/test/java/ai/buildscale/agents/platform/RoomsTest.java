@@ -39,7 +39,7 @@ class RoomsTest {
             .importPackages("ai.buildscale.agents");
 
     private static String room(JavaClass type) {
-        String[] steps = type.getPackageName().substring(HOUSE.length()).split("\\.");
+        String[] steps = type.getPackageName().substring(HOUSE.length()).split("\\.", -1);
         return steps[0];
     }
 
