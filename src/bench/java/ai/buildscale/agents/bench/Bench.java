@@ -17,6 +17,7 @@ public final class Bench {
 
     static {
         ROWS.put("get", new GetRow());
+        ROWS.put("write", new WriteRow());
     }
 
     private Bench() {}

@@ -2,9 +2,9 @@ package ai.buildscale.agents.bench;
 
 import ai.buildscale.agents.dev.WatchedProcess;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /** GET of a session by id, with a JWT, random among 10,000: against the same select behind bare Vert.x. */
 final class GetRow implements Bench.Row {
@@ -41,16 +41,16 @@ final class GetRow implements Bench.Row {
     }
 
     private static Path script(String path, String token) throws IOException {
-        return Files.writeString(
-                Lab.FOLDER.resolve("get.lua"), """
-                local headers = { Authorization = "Bearer %s" }
+        return Lab.script(
+                "get.lua", """
+                local headers = { Authorization = "Bearer {token}" }
                 local requests = {}
                 init = function()
-                  for i = 0, %d do
-                    requests[i] = wrk.format("GET", "%s" .. string.format("%%.0f", %d + i), headers)
+                  for i = 0, {sessions} - 1 do
+                    requests[i] = wrk.format("GET", "{path}" .. string.format("%.0f", {first} + i), headers)
                   end
                 end
-                request = function() return requests[math.random(0, %d)] end
-                """.formatted(token, SESSIONS - 1, path, Lab.FIRST, SESSIONS - 1));
+                request = function() return requests[math.random(0, {sessions} - 1)] end
+                """, Map.of("token", token, "sessions", SESSIONS, "path", path, "first", Lab.FIRST));
     }
 }

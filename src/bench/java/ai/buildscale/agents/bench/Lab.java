@@ -190,6 +190,15 @@ final class Lab implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED"));
     }
 
+    /** A script for a peer, with each {@code {name}} replaced by its value. */
+    static Path script(String name, String text, Map<String, ?> values) throws IOException {
+        String script = text;
+        for (Map.Entry<String, ?> value : values.entrySet()) {
+            script = script.replace("{" + value.getKey() + "}", value.getValue().toString());
+        }
+        return Files.writeString(FOLDER.resolve(name), script);
+    }
+
     /** An empty log file. */
     static Path log(String name) throws IOException {
         Path log = FOLDER.resolve(name + ".log");

@@ -79,6 +79,7 @@ enum Peer {
                         "--threads=1",
                         "--connections=" + connections,
                         "--duration=" + seconds + "s",
+                        "--timeout=10s",
                         "--script=" + script,
                         url));
         if (said.contains("Non-2xx") || said.contains("Socket errors")) {
@@ -93,7 +94,7 @@ enum Peer {
             List<Path> scripts,
             int clients,
             int seconds,
-            Map<String, String> variables,
+            Map<String, ?> variables,
             String... settings) {
         List<String> command = new ArrayList<>(List.of(
                 PGBENCH.path().toString(),
