@@ -24,7 +24,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.jwt.JsonWebToken;
 
@@ -95,7 +94,7 @@ public class Authentication implements HttpAuthenticationMechanism {
             JsonWebToken jwt = parser.parse(token);
             Set<String> groups = jwt.getGroups() == null ? Set.of() : Set.copyOf(jwt.getGroups());
             Instant expiresAt = Instant.ofEpochSecond(jwt.getExpirationTime());
-            SecurityIdentity identity = identity(new Caller(UUID.fromString(jwt.getSubject()), groups, expiresAt));
+            SecurityIdentity identity = identity(new Caller(Ids.parse(jwt.getSubject()), groups, expiresAt));
             verified.put(token, identity);
             return identity;
         } catch (ParseException | IllegalArgumentException | NullPointerException e) {
@@ -125,12 +124,7 @@ public class Authentication implements HttpAuthenticationMechanism {
     @Override
     public Uni<Boolean> sendChallenge(RoutingContext context) {
         context.response().putHeader("WWW-Authenticate", "Bearer");
-        ProblemWriter.write(
-                context,
-                new Problem(
-                        ProblemType.INVALID_TOKEN,
-                        "Send a valid token: Authorization: Bearer <JWT> (signature, iss, aud and exp are checked,"
-                                + " and sub must be a UUID)"));
+        ProblemWriter.write(context, Problem.unauthenticated());
         return Uni.createFrom().item(true);
     }
 

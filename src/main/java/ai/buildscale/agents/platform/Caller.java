@@ -19,9 +19,16 @@ public record Caller(UUID userId, Set<String> groups, Instant expiresAt) impleme
     /** A process that runs agents outside this service: may beat for the sessions it holds. */
     public static final String AGENT_HOST = "agent-host";
 
-    /** The caller of a request that has passed the token check. */
+    /**
+     * The caller of a request that has passed the token check.
+     *
+     * @throws Problem {@code INVALID_TOKEN} should one ever get here without
+     */
     public static Caller of(SecurityContext security) {
-        return (Caller) security.getUserPrincipal();
+        if (security.getUserPrincipal() instanceof Caller caller) {
+            return caller;
+        }
+        throw Problem.unauthenticated();
     }
 
     public boolean isAdmin() {

@@ -1,7 +1,11 @@
 package ai.buildscale.agents.platform;
 
+import io.netty.channel.EventLoop;
+import io.netty.channel.MultithreadEventLoopGroup;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
 import io.vertx.core.VertxException;
+import io.vertx.core.impl.ContextInternal;
 import io.vertx.core.impl.NoStackTraceThrowable;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Row;
@@ -10,34 +14,64 @@ import io.vertx.mutiny.sqlclient.SqlClient;
 import io.vertx.mutiny.sqlclient.Tuple;
 import io.vertx.pgclient.PgException;
 import io.vertx.sqlclient.ClosedConnectionException;
+import jakarta.annotation.PreDestroy;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
-/** The reactive pool: single statements, and transactions for what cannot be one statement. */
+/**
+ * Single statements, and transactions for what cannot be one statement. Each event loop has a pool of its own, so that a
+ * statement is sent and answered on the thread of its request; other threads use the common pool.
+ */
 @ApplicationScoped
 public class Database implements Db {
     /** Serialization failure and deadlock: Postgres asks to try again. */
     private static final Set<String> CONTENTION = Set.of("40001", "40P01");
 
-    private final Pool pool;
+    private final Pool common;
+    private final PoolSettings settings;
+    private final int connections;
     private final Duration timeout;
+    private final Map<EventLoop, Pool> pools = new ConcurrentHashMap<>();
 
-    Database(Pool pool, @ConfigProperty(name = "database.timeout", defaultValue = "4S") Duration timeout) {
-        this.pool = pool;
+    Database(
+            Pool common,
+            PoolSettings settings,
+            @ConfigProperty(name = "database.connections") int connections,
+            @ConfigProperty(name = "database.timeout") Duration timeout) {
+        this.common = common;
+        this.settings = settings;
+        this.connections = connections;
         this.timeout = timeout;
+    }
+
+    private Pool pool() {
+        if (!(Vertx.currentContext() instanceof ContextInternal context) || !context.inThread()) {
+            return common;
+        }
+        return pools.computeIfAbsent(context.nettyEventLoop(), loop -> {
+            int loops = ((MultithreadEventLoopGroup) loop.parent()).executorCount();
+            return Pool.newInstance(settings.create(Math.max(2, connections / loops)));
+        });
+    }
+
+    @PreDestroy
+    void close() {
+        pools.values().forEach(pool -> pool.close().subscribe().with(_ -> {}, _ -> {}));
     }
 
     @Override
     public Uni<RowSet<Row>> rows(String sql, Object... arguments) {
-        return guarded(() -> execute(pool, sql, arguments));
+        return guarded(() -> execute(pool(), sql, arguments));
     }
 
     @Override
@@ -49,7 +83,7 @@ public class Database implements Db {
     public <T> Uni<T> inTransaction(Function<Db, Uni<T>> work) {
         return guarded(() -> {
             List<Runnable> committed = new ArrayList<>();
-            return pool.withTransaction(connection -> work.apply(new Transaction(connection, committed)))
+            return pool().withTransaction(connection -> work.apply(new Transaction(connection, committed)))
                     .invoke(() -> committed.forEach(Runnable::run));
         });
     }

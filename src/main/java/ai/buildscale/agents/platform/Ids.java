@@ -43,6 +43,19 @@ public final class Ids {
         return new UUID(high, (low & 0x3fffffffffffffffL) | 0x8000000000000000L);
     }
 
+    /**
+     * Reads the one form in which ids are written, 36 characters; {@link UUID#fromString} takes shorter ones too.
+     *
+     * @throws IllegalArgumentException for any other text
+     */
+    public static UUID parse(String text) {
+        UUID id = UUID.fromString(text);
+        if (!id.toString().equalsIgnoreCase(text)) {
+            throw new IllegalArgumentException("must be a UUID");
+        }
+        return id;
+    }
+
     /** An unguessable token of 256 bits, in URL-safe Base64. */
     public static String secret() {
         return Base64.getUrlEncoder().withoutPadding().encodeToString(random(32));

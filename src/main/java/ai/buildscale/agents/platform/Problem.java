@@ -25,6 +25,14 @@ public final class Problem extends RuntimeException {
         return new Problem(ProblemType.NOT_FOUND, what + " does not exist");
     }
 
+    /** Nobody has proven who is calling. */
+    public static Problem unauthenticated() {
+        return new Problem(
+                ProblemType.INVALID_TOKEN,
+                "Send a valid token: Authorization: Bearer <JWT> (signature, iss, aud and exp are checked,"
+                        + " and sub must be a UUID)");
+    }
+
     public static Problem forbidden(String why) {
         return new Problem(ProblemType.FORBIDDEN, why);
     }

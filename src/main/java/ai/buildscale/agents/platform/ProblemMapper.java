@@ -1,8 +1,12 @@
 package ai.buildscale.agents.platform;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonStreamContext;
+import com.fasterxml.jackson.core.exc.InputCoercionException;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.databind.JsonMappingException;
-import com.fasterxml.jackson.databind.exc.InvalidFormatException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import jakarta.validation.ConstraintViolation;
 import jakarta.validation.ConstraintViolationException;
@@ -11,10 +15,18 @@ import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.UriInfo;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
+import org.jboss.resteasy.reactive.server.core.CurrentRequestManager;
+import org.jboss.resteasy.reactive.server.core.ResteasyReactiveRequestContext;
+import org.jboss.resteasy.reactive.server.handlers.ClassRoutingHandler;
 
 /** Turns every failure into one problem document (RFC 9457); an unexpected one is logged under an id, never shown. */
 public class ProblemMapper {
@@ -26,6 +38,9 @@ public class ProblemMapper {
         Response.ResponseBuilder response =
                 Response.status(problem.type().status()).type(PROBLEM_JSON).entity(problem.document(uri.getPath()));
         problem.retryAfterSeconds().ifPresent(seconds -> response.header(HttpHeaders.RETRY_AFTER, seconds));
+        if (problem.type() == ProblemType.INVALID_TOKEN) {
+            response.header(HttpHeaders.WWW_AUTHENTICATE, "Bearer");
+        }
         return response.build();
     }
 
@@ -46,10 +61,19 @@ public class ProblemMapper {
         return map(unreadable(e), uri);
     }
 
+    /** The same; Quarkus has a mapper for this one that answers without a word. */
+    @ServerExceptionMapper
+    public Response map(MismatchedInputException e, UriInfo uri) {
+        return map(unreadable(e), uri);
+    }
+
     @ServerExceptionMapper
     public Response map(WebApplicationException e, UriInfo uri) {
         if (e.getCause() instanceof JsonProcessingException json) {
             return map(unreadable(json), uri);
+        }
+        if (e.getCause() instanceof StrictParameters.Unreadable parameter) {
+            return map(parameter.problem(uri), uri);
         }
         int status = e.getResponse().getStatus();
         Problem problem = switch (status) {
@@ -62,7 +86,13 @@ public class ProblemMapper {
                 new Problem(ProblemType.UNSUPPORTED_MEDIA_TYPE, "Send the body as Content-Type: application/json");
             default -> null;
         };
-        return problem == null ? map((Throwable) e, uri) : map(problem, uri);
+        if (problem == null) {
+            return map((Throwable) e, uri);
+        }
+        Response response = map(problem, uri);
+        return status == 405
+                ? Response.fromResponse(response).allow(allowedMethods()).build()
+                : response;
     }
 
     @ServerExceptionMapper
@@ -79,17 +109,31 @@ public class ProblemMapper {
                 uri);
     }
 
+    /** The methods that the current request's path knows: RFC 9110 wants them in a 405, Quarkus leaves them out. */
+    private static Set<String> allowedMethods() {
+        ResteasyReactiveRequestContext request = CurrentRequestManager.get();
+        String path = request.getRemaining().isEmpty() ? "/" : request.getRemaining();
+        return request.getDeployment().getClassMappers().stream()
+                .flatMap(root -> Arrays.stream(root.value.handlers))
+                .filter(ClassRoutingHandler.class::isInstance)
+                .flatMap(routing -> ((ClassRoutingHandler) routing).getMappers().entrySet().stream())
+                .filter(mapper -> mapper.getValue().map(path) != null)
+                .map(Map.Entry::getKey)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
     private static Problem unreadable(JsonProcessingException e) {
-        String field = e instanceof JsonMappingException mapping ? path(mapping) : "";
-        if (field.isEmpty()) {
-            return new Problem(
-                            ProblemType.VALIDATION_ERROR,
-                            e instanceof JsonMappingException
-                                    ? "The body must be a JSON object of the documented form"
-                                    : "The body is not well-formed JSON" + at(e))
-                    .field("body", e instanceof JsonMappingException ? "must be a JSON object" : "must be JSON");
+        String field = e instanceof JsonMappingException mapping ? path(mapping) : place(e);
+        if (!field.isEmpty()) {
+            return Problem.invalid(field, complaint(e));
         }
-        return Problem.invalid(field, complaint(e));
+        boolean isJson = e instanceof JsonMappingException;
+        return new Problem(
+                        ProblemType.VALIDATION_ERROR,
+                        isJson
+                                ? "The body must be one JSON object of the documented form"
+                                : "The body is not well-formed JSON" + at(e))
+                .field("body", isJson ? "must be one JSON object" : "must be well-formed JSON in UTF-8");
     }
 
     private static String at(JsonProcessingException e) {
@@ -100,22 +144,55 @@ public class ProblemMapper {
     }
 
     private static String complaint(JsonProcessingException e) {
-        if (e instanceof UnrecognizedPropertyException) {
-            return "is not a field of this request";
+        Throwable cause = e instanceof JsonMappingException && e.getCause() != null ? e.getCause() : e;
+        return switch (cause) {
+            case Problem text -> text.getMessage();
+            case UnrecognizedPropertyException _ -> "is not a field of this request";
+            case InputCoercionException _ -> "is out of range";
+            case StreamConstraintsException _ -> "is too long or too deep";
+            case MismatchedInputException mismatch -> expected(mismatch.getTargetType());
+            case JsonProcessingException json when isDoubled(json) -> "appears twice";
+            case JsonProcessingException _ -> "is not well-formed JSON in UTF-8";
+            default -> "is not valid";
+        };
+    }
+
+    private static boolean isDoubled(JsonProcessingException e) {
+        return e.getOriginalMessage().startsWith("Duplicate field");
+    }
+
+    private static String expected(Class<?> type) {
+        if (type == null) {
+            return "has the wrong type";
         }
-        if (e.getCause() instanceof Problem text) {
-            return text.getMessage();
+        if (type.isEnum()) {
+            return "must be one of " + Wire.names(type);
         }
-        if (e instanceof InvalidFormatException format && format.getTargetType() != null) {
-            Class<?> type = format.getTargetType();
-            if (type.isEnum()) {
-                return "must be one of " + Wire.names(type);
-            }
-            return "must be a " + type.getSimpleName().toLowerCase(Locale.ROOT);
+        if (type == UUID.class) {
+            return "must be a UUID";
         }
-        return e instanceof JsonMappingException && e.getOriginalMessage().startsWith("Duplicate field")
-                ? "appears twice"
-                : "has the wrong type";
+        if (Collection.class.isAssignableFrom(type)) {
+            return "must be an array";
+        }
+        if (type == String.class) {
+            return "must be a string";
+        }
+        return type.isPrimitive() || Number.class.isAssignableFrom(type)
+                ? "must be a whole number"
+                : "must be an object";
+    }
+
+    /** Where the parser stood, for what it found out by itself and that does belong to a field. */
+    private static String place(JsonProcessingException e) {
+        boolean belongs = e instanceof StreamConstraintsException || isDoubled(e);
+        if (!belongs || !(e.getProcessor() instanceof JsonParser parser)) {
+            return "";
+        }
+        String field = "";
+        for (JsonStreamContext at = parser.getParsingContext(); at != null; at = at.getParent()) {
+            field = at.getCurrentName() == null ? field : at.getCurrentName();
+        }
+        return field;
     }
 
     private static String path(JsonMappingException e) {
@@ -134,6 +211,10 @@ public class ProblemMapper {
     private static String field(ConstraintViolation<?> violation) {
         String[] steps = violation.getPropertyPath().toString().split("\\.");
         String path = Arrays.stream(steps).skip(steps.length > 2 ? 2 : 1).collect(Collectors.joining("."));
-        return path.replaceAll("([a-z])([A-Z])", "$1_$2").toLowerCase(Locale.ROOT);
+        return snakeCase(path);
+    }
+
+    static String snakeCase(String name) {
+        return name.replaceAll("([a-z])([A-Z])", "$1_$2").toLowerCase(Locale.ROOT);
     }
 }

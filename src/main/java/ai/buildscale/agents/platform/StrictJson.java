@@ -1,16 +1,23 @@
 package ai.buildscale.agents.platform;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonDeserializer;
 import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.CoercionAction;
 import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
+import com.fasterxml.jackson.databind.deser.std.JsonNodeDeserializer;
+import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
+import com.fasterxml.jackson.databind.deser.std.StdScalarDeserializer;
 import com.fasterxml.jackson.databind.deser.std.StringDeserializer;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.type.LogicalType;
@@ -18,6 +25,8 @@ import io.quarkus.jackson.ObjectMapperCustomizer;
 import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
+import java.util.UUID;
 
 /**
  * JSON as the contract has it: snake case; and nothing is guessed: unknown and doubled fields, wrong types, NUL
@@ -29,6 +38,7 @@ public class StrictJson implements ObjectMapperCustomizer {
     private static final int MAX_NUMBER_LENGTH = 40;
 
     @Override
+    @SuppressWarnings("deprecation") // the way without it is to build the factory, and this one is Quarkus'
     public void customize(ObjectMapper mapper) {
         mapper.setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE);
         mapper.enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
@@ -48,7 +58,12 @@ public class StrictJson implements ObjectMapperCustomizer {
                         .maxNestingDepth(MAX_DEPTH)
                         .maxNumberLength(MAX_NUMBER_LENGTH)
                         .build());
-        mapper.registerModule(new SimpleModule("strict-text").addDeserializer(String.class, new StrictText()));
+        // UTF-8 it is, as RFC 8259 wants, and not whatever the first bytes look like
+        mapper.getFactory().disable(JsonFactory.Feature.CHARSET_DETECTION);
+        mapper.registerModule(new SimpleModule("strict")
+                .addDeserializer(String.class, new StrictText())
+                .addDeserializer(UUID.class, new StrictUuid())
+                .addDeserializer(JsonNode.class, new StrictNode()));
     }
 
     /** What Postgres' {@code text} cannot hold, and UTF-8 cannot say, is refused at the door. */
@@ -56,12 +71,71 @@ public class StrictJson implements ObjectMapperCustomizer {
         @Override
         public String deserialize(JsonParser parser, DeserializationContext context) throws IOException {
             String text = super.deserialize(parser, context);
+            check(parser, text);
+            return text;
+        }
+    }
+
+    private static void check(JsonParser parser, String text) throws JsonMappingException {
+        try {
+            Text.check(text);
+        } catch (Problem complaint) {
+            throw JsonMappingException.from(parser, complaint.getMessage(), complaint);
+        }
+    }
+
+    private static final class StrictUuid extends StdScalarDeserializer<UUID> {
+        StrictUuid() {
+            super(UUID.class);
+        }
+
+        @Override
+        public UUID deserialize(JsonParser parser, DeserializationContext context) throws IOException {
+            if (!parser.hasToken(JsonToken.VALUE_STRING)) {
+                return (UUID) context.handleUnexpectedToken(UUID.class, parser);
+            }
             try {
-                Text.check(text);
-            } catch (Problem complaint) {
+                return Ids.parse(parser.getText());
+            } catch (IllegalArgumentException e) {
+                return (UUID) context.handleWeirdStringValue(UUID.class, parser.getText(), "not a UUID");
+            }
+        }
+    }
+
+    /** Any JSON that {@code jsonb} can hold. */
+    private static final class StrictNode extends StdDeserializer<JsonNode> {
+        private final JsonDeserializer<? extends JsonNode> any = JsonNodeDeserializer.getDeserializer(JsonNode.class);
+
+        StrictNode() {
+            super(JsonNode.class);
+        }
+
+        @Override
+        public JsonNode deserialize(JsonParser parser, DeserializationContext context) throws IOException {
+            JsonNode node = any.deserialize(parser, context);
+            check(parser, node);
+            return node;
+        }
+
+        @Override
+        public JsonNode getNullValue(DeserializationContext context) throws JsonMappingException {
+            return any.getNullValue(context);
+        }
+
+        private static void check(JsonParser parser, JsonNode node) throws JsonMappingException {
+            StrictJson.check(parser, node.textValue());
+            if (node.isFloatingPointNumber() && !Double.isFinite(node.doubleValue())) {
+                Problem complaint =
+                        new Problem(ProblemType.VALIDATION_ERROR, "must not contain numbers beyond a double's range");
                 throw JsonMappingException.from(parser, complaint.getMessage(), complaint);
             }
-            return text;
+            for (Map.Entry<String, JsonNode> property : node.properties()) {
+                StrictJson.check(parser, property.getKey());
+                check(parser, property.getValue());
+            }
+            for (int i = 0; node.isArray() && i < node.size(); i++) {
+                check(parser, node.get(i));
+            }
         }
     }
 }

@@ -1,5 +1,10 @@
 package ai.buildscale.agents.platform;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
 /** What counts as text, wherever it comes from: a body, a query, a path. */
 public final class Text {
     private Text() {}
@@ -34,5 +39,50 @@ public final class Text {
             throw Problem.invalid(name, "must have at most " + maxLength + " characters");
         }
         return text;
+    }
+
+    /**
+     * What of a request's address is not percent-encoded UTF-8, which Vert.x would replace without a word: {@code path},
+     * the name of the first such query parameter, or null if all is well.
+     */
+    static String unreadablePart(String uri) {
+        if (uri.indexOf('%') < 0) {
+            return null;
+        }
+        int question = uri.indexOf('?');
+        if (!isPercentEncodedUtf8(question < 0 ? uri : uri.substring(0, question))) {
+            return "path";
+        }
+        return Arrays.stream(uri.substring(question + 1).split("&", -1))
+                .filter(parameter -> !isPercentEncodedUtf8(parameter))
+                .map(parameter -> parameter.split("=", 2)[0])
+                .map(name -> isPercentEncodedUtf8(name) ? name : "query")
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static boolean isPercentEncodedUtf8(String text) {
+        ByteBuffer bytes = ByteBuffer.allocate(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c != '%') {
+                bytes.put((byte) c);
+            } else if (i + 2 < text.length() && isHex(text.charAt(i + 1)) && isHex(text.charAt(i + 2))) {
+                bytes.put((byte) Integer.parseInt(text, i + 1, i + 3, 16));
+                i += 2;
+            } else {
+                return false;
+            }
+        }
+        try {
+            StandardCharsets.UTF_8.newDecoder().decode(bytes.flip());
+            return true;
+        } catch (CharacterCodingException e) {
+            return false;
+        }
+    }
+
+    private static boolean isHex(char c) {
+        return Character.digit(c, 16) >= 0 && c < 0x80;
     }
 }

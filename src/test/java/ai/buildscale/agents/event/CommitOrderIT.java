@@ -305,6 +305,7 @@ class CommitOrderIT {
                     long version = session.get("version").asLong();
                     await().atMost(Duration.ofSeconds(20))
                             .untilAsserted(() -> assertThat(versions(stream, id))
+                                    .as("stream of %d, ended: %s", streams.size(), stream.isEnded())
                                     .containsExactlyElementsOf(
                                             java.util.stream.LongStream.rangeClosed(version + 1, last.get(id))
                                                     .boxed()
