@@ -90,12 +90,7 @@ enum Peer {
 
     /** Transactions a second that pgbench gets through with the scripts, prepared, one picked at random each time. */
     static double pgbench(
-            String url,
-            List<Path> scripts,
-            int clients,
-            int seconds,
-            Map<String, ?> variables,
-            String... settings) {
+            String url, List<Path> scripts, int clients, int seconds, Map<String, ?> variables, String... settings) {
         List<String> command = new ArrayList<>(List.of(
                 PGBENCH.path().toString(),
                 "--no-vacuum",
