@@ -18,6 +18,7 @@ import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.EnumMap;
@@ -226,6 +227,7 @@ public class SessionService {
      * @param ttlSeconds the silence it may now keep before it is stale
      * @param desiredStatus the state people want it in; the agent obeys
      */
+    @RegisterForReflection
     public record Lease(boolean leaseExtended, long ttlSeconds, SessionStatus desiredStatus, long epoch) {}
 
     /**
@@ -266,6 +268,7 @@ public class SessionService {
     }
 
     /** A beat's own answer in a batch: a lease, or the code of what stands in its way. */
+    @RegisterForReflection
     public record BeatAnswer(
             UUID id,
             boolean leaseExtended,

@@ -109,8 +109,7 @@ class MigrationIT {
 
         // Postgres tells its statistics with a delay
         await().atMost(Duration.ofSeconds(30))
-                .until(() -> grown(before, "agent_sessions")[0] >= 150
-                        && grown(before, "session_heartbeats")[0] >= 30);
+                .until(() -> grown(before, "agent_sessions")[0] >= 150 && grown(before, "session_heartbeats")[0] >= 30);
         for (String table : List.of("agent_sessions", "session_heartbeats")) {
             long[] grown = grown(before, table);
             assertThat(grown[1]).as(table + ": hot of " + grown[0]).isGreaterThan(grown[0] * 9 / 10);
@@ -125,8 +124,7 @@ class MigrationIT {
     /** Updates of each table, and how many of them were hot. */
     private static Map<String, long[]> updates() {
         return Postgres.query(database, "select relname, n_tup_upd, n_tup_hot_upd from pg_stat_user_tables").stream()
-                .collect(Collectors.toMap(
-                        row -> (String) row.get("relname"),
-                        row -> new long[] {(Long) row.get("n_tup_upd"), (Long) row.get("n_tup_hot_upd")}));
+                .collect(Collectors.toMap(row -> (String) row.get("relname"), row ->
+                        new long[] {(Long) row.get("n_tup_upd"), (Long) row.get("n_tup_hot_upd")}));
     }
 }
