@@ -2,6 +2,7 @@ package ai.buildscale.agents.event;
 
 import io.vertx.core.Context;
 import io.vertx.core.buffer.Buffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -20,7 +21,7 @@ final class LoopSubscribers {
     private static final long TICK_MILLIS = 1_000;
 
     private final Context context;
-    private final EventConfig config;
+    private final Duration keepAlive;
     private final Map<Topic, Set<Subscriber>> topics = new HashMap<>();
     private final Map<Subscriber.Follower, Integer> followers = new ConcurrentHashMap<>();
     private List<Frame> inbox = new ArrayList<>();
@@ -28,9 +29,9 @@ final class LoopSubscribers {
     private boolean scheduled;
     private long delivered;
 
-    LoopSubscribers(Context context, long delivered, EventConfig config) {
+    LoopSubscribers(Context context, long delivered, Duration keepAlive) {
         this.context = context;
-        this.config = config;
+        this.keepAlive = keepAlive;
         this.delivered = delivered;
         this.inboxCursor = delivered;
         context.runOnContext(_ -> context.owner().setPeriodic(TICK_MILLIS, _ -> tick()));
@@ -111,7 +112,7 @@ final class LoopSubscribers {
 
     private void tick() {
         long now = System.currentTimeMillis();
-        long silentSince = now - config.keepAlive().toMillis();
+        long silentSince = now - keepAlive.toMillis();
         topics.values().stream().flatMap(Set::stream).toList().forEach(subscriber -> subscriber.tick(now, silentSince));
     }
 

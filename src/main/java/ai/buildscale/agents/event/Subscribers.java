@@ -29,7 +29,7 @@ class Subscribers {
     LoopSubscribers of(Context context) {
         ContextInternal internal = (ContextInternal) context;
         return loops.computeIfAbsent(
-                internal.nettyEventLoop(), _ -> new LoopSubscribers(internal.unwrap(), delivered, config));
+                internal.nettyEventLoop(), _ -> new LoopSubscribers(internal.unwrap(), delivered, config.keepAlive()));
     }
 
     /** Counted from the moment a stream is asked for, so that the tail does not fall asleep before it joins. */

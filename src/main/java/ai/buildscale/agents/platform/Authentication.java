@@ -94,6 +94,10 @@ public class Authentication implements HttpAuthenticationMechanism {
             JsonWebToken jwt = parser.parse(token);
             Set<String> groups = jwt.getGroups() == null ? Set.of() : Set.copyOf(jwt.getGroups());
             Instant expiresAt = Instant.ofEpochSecond(jwt.getExpirationTime());
+            // the parser takes a clock skew of 0 for "not set", and allows a minute
+            if (!expiresAt.isAfter(Instant.now())) {
+                throw new AuthenticationFailedException("the token has expired");
+            }
             SecurityIdentity identity = identity(new Caller(Ids.parse(jwt.getSubject()), groups, expiresAt));
             verified.put(token, identity);
             return identity;

@@ -3,7 +3,6 @@ package ai.buildscale.agents.event;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.smallrye.config.SmallRyeConfigBuilder;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.subscription.BackPressureFailure;
 import io.smallrye.mutiny.subscription.BackPressureStrategy;
@@ -11,6 +10,7 @@ import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
@@ -30,19 +30,11 @@ class LoopSubscribersTest {
 
     private final Vertx vertx = Vertx.vertx();
     private final Context context = vertx.getOrCreateContext();
-    private final LoopSubscribers loop = new LoopSubscribers(context, 10, config());
+    private final LoopSubscribers loop = new LoopSubscribers(context, 10, Duration.ofSeconds(1));
 
     @AfterEach
     void close() {
         vertx.close().toCompletionStage().toCompletableFuture().join();
-    }
-
-    private static EventConfig config() {
-        return new SmallRyeConfigBuilder()
-                .withMapping(EventConfig.class)
-                .withDefaultValue("events.keep-alive", "1S")
-                .build()
-                .getConfigMapping(EventConfig.class);
     }
 
     /** What one client has been sent. */
@@ -53,8 +45,17 @@ class LoopSubscribersTest {
         private MultiEmitter<? super Buffer> emitter;
 
         Client(Topic topic, long after, Set<Long> seen, long expiresAt) {
+            this(topic, after, seen, expiresAt, Integer.MAX_VALUE);
+        }
+
+        Client(Topic topic, long after, Set<Long> seen, long expiresAt, int backlogBytes) {
             subscriber = new Subscriber(
-                    topic, new Subscriber.Follower(WORKSPACE, UUID.randomUUID(), false), expiresAt, after, seen, 100);
+                    topic,
+                    new Subscriber.Follower(WORKSPACE, UUID.randomUUID(), false),
+                    expiresAt,
+                    after,
+                    seen,
+                    backlogBytes);
             Multi<Buffer> bytes = Multi.createFrom().emitter(out -> emitter = out, BackPressureStrategy.IGNORE);
             bytes.subscribe().with(sent -> writes.add(sent.toString()), end::complete, () -> end.complete(null));
             subscriber.writesTo(emitter);
@@ -230,7 +231,7 @@ class LoopSubscribersTest {
 
     @Test
     void consumerThatLetsTooMuchWaitFails() {
-        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER);
+        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER, 100);
         join(client);
         live(client);
 
@@ -244,7 +245,7 @@ class LoopSubscribersTest {
 
     @Test
     void consumerThatTakesWhatItIsSentMayGetAnyAmount() {
-        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER);
+        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER, 100);
         join(client);
         live(client);
 
