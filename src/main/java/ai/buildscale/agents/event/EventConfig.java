@@ -35,7 +35,11 @@ interface EventConfig {
     @WithDefault("262144")
     int writeQueue();
 
-    /** How many held-back writes a consumer may fall behind before it is closed. */
-    @WithDefault("256")
+    /** How long a connection may take nothing of what waits for it before it is closed. */
+    @WithDefault("60S")
+    Duration stallTimeout();
+
+    /** What may wait for one connection behind that, in bytes, before it is closed. */
+    @WithDefault("4194304")
     int backlog();
 }

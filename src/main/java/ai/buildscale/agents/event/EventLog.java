@@ -21,8 +21,11 @@ public class EventLog {
     public static final String APPEND =
             "insert into events (position, workspace_id, chat_id, session_id, type, data, at, ends_session)";
 
-    /** The rows read in one go. */
+    /** The rows that the tail reads in one go. */
     static final int BATCH = 1_000;
+
+    /** The rows that one stream reads in one go; it keeps them in memory until its client has taken them. */
+    static final int PAGE = 100;
 
     private static final String COLUMNS =
             "e.position, e.workspace_id, e.chat_id, e.type, e.data::text as data, e.ends_session";
@@ -37,17 +40,21 @@ public class EventLog {
                 order by e.position
                 limit $2) e on true""".formatted(COLUMNS);
 
-    private static final String PAGE_OF_CHAT = """
-            select %s from events e
-            where e.chat_id = $2 and e.workspace_id = $1 and e.position > $3 and e.position < events_horizon()
-            order by e.position
-            limit $4""".formatted(COLUMNS);
+    private static final String PAGE_OF_CHAT = page("e.workspace_id = $1 and e.position > $2 and e.chat_id = $4");
 
-    private static final String PAGE_OF_WORKSPACE = """
-            select %s from events e
-            where e.workspace_id = $1 and e.position > $2 and e.position < events_horizon()
-            order by e.position
-            limit $3""".formatted(COLUMNS);
+    private static final String PAGE_OF_WORKSPACE = page("e.workspace_id = $1 and e.position > $2");
+
+    /** With what was pruned as of the same snapshot, so that no page begins behind a gap. */
+    private static String page(String where) {
+        return """
+            select p.up_to, e.*
+            from events_pruned p
+            left join lateral (
+                select %s from events e
+                where %s and e.position < events_horizon()
+                order by e.position
+                limit $3) e on true""".formatted(COLUMNS, where);
+    }
 
     /** A session's own events need no horizon: its row's lock has put them in commit order. */
     private static final String HISTORY = """
@@ -95,12 +102,28 @@ public class EventLog {
         });
     }
 
-    /** The topic's events after the position and below the horizon, in order; fewer than {@link #BATCH} if no more. */
+    /** Where a stream wants to go on is no longer held: the client must come again, for a reset. */
+    static final class PositionPruned extends RuntimeException {
+        PositionPruned(long position) {
+            super("position " + position + " is no longer held", null, false, false);
+        }
+    }
+
+    /**
+     * The topic's events after the position and below the horizon, in order; fewer than {@link #PAGE} if no more. Fails
+     * with {@link PositionPruned} if any may be missing.
+     */
     Uni<List<Frame>> page(Topic topic, long after) {
         return (topic.isChat()
-                        ? database.rows(PAGE_OF_CHAT, topic.workspaceId(), topic.chatId(), after, BATCH)
-                        : database.rows(PAGE_OF_WORKSPACE, topic.workspaceId(), after, BATCH))
-                .map(EventLog::frames);
+                        ? database.rows(PAGE_OF_CHAT, topic.workspaceId(), after, PAGE, topic.chatId())
+                        : database.rows(PAGE_OF_WORKSPACE, topic.workspaceId(), after, PAGE))
+                .map(rows -> {
+                    Row first = rows.iterator().next();
+                    if (first.getLong("up_to") > after) {
+                        throw new PositionPruned(after);
+                    }
+                    return first.getLong("position") == null ? List.of() : frames(rows);
+                });
     }
 
     /** A session's events after the position, in order. */

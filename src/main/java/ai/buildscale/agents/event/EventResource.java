@@ -112,7 +112,12 @@ public class EventResource {
         return service.follow(Caller.of(security), topic, after, Boolean.TRUE.equals(snapshot))
                 .chain(stream -> stream.isEmpty()
                         ? Uni.createFrom().item(Response.noContent().build())
-                        : SseWriter.write(response, stream.get(), config.writeQueue())
+                        : SseWriter.write(
+                                        response,
+                                        stream.get(),
+                                        config.writeQueue(),
+                                        config.stallTimeout(),
+                                        service::cutOff)
                                 .replaceWith((Response) null));
     }
 

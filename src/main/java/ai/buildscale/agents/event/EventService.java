@@ -2,6 +2,7 @@ package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import io.micrometer.core.instrument.Counter;
@@ -15,10 +16,10 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jboss.logging.Logger;
 
 /** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
@@ -100,55 +101,55 @@ public class EventService {
             if (!now.over() || !now.seen().isEmpty()) {
                 return Uni.createFrom().item(new Start(null, after, Set.of(), false, false));
             }
-            return log.page(topic, after).map(rest -> new Start(null, after, Set.of(), rest.isEmpty(), true));
+            return log.page(topic, after)
+                    .map(List::isEmpty)
+                    .onFailure(EventLog.PositionPruned.class)
+                    .recoverWithItem(false)
+                    .map(drained -> new Start(null, after, Set.of(), drained, true));
         });
     }
 
     private Multi<Buffer> stream(Caller caller, Topic topic, Start start) {
-        AtomicLong reached = new AtomicLong(start.after());
-        AtomicBoolean ended = new AtomicBoolean(start.ends());
         Multi<Buffer> head = start.head() == null
                 ? Multi.createFrom().empty()
                 : Multi.createFrom().item(start.head());
-        Multi<Buffer> past = Multi.createBy()
-                .repeating()
-                .uni(() -> log.page(topic, reached.get()).invoke(page -> {
-                    if (!page.isEmpty()) {
-                        reached.set(page.getLast().position());
-                        // the session may have ended after the start was looked up: nothing live would end the stream
-                        ended.set(start.ends()
-                                || (topic.isChat() && page.getLast().endsSession()));
-                    }
-                }))
-                .whilst(page -> page.size() == EventLog.BATCH)
-                .map(page -> page.stream()
-                        .filter(frame -> !start.seen().contains(frame.position()))
-                        .toList())
-                .filter(news -> !news.isEmpty())
-                .map(news -> LoopSubscribers.Payload.of(topic, news).bytes());
+        Past past = new Past(log, topic, start.after(), start.seen(), () -> mayStill(caller, topic));
         Multi<Buffer> live = Multi.createFrom()
-                .deferred(() ->
-                        ended.get() ? Multi.createFrom().empty() : live(caller, topic, reached.get(), start.seen()));
+                .deferred(() -> start.ends() || past.ended()
+                        ? Multi.createFrom().empty()
+                        : live(caller, topic, past.reached(), start.seen()));
         return Multi.createBy()
                 .concatenating()
-                .streams(head, past, live)
+                .streams(head, past.frames(), live)
                 .onFailure(e -> !(e instanceof BackPressureFailure))
                 .invoke(e -> LOG.warnf("a stream of %s was cut: %s", topic, e.toString()));
     }
 
+    private Uni<Role> mayStill(Caller caller, Topic topic) {
+        return caller.expiresAt().isAfter(Instant.now())
+                ? access.require(caller, topic.workspaceId(), Role.VIEWER)
+                : Uni.createFrom().failure(new Problem(ProblemType.INVALID_TOKEN, "The token has expired"));
+    }
+
+    /** A consumer was closed for being too slow. */
+    void cutOff() {
+        slow.increment();
+    }
+
     private Multi<Buffer> live(Caller caller, Topic topic, long after, Set<Long> seen) {
         Context context = Vertx.currentContext();
+        Subscriber subscriber = new Subscriber(
+                topic,
+                new Subscriber.Follower(topic.workspaceId(), caller.userId(), caller.isAdmin()),
+                caller.expiresAt().toEpochMilli(),
+                after,
+                seen,
+                config.backlog());
         Multi<Buffer> events = Multi.createFrom()
                 .emitter(
                         out -> {
                             subscribers.opened();
-                            Subscriber subscriber = new Subscriber(
-                                    topic,
-                                    new Subscriber.Follower(topic.workspaceId(), caller.userId(), caller.isAdmin()),
-                                    caller.expiresAt().toEpochMilli(),
-                                    after,
-                                    seen,
-                                    out);
+                            subscriber.writesTo(out);
                             out.onTermination(() -> {
                                 subscribers.closed();
                                 context.runOnContext(_ -> subscriber.leave());
@@ -158,10 +159,12 @@ public class EventService {
                                     .with(loop -> context.runOnContext(_ -> join(loop, subscriber, out)), out::fail);
                         },
                         BackPressureStrategy.IGNORE);
+        // the subscriber counts what waits here, in bytes: the size of a write has no bound that a count could use
         return events.onOverflow()
-                .buffer(config.backlog())
+                .bufferUnconditionally()
+                .invoke(subscriber::sent)
                 .onFailure(BackPressureFailure.class)
-                .invoke(_ -> slow.increment());
+                .invoke(_ -> cutOff());
     }
 
     /** Joins the live streams, then reads what lies between this stream's position and theirs. */
@@ -183,7 +186,7 @@ public class EventService {
                             if (!page.isEmpty()) {
                                 subscriber.send(LoopSubscribers.Payload.of(subscriber.topic(), page));
                             }
-                            if (page.size() < EventLog.BATCH) {
+                            if (page.size() < EventLog.PAGE) {
                                 subscriber.live();
                             } else {
                                 closeGap(subscriber, delivered, out);

@@ -107,6 +107,8 @@ class EventTail {
                             behindSince = 0;
                             subscribers.deliver(List.of(), cursor);
                             release().forEach(emitter -> emitter.complete(null));
+                            // a wake-up that came while the horizon was looked up found nobody to read
+                            read();
                         }),
                         e -> context.runOnContext(_ -> release().forEach(emitter -> emitter.fail(e))));
     }

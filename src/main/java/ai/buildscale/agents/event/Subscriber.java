@@ -1,5 +1,6 @@
 package ai.buildscale.agents.event;
 
+import io.smallrye.mutiny.subscription.BackPressureFailure;
 import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.vertx.core.buffer.Buffer;
 import java.util.ArrayList;
@@ -17,10 +18,13 @@ final class Subscriber {
     private final Topic topic;
     private final Follower follower;
     private final long expiresAtMillis;
-    private final MultiEmitter<? super Buffer> out;
+    private final int backlogBytes;
     private final Set<Long> seen;
+    private final long lastSeen;
     private long after;
     private List<LoopSubscribers.Payload> held = new ArrayList<>();
+    private MultiEmitter<? super Buffer> out;
+    private long unsentBytes;
     private long lastWrite = System.currentTimeMillis();
     private LoopSubscribers joined;
     private boolean left;
@@ -35,20 +39,16 @@ final class Subscriber {
     /**
      * @param after the position that the stream has reached
      * @param seen positions after it that the client knows already, from a snapshot
+     * @param backlogBytes what may wait for the client; when there is more and still more to send, it is too slow
      */
-    Subscriber(
-            Topic topic,
-            Follower follower,
-            long expiresAtMillis,
-            long after,
-            Set<Long> seen,
-            MultiEmitter<? super Buffer> out) {
+    Subscriber(Topic topic, Follower follower, long expiresAtMillis, long after, Set<Long> seen, int backlogBytes) {
         this.topic = topic;
         this.follower = follower;
         this.expiresAtMillis = expiresAtMillis;
         this.after = after;
         this.seen = seen;
-        this.out = out;
+        this.lastSeen = seen.stream().mapToLong(Long::longValue).max().orElse(0);
+        this.backlogBytes = backlogBytes;
     }
 
     Topic topic() {
@@ -61,6 +61,16 @@ final class Subscriber {
 
     long after() {
         return after;
+    }
+
+    /** Where its bytes go; comes before all else. */
+    void writesTo(MultiEmitter<? super Buffer> out) {
+        this.out = out;
+    }
+
+    /** The connection has taken these bytes. */
+    void sent(Buffer bytes) {
+        unsentBytes -= bytes.length();
     }
 
     /** Begins to listen; false if the client has gone before it came to that. */
@@ -99,16 +109,25 @@ final class Subscriber {
         if (payload.last() <= after) {
             return;
         }
-        LoopSubscribers.Payload news = payload.first() > after && seen.isEmpty()
+        LoopSubscribers.Payload news = payload.first() > Math.max(after, lastSeen)
                 ? payload
                 : payload.filter(topic, position -> position > after && !seen.contains(position));
         after = payload.last();
         if (news != null) {
             lastWrite = System.currentTimeMillis();
-            out.emit(news.bytes());
+            emit(news.bytes());
             if (news.ends()) {
                 out.complete();
             }
+        }
+    }
+
+    private void emit(Buffer bytes) {
+        if (unsentBytes > backlogBytes) {
+            out.fail(new BackPressureFailure("the client reads too slowly"));
+        } else {
+            unsentBytes += bytes.length();
+            out.emit(bytes);
         }
     }
 
@@ -117,7 +136,7 @@ final class Subscriber {
             end();
         } else if (lastWrite <= silentSince) {
             lastWrite = now;
-            out.emit(Buffer.buffer(COMMENT));
+            emit(Buffer.buffer(COMMENT));
         }
     }
 

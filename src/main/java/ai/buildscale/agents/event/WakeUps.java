@@ -51,10 +51,10 @@ public class WakeUps {
     /** Something was appended and committed. May be called from any thread, as often as one likes. */
     public void appended() {
         tail.wake();
+        // before the attempt, so that whoever is about to rest sees it
+        again = true;
         if (notifying.compareAndSet(false, true)) {
             send();
-        } else {
-            again = true;
         }
     }
 
@@ -86,6 +86,8 @@ public class WakeUps {
         if (stopping) {
             return;
         }
+        // a connection that ends while it begins to listen tells so twice; two listeners would never become one again
+        AtomicBoolean lost = new AtomicBoolean();
         pool.getConnection()
                 .call(connection -> {
                     PgConnection pg = PgConnection.cast(connection.getDelegate());
@@ -94,7 +96,7 @@ public class WakeUps {
                             tail.wake();
                         }
                     });
-                    pg.closeHandler(_ -> listenLater());
+                    pg.closeHandler(_ -> listenLater(lost));
                     return connection
                             .query("listen " + CHANNEL)
                             .execute()
@@ -104,7 +106,7 @@ public class WakeUps {
                 .subscribe()
                 .with(WakeUps::listening, e -> {
                     LOG.debugf("not listening for wake-ups, polling: %s", e.toString());
-                    listenLater();
+                    listenLater(lost);
                 });
     }
 
@@ -112,8 +114,8 @@ public class WakeUps {
         LOG.debugf("listening for wake-ups on %s", connection);
     }
 
-    private void listenLater() {
-        if (!stopping) {
+    private void listenLater(AtomicBoolean lost) {
+        if (!stopping && lost.compareAndSet(false, true)) {
             tail.wake();
             vertx.setTimer(RELISTEN_MILLIS, _ -> listen());
         }

@@ -151,6 +151,26 @@ public final class Service implements AutoCloseable {
         }
     }
 
+    /** The value of a metric without labels, as {@code events_streams_open}. */
+    public double metric(String name) {
+        try {
+            HttpRequest request =
+                    HttpRequest.newBuilder(URI.create(url("/q/metrics"))).build();
+            return Api.HTTP
+                    .send(request, HttpResponse.BodyHandlers.ofString())
+                    .body()
+                    .lines()
+                    .filter(line -> line.startsWith(name + " "))
+                    .mapToDouble(line -> Double.parseDouble(line.substring(name.length() + 1)))
+                    .findFirst()
+                    .orElseThrow(() -> new AssertionError("no metric " + name));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
     public String url(String path) {
         return "http://127.0.0.1:" + port + path;
     }
