@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Service;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -62,18 +64,34 @@ class MigrationIT {
     }
 
     @Test
-    void anotherServerStartsOnWhatIsThere() {
+    void anotherServerStartsOnWhatIsThereAndJoinsWhenItCan() throws SQLException {
         Api owner = Api.user(one);
         String id = owner.newSession(owner.newWorkspace()).get("id").asText();
         List<Object> versions = versions();
 
-        try (Service three = Service.start(database, Map.of())) {
+        try (Connection busy = Postgres.connect(database);
+                Service three = startedWhileReadOnly(busy, "servers")) {
             assertThat(owner.at(three).session(id).get("status").asText()).isEqualTo("idle");
             assertThat(versions()).isEqualTo(versions);
+
+            await().atMost(Duration.ofSeconds(30)).until(() -> three.log().contains("could not renew its lease"));
+            busy.rollback();
+
+            await().atMost(Duration.ofSeconds(30))
+                    .until(() -> values("select count(*) from servers where left_at is null")
+                            .equals(List.of(3L)));
         }
         assertThat(values("select count(*) from servers where left_at is not null"))
                 .as("it has said goodbye")
                 .containsExactly(1L);
+    }
+
+    private static Service startedWhileReadOnly(Connection connection, String table) throws SQLException {
+        connection.setAutoCommit(false);
+        try (var lock = connection.prepareStatement("lock table " + table + " in exclusive mode")) {
+            lock.execute();
+        }
+        return Service.start(database, Map.of());
     }
 
     @ParameterizedTest
