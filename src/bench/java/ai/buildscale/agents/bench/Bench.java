@@ -18,6 +18,7 @@ public final class Bench {
     static {
         ROWS.put("get", new GetRow());
         ROWS.put("write", new WriteRow());
+        ROWS.put("heartbeats", new HeartbeatRow());
     }
 
     private Bench() {}

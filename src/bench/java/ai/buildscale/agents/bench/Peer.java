@@ -88,22 +88,17 @@ enum Peer {
         return number("Requests/sec:\\s+([0-9.]+)", said);
     }
 
-    /** Transactions a second that pgbench gets through with the scripts, prepared, one picked at random each time. */
+    /** Transactions a second that pgbench gets through with the script, prepared. */
     static double pgbench(
-            String url,
-            List<Path> scripts,
-            int clients,
-            int seconds,
-            Map<String, ?> variables,
-            String... settings) {
+            String url, Path script, int clients, int seconds, Map<String, ?> variables, String... settings) {
         List<String> command = new ArrayList<>(List.of(
                 PGBENCH.path().toString(),
                 "--no-vacuum",
                 "--protocol=prepared",
                 "--client=" + clients,
                 "--jobs=" + Math.min(clients, Runtime.getRuntime().availableProcessors()),
-                "--time=" + seconds));
-        scripts.forEach(script -> command.add("--file=" + script));
+                "--time=" + seconds,
+                "--file=" + script));
         variables.forEach((name, value) -> command.add("--define=" + name + "=" + value));
         command.add(url);
         List<String> options =
