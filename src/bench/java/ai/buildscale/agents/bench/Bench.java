@@ -19,6 +19,8 @@ public final class Bench {
         ROWS.put("get", new GetRow());
         ROWS.put("write", new WriteRow());
         ROWS.put("heartbeats", new HeartbeatRow());
+        ROWS.put("sse", new SseRow());
+        ROWS.put("two-servers", new TwoServersRow());
     }
 
     private Bench() {}

@@ -69,9 +69,7 @@ final class HeartbeatRow implements Bench.Row {
     }
 
     private static void fastest(String database, Senders senders, Report report) throws Exception {
-        Lab.execute(
-                database,
-                """
+        Lab.execute(database, """
                 create table batches (n bigint primary key, ids uuid[] not null);
                 alter table batches alter column ids set storage external;
                 insert into batches
@@ -79,21 +77,17 @@ final class HeartbeatRow implements Bench.Row {
                 from (select (row_number() over (order by id) - 1) / %d as n, id from agent_sessions) s
                 group by n
                 """.formatted(BATCH));
-        Path sql = Lab.script(
-                "heartbeats.sql",
-                """
+        Path sql = Lab.script("heartbeats.sql", """
                 \\set i :i + 1
                 \\set n :client_id * :slice + :i % :slice
                 update session_heartbeats set beat_at = now()
                 where session_id = any ((select ids from batches where n = :n)::uuid[]);
-                """,
-                Map.of());
+                """, Map.of());
         Map<String, ?> variables = Map.of("i", -1, "slice", BATCHES / SENDERS);
         Rounds rounds = Rounds.of(
                 seconds -> senders.send(seconds, 0).beatsPerSecond(),
                 seconds -> BATCH * Peer.pgbench(database, sql, SENDERS, seconds, variables),
-                seconds ->
-                        BATCH * Peer.pgbench(database, sql, SENDERS, seconds, variables, "synchronous_commit=off"));
+                seconds -> BATCH * Peer.pgbench(database, sql, SENDERS, seconds, variables, "synchronous_commit=off"));
         report.ratio("as fast as it goes; against pgbench's batch", "beats/s", rounds, 0, 1, "≥ 0.5");
         report.ratio("the same; pgbench not waiting for the disk either", "beats/s", rounds, 0, 2, "");
     }

@@ -50,19 +50,22 @@ final class WriteRow implements Bench.Row {
                 """,
                 Map.of("token", token, "workspaces", WORKSPACES, "prefix", Lab.WORKSPACE, "first", Lab.FIRST));
         Map<String, ?> variables = Map.of(
-                "user", Lab.USER,
-                "roles", "{owner,admin,member}",
-                "server", Lab.string(database, "select id from servers"),
-                "hostname", Lab.string(database, "select hostname from servers"),
-                "none", "none",
-                "first", Lab.FIRST);
-        Path sql = Lab.script(
-                "create.sql",
-                """
+                "user",
+                Lab.USER,
+                "roles",
+                "{owner,admin,member}",
+                "server",
+                Lab.string(database, "select id from servers"),
+                "hostname",
+                Lab.string(database, "select hostname from servers"),
+                "none",
+                "none",
+                "first",
+                Lab.FIRST);
+        Path sql = Lab.script("create.sql", """
                 \\set w :first + random(0, {workspaces} - 1)
                 {create}
-                """,
-                Map.of("workspaces", WORKSPACES, "create", create()));
+                """, Map.of("workspaces", WORKSPACES, "create", create()));
         Rounds rounds = Rounds.of(
                 checked(database, seconds -> Peer.wrk(lua, CLIENTS, seconds, service.url("/"))),
                 checked(database, seconds -> Peer.pgbench(database, sql, CLIENTS, seconds, variables)));
