@@ -7,7 +7,6 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -50,7 +49,7 @@ record PackagedService(WatchedProcess process, int port) implements AutoCloseabl
             awaitAnswer(service.process, service.url("/q/health/ready"));
         } catch (IllegalStateException e) {
             service.close();
-            throw new IllegalStateException("the service did not start:\n" + Files.readString(log), e);
+            throw new IllegalStateException("the service did not start, see " + log, e);
         }
         return service;
     }

@@ -4,19 +4,21 @@ import ai.buildscale.agents.dev.WatchedProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
-/**
- * One stream, many subscribers: events come in by real requests (a PATCH of a session's task; a POST to nchan), so that
- * each side does all of its work. The message is as long as the service's own event, about 200 bytes.
- */
+/** Fan-out of one workspace's events to many streams: against nginx + nchan, with one and the same client. */
 final class SseRow implements Bench.Row {
-    private static final int SESSIONS = 200;
-    private static final int IN_FLIGHT = 8;
+    private static final int FEW = Integer.getInteger("bench.few", 1_000);
+    private static final int MANY = Integer.getInteger("bench.many", 5_000);
     private static final int PACE = 20;
+    static final int SESSIONS = 64;
 
     @Override
     public List<Peer> peers() {
@@ -27,134 +29,205 @@ final class SseRow implements Bench.Row {
     public void run(Lab lab, Report report) throws Exception {
         String database = lab.newDatabase("bench_sse");
         int nchanPort = Lab.freePort();
-        try (PackagedService service = lab.service(database, "-Devents.backlog=67108864");
-                WatchedProcess _ = nchan(nchanPort)) {
+        try (PackagedService service = lab.service(database);
+                WatchedProcess nchan = nchan(nchanPort)) {
             Lab.fill(database, 1, SESSIONS, "server", "running");
-            String token = lab.token();
-            String stream = "/api/v1/workspaces/" + Lab.WORKSPACE + Lab.FIRST + "/events";
-            PackagedService.awaitAnswer(service.process(), service.url("/q/health/ready"));
-            Random random = new Random(1);
-            for (int subscribers : new int[] {1_000, 5_000}) {
-                try (Listeners ours = Listeners.open(subscribers, service.port(), stream, token);
-                        Listeners theirs = Listeners.open(subscribers, nchanPort, "/sub", token);
-                        Publisher patch = new Publisher(n -> Publisher.request(
-                                "PATCH",
-                                service.url("/api/v1/agent-sessions/" + Lab.SESSION
-                                        + (Lab.FIRST + random.nextInt(SESSIONS))),
-                                token,
-                                "{\"current_task\":\"" + task(n) + "\"}"));
-                        Publisher post = new Publisher(n -> Publisher.request(
-                                "POST", "http://127.0.0.1:" + nchanPort + "/pub", token, message(n)))) {
-                    Rounds rounds = Rounds.of(
-                            seconds -> deliveries(ours, patch, seconds), seconds -> deliveries(theirs, post, seconds));
-                    String what = String.format(Locale.ROOT, "SSE, %,d subscribers: deliveries", subscribers);
-                    report.ratio(what + "; against nginx + nchan", "/s", rounds, 0, 1, "≥ 1, then 5");
-                    report.figure("streams cut off meanwhile", ours.cutOff() + ", nchan " + theirs.cutOff(), "0");
-                    if (subscribers == 1_000) {
-                        report.line(
-                                "SSE, 1,000 × " + PACE + "/s: request to client, p50 / p99",
-                                latency(ours, patch),
-                                latency(theirs, post),
-                                "",
-                                "p99 ≤ 25 ms");
-                    }
-                }
+            PackagedService.awaitAnswer(nchan, "http://127.0.0.1:" + nchanPort + "/");
+            try (SseClient ours = SseClient.start("sse-service", service(service, service, database, lab.token()));
+                    SseClient theirs = SseClient.start("sse-nchan", nchanClient(nchanPort))) {
+                ours.open(FEW);
+                theirs.open(FEW);
+                saturation(ours, theirs, FEW, report);
+                latency(ours, theirs, report);
+                memory(service, nchan, ours, theirs, report);
+                saturation(ours, theirs, MANY, report);
             }
-            memory(report, service, stream, token);
         }
     }
 
-    private static double deliveries(Listeners listeners, Publisher publisher, int seconds)
-            throws InterruptedException {
-        long before = listeners.events();
-        long begin = System.nanoTime();
-        publisher.flood(IN_FLIGHT, seconds);
-        return (listeners.events() - before) / ((System.nanoTime() - begin) / 1e9);
+    private static void saturation(SseClient ours, SseClient theirs, int streams, Report report) throws Exception {
+        Rounds rounds = Rounds.of(
+                seconds -> ours.saturate("http", seconds),
+                seconds -> theirs.saturate("http", seconds),
+                seconds -> ours.saturate("rows", seconds));
+        String what = Report.thousands(streams) + " streams, deliveries by commands; against nginx + nchan";
+        report.ratio(what, "/s", rounds, 0, 1, "≥ 1, then 5");
+        report.ratio("the same, rows inserted into the log past the service", "/s", rounds, 2, 1, "");
     }
 
-    private static String latency(Listeners listeners, Publisher publisher) throws InterruptedException {
-        Thread.sleep(2_000);
-        listeners.time();
-        publisher.pace(PACE, 20);
-        return String.format(
-                Locale.ROOT, "%.1f / %.1f ms", listeners.latencyMillis(0.5), listeners.latencyMillis(0.99));
+    private static void latency(SseClient ours, SseClient theirs, Report report) throws Exception {
+        List<SseLoad.Result> results = new ArrayList<>();
+        Rounds rounds = Rounds.of(
+                seconds -> {
+                    results.add(ours.pace(PACE, seconds));
+                    return results.getLast().p99() / 1e3;
+                },
+                seconds -> theirs.pace(PACE, seconds).p99() / 1e3);
+        double p50 = Rounds.median(results.stream()
+                .skip(1)
+                .mapToDouble(result -> result.p50() / 1e3)
+                .toArray());
+        report.line(
+                Report.thousands(FEW) + " streams × " + PACE + "/s, command sent → event read",
+                millis("p50 %.1f, p99 %.1f ms", p50, rounds.median(0)),
+                millis("p99 %.1f ms", rounds.median(1)),
+                "",
+                "p99 ≤ 25 ms");
     }
 
-    /** Heap and direct memory in use after a collection, with and without 5,000 idle streams. */
-    private static void memory(Report report, PackagedService service, String stream, String token) throws Exception {
-        long without = used(service);
-        try (Listeners _ = Listeners.open(5_000, service.port(), stream, token)) {
-            report.figure("memory of an idle stream", (used(service) - without) / 5_000 / 1_000 + " kB", "≤ 25 kB");
+    private static String millis(String format, Object... figures) {
+        return String.format(Locale.ROOT, format, figures);
+    }
+
+    /** What each further stream costs, once events have passed through it. */
+    private static void memory(
+            PackagedService service, WatchedProcess nchan, SseClient ours, SseClient theirs, Report report)
+            throws Exception {
+        long heap = heapAfterGc(service.pid());
+        long resident = resident(service.process());
+        long residentNchan = resident(nchan);
+        ours.open(MANY);
+        theirs.open(MANY);
+        ours.pace(PACE, 2);
+        theirs.pace(PACE, 2);
+        int added = MANY - FEW;
+        heap = (heapAfterGc(service.pid()) - heap) / added;
+        resident = (resident(service.process()) - resident) / added;
+        report.line(
+                "memory a stream, of " + Report.thousands(added),
+                millis("heap after GC %.1f kB, resident %.1f kB", heap / 1e3, resident / 1e3),
+                millis("resident %.1f kB", (resident(nchan) - residentNchan) / 1e3 / added),
+                "",
+                "≤ 25 kB");
+    }
+
+    private static long heapAfterGc(long pid) throws IOException, InterruptedException {
+        Process jcmd = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
+                        Long.toString(pid),
+                        "GC.class_histogram")
+                .start();
+        String total;
+        try (Stream<String> lines = jcmd.inputReader().lines()) {
+            total = lines.filter(line -> line.startsWith("Total")).findFirst().orElseThrow();
         }
+        jcmd.waitFor(10, TimeUnit.SECONDS);
+        return Long.parseLong(total.strip().split("\\s+", -1)[2]);
     }
 
-    private static long used(PackagedService service) throws Exception {
-        Thread.sleep(2_000);
-        for (int i = 0; i < 2; i++) {
-            new ProcessBuilder(System.getProperty("java.home") + "/bin/jcmd", "" + service.pid(), "GC.run")
-                    .redirectErrorStream(true)
-                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                    .start()
-                    .waitFor();
+    /** Of the process and its children; memory that they share counts once. */
+    private static long resident(WatchedProcess process) throws IOException {
+        long bytes = 0;
+        List<ProcessHandle> all = Stream.concat(
+                        Stream.of(process.handle()), process.handle().descendants())
+                .toList();
+        for (ProcessHandle one : all) {
+            try (Stream<String> lines = Files.lines(Path.of("/proc/" + one.pid() + "/smaps_rollup"))) {
+                bytes += lines.filter(line -> line.startsWith("Pss:"))
+                        .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024)
+                        .sum();
+            }
         }
-        String metrics = Http.get(service.url("/q/metrics"));
-        return metrics.lines()
-                .filter(line -> line.startsWith("jvm_memory_used_bytes{area=\"heap\"")
-                        || line.startsWith("jvm_buffer_memory_used_bytes"))
-                .mapToLong(line -> (long) Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
-                .sum();
+        return bytes;
     }
 
-    /** A task with the time of sending, which makes the service's event about as long as nchan's message. */
-    private static String task(long number) {
-        return "t=" + System.nanoTime() + ".n" + number;
+    /** A client that publishes to one server by changing tasks, and follows the workspace on another. */
+    static Map<String, ?> service(PackagedService publish, PackagedService subscribe, String database, String token) {
+        String paths = LongStream.range(Lab.FIRST, Lab.FIRST + SESSIONS)
+                .mapToObj(n -> "/api/v1/agent-sessions/" + Lab.SESSION + n)
+                .collect(Collectors.joining(","));
+        return Map.of(
+                "port",
+                subscribe.port(),
+                "subscribe",
+                "/api/v1/workspaces/" + Lab.WORKSPACE + Lab.FIRST + "/events",
+                "authorization",
+                "Bearer " + token,
+                "publish-port",
+                publish.port(),
+                "publish",
+                paths,
+                "method",
+                "PATCH",
+                "body",
+                "{\"current_task\":\"%s\"}",
+                "database",
+                database);
     }
 
-    private static String message(long number) {
-        return "{\"at\": \"2026-11-22T17:34:40.791802Z\", \"task\": \"" + task(number)
-                + "\", \"chat_id\": \"01a20453-0682-7f24-81e8-d257d991ff18\", \"version\": 2, \"agent_type\":"
-                + " \"assistant\", \"session_id\": \"01a20453-0682-733a-98b8-d6905861c94c\"}";
+    private static Map<String, ?> nchanClient(int port) {
+        String likeOurs = "{\"at\": \"2026-01-01T00:00:00.000000Z\", \"task\": \"%s\", \"chat_id\": \"" + Lab.CHAT
+                + Lab.FIRST + "\", \"version\": 1000, \"agent_type\": \"assistant\", \"session_id\": \"" + Lab.SESSION
+                + Lab.FIRST + "\"}";
+        return Map.of(
+                "port",
+                port,
+                "subscribe",
+                "/events",
+                "publish-port",
+                port,
+                "publish",
+                "/publish",
+                "method",
+                "POST",
+                "body",
+                likeOurs);
     }
 
     private static WatchedProcess nchan(int port) throws IOException {
-        Path config = Lab.script(
-                "nginx.conf",
+        Path folder = Files.createDirectories(Lab.FOLDER.resolve("nginx"));
+        Path configuration = Lab.script(
+                "nginx/nginx.conf",
                 """
-                load_module {module};
+                load_module {nchan};
+                {user}
                 daemon off;
-                user root;
-                worker_processes {workers};
+                worker_processes 1;
                 worker_rlimit_nofile 20000;
                 pid {folder}/nginx.pid;
-                error_log {folder}/nginx-error.log crit;
-                events { worker_connections 19000; }
+                error_log {folder}/error.log warn;
+                events { worker_connections 12000; }
                 http {
                   access_log off;
-                  client_body_temp_path {folder}/nginx-body;
+                  client_body_temp_path {folder}/body;
+                  proxy_temp_path {folder}/proxy;
+                  fastcgi_temp_path {folder}/fastcgi;
+                  uwsgi_temp_path {folder}/uwsgi;
+                  scgi_temp_path {folder}/scgi;
+                  keepalive_requests 100000000;
                   nchan_shared_memory_size 256M;
                   server {
-                    listen 127.0.0.1:{port} backlog=8192;
-                    location = /pub { nchan_publisher; nchan_channel_id bench; nchan_message_buffer_length 1000; }
-                    location = /sub { nchan_subscriber eventsource; nchan_channel_id bench; nchan_subscriber_first_message newest; nchan_eventsource_ping_comment "x"; nchan_eventsource_ping_interval 600; }
+                    listen 127.0.0.1:{port} backlog=4096;
+                    location = / { return 200; }
+                    location = /publish {
+                      nchan_publisher;
+                      nchan_channel_id bench;
+                      nchan_message_buffer_length 2000;
+                      nchan_message_timeout 1m;
+                    }
+                    location = /events {
+                      nchan_subscriber eventsource;
+                      nchan_channel_id bench;
+                      nchan_subscriber_first_message newest;
+                    }
                   }
                 }
                 """,
                 Map.of(
-                        "module",
+                        "nchan",
                         Peer.NCHAN,
-                        "workers",
-                        Runtime.getRuntime().availableProcessors(),
+                        "user",
+                        System.getProperty("user.name").equals("root") ? "user root;" : "",
                         "folder",
-                        Lab.FOLDER,
+                        folder,
                         "port",
                         port));
-        Files.createDirectories(Lab.FOLDER);
         return WatchedProcess.start(
                 "TERM",
-                Lab.log("nginx").toFile(),
-                Lab.FOLDER.toFile(),
+                Lab.log("nginx/out").toFile(),
+                folder.toFile(),
                 Map.of(),
                 List.of(),
-                List.of(Peer.NGINX.path().toString(), "-c", config.toString(), "-p", Lab.FOLDER.toString()));
+                List.of(Peer.NGINX.path().toString(), "-c", configuration.toString(), "-e", folder + "/start.log"));
     }
 }
