@@ -32,6 +32,7 @@ public class PoolSettings implements PgPoolCreator {
                         .setPreparedStatementCacheSqlLimit(LONGEST_STATEMENT)
                         .addProperty("application_name", "agent-sessions")
                         .addProperty("timezone", "UTC")
+                        .addProperty("plan_cache_mode", "force_generic_plan")
                         .addProperty("statement_timeout", "30s")
                         .addProperty("idle_in_transaction_session_timeout", "10s"));
         return build(input.poolOptions());
