@@ -7,9 +7,11 @@ JDK := $(shell for home in "$$JAVA_HOME" /usr/lib/jvm/* /opt/java/* /opt/jdk* "$
   if [ -x "$$home/bin/javac" ] && grep -qs '^JAVA_VERSION="25' "$$home/release"; then echo "$$home"; break; fi; done)
 MVN = JAVA_HOME="$(JDK)" ./mvnw --batch-mode --no-transfer-progress
 RUN = target/embedded/quarkus-app/quarkus-run.jar
+PRODUCT = target/quarkus-app/quarkus-run.jar
+BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run test demo bench format package clean reset
+.PHONY: help jdk run test demo bench bench-get bench-write bench-heartbeats bench-sse format package clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -28,6 +30,31 @@ demo: jdk $(RUN) ## do the main job as a person would, on the service at URL, or
 
 test: jdk ## build, and pass every test
 	@$(MVN) verify
+
+bench: BENCH_ROWS = get write heartbeats sse two-servers
+bench: bench-rows ## measure the service against its peers and limits; the figures go to target/bench/report.md
+
+bench-get: BENCH_ROWS = get
+bench-get: bench-rows ## only: a session by id, against bare Vert.x
+
+bench-write: BENCH_ROWS = write
+bench-write: bench-rows ## only: create and transition, against pgbench
+
+bench-heartbeats: BENCH_ROWS = heartbeats
+bench-heartbeats: bench-rows ## only: heartbeats of a million sessions, against pgbench
+
+bench-sse: BENCH_ROWS = sse two-servers
+bench-sse: bench-rows ## only: fan-out of events, against nginx + nchan; and from server to server
+
+.PHONY: bench-rows
+bench-rows: jdk $(PRODUCT) $(BENCH)
+	@"$(JDK)/bin/java" $(JVM_ARGS) -cp "target/bench/quarkus-app/app/*:target/bench/quarkus-app/lib/main/*:target/bench/quarkus-app/lib/boot/*" ai.buildscale.agents.bench.Bench $(BENCH_ROWS)
+
+$(PRODUCT): $(SOURCES) | jdk
+	@$(MVN) --quiet package -DskipTests
+
+$(BENCH): $(SOURCES) $(shell find src/bench -type f) | jdk
+	@$(MVN) --quiet -Pembedded,bench package
 
 format: jdk ## format the sources
 	@$(MVN) --quiet spotless:apply

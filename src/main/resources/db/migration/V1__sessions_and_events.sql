@@ -19,14 +19,6 @@ create table workspace_members (
 );
 create index workspace_members_of_user on workspace_members (user_id, workspace_id);
 
--- The counters behind the quota and the lists' totals: kept by each statement that creates, ends or removes a
--- session, so that none of them ever counts rows. Apart from workspaces, so that an update stays small and HOT.
-create table workspace_usage (
-    workspace_id   uuid primary key references workspaces on delete cascade,
-    live_sessions  integer not null default 0,
-    total_sessions bigint  not null default 0
-) with (fillfactor = 50);
-
 -- One lease row for each server of this service; database time decides.
 create table servers (
     id         uuid primary key,
@@ -81,9 +73,18 @@ create unique index agent_sessions_one_live_per_chat on agent_sessions (workspac
 create index agent_sessions_live on agent_sessions (workspace_id, id) where ended_at is null;
 create index agent_sessions_all on agent_sessions (workspace_id, id);
 create index agent_sessions_of_chat on agent_sessions (chat_id, id);
-create index agent_sessions_of_server on agent_sessions (server_id) where ended_at is null;
+create index agent_sessions_of_server on agent_sessions (server_id, id) where ended_at is null and server_id is not null;
 create index agent_sessions_ended on agent_sessions (ended_at) where ended_at is not null;
 create index agent_sessions_pause_expiry on agent_sessions (pause_expires_at) where pause_expires_at is not null;
+
+-- The counters behind the quota and the lists' totals: kept by each statement that creates, ends or removes a
+-- session, so that none of them ever counts rows. Apart from workspaces, so that an update stays small and HOT. Made
+-- after the sessions: a deletion cascades in this order, and locks as those do who end a session (it, then its counters).
+create table workspace_usage (
+    workspace_id   uuid primary key references workspaces on delete cascade,
+    live_sessions  integer not null default 0,
+    total_sessions bigint  not null default 0
+) with (fillfactor = 50);
 
 -- Beats of sessions hosted outside. Narrow, half empty and without an index on the time: every beat is a HOT update.
 create table session_heartbeats (

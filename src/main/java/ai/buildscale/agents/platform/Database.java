@@ -4,6 +4,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.MultithreadEventLoopGroup;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
+import io.vertx.core.VertxException;
 import io.vertx.core.impl.ContextInternal;
 import io.vertx.core.impl.NoStackTraceThrowable;
 import io.vertx.mutiny.sqlclient.Pool;
@@ -115,8 +116,10 @@ public class Database implements Db {
 
     /** Two transactions met; also the case that two of them picked one place in the log (see next_position). */
     static boolean isContention(Throwable failure) {
-        return failure instanceof PgException pg
-                && (CONTENTION.contains(pg.getSqlState()) || "events_pkey".equals(pg.getConstraint()));
+        if (failure instanceof PgException pg) {
+            return CONTENTION.contains(pg.getSqlState()) || "events_pkey".equals(pg.getConstraint());
+        }
+        return failure.getCause() != null && isContention(failure.getCause());
     }
 
     /** Postgres cannot be reached, is starting or stopping, is full, or does not answer in time. */
@@ -137,7 +140,13 @@ public class Database implements Db {
                 || failure instanceof ClosedConnectionException
                 || failure instanceof TimeoutException
                 || failure instanceof io.smallrye.mutiny.TimeoutException
-                || (failure instanceof NoStackTraceThrowable && "Timeout".equals(failure.getMessage()));
+                || isPoolTimeout(failure);
+    }
+
+    /** No connection became free in time: the pool says so in one way for a transaction, in another for a query. */
+    private static boolean isPoolTimeout(Throwable failure) {
+        return (failure instanceof NoStackTraceThrowable && "Timeout".equals(failure.getMessage()))
+                || (failure instanceof VertxException && "Timeout waiting for connection".equals(failure.getMessage()));
     }
 
     /** The constraint that a unique or foreign key violation names, or null for any other failure. */

@@ -155,7 +155,9 @@ public class HttpGate {
         HttpServerRequest request = context.request();
         request.handler(_ -> {}).endHandler(_ -> request.connection().close());
         context.vertx().setTimer(LINGER_MILLIS, _ -> request.connection().close());
-        context.response().putHeader("Connection", "close");
+        if (request.version() != HttpVersion.HTTP_2) {
+            context.response().putHeader("Connection", "close");
+        }
         ProblemWriter.write(context, new Problem(ProblemType.PAYLOAD_TOO_LARGE, "The request body is too large"));
         request.resume();
     }

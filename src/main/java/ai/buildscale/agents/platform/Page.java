@@ -32,8 +32,9 @@ public record Page(int limit, UUID before) {
     private static UUID decode(String cursor) {
         try {
             ByteBuffer bytes = ByteBuffer.wrap(Base64.getUrlDecoder().decode(cursor));
-            if (bytes.remaining() == 16) {
-                return new UUID(bytes.getLong(), bytes.getLong());
+            UUID id = bytes.remaining() == 16 ? new UUID(bytes.getLong(), bytes.getLong()) : null;
+            if (id != null && id.version() == 7) {
+                return id;
             }
         } catch (IllegalArgumentException e) {
             throw Problem.invalid("cursor", "must be a next_cursor that this service gave");

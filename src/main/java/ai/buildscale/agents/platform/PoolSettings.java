@@ -16,6 +16,8 @@ import java.util.concurrent.TimeUnit;
 @Singleton
 public class PoolSettings implements PgPoolCreator {
     private static final int CONNECT_SECONDS = 3;
+    /** The client caches no statement that is longer, and parses and plans it each time: all of ours must fit. */
+    private static final int LONGEST_STATEMENT = 32_768;
 
     private volatile Input input;
 
@@ -27,6 +29,7 @@ public class PoolSettings implements PgPoolCreator {
                 .forEach(options -> options.setConnectTimeout(CONNECT_SECONDS * 1_000)
                         .setTcpKeepAlive(true)
                         .setTcpNoDelay(true)
+                        .setPreparedStatementCacheSqlLimit(LONGEST_STATEMENT)
                         .addProperty("application_name", "agent-sessions")
                         .addProperty("timezone", "UTC")
                         .addProperty("statement_timeout", "30s")

@@ -211,7 +211,7 @@ public class ProblemMapper {
     private static String field(ConstraintViolation<?> violation) {
         String[] steps = violation.getPropertyPath().toString().split("\\.");
         String path = Arrays.stream(steps).skip(steps.length > 2 ? 2 : 1).collect(Collectors.joining("."));
-        return snakeCase(path);
+        return snakeCase(path.replace(".<list element>", ""));
     }
 
     static String snakeCase(String name) {

@@ -2,6 +2,7 @@ package ai.buildscale.agents.platform;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Expiry;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -20,7 +21,7 @@ public class RateLimit {
     private final Counter refused;
     private final Cache<UUID, Bucket> buckets = Caffeine.newBuilder()
             .maximumSize(100_000)
-            .expireAfterAccess(Duration.ofMinutes(1))
+            .expireAfter(Expiry.accessing((UUID user, Bucket bucket) -> Duration.ofMinutes(1)))
             .build();
 
     RateLimit(@ConfigProperty(name = "limits.requests-per-second") int perSecond, Clock clock, MeterRegistry metrics) {

@@ -23,7 +23,7 @@ public class Sweeps {
 
     private static final String CLAIM = """
             with claimed as (
-                insert into sweeps (name, started_at) values ($1, now())
+                insert into sweeps (name, started_at, finished_at) values ($1, now(), now())
                 on conflict (name) do update set started_at = excluded.started_at
                 where sweeps.started_at <= now() - $2 * interval '1 millisecond'
                 returning name)

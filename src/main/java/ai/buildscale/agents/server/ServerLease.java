@@ -68,8 +68,8 @@ class ServerLease implements SessionHost {
     }
 
     void start(@Observes Migrations.Applied event) {
-        renew().await().atMost(Duration.ofSeconds(10));
-        LOG.infof("server %s on %s has joined the fleet", self.id(), self.hostname());
+        tick().await().atMost(Duration.ofSeconds(10));
+        LOG.infof("server %s on %s joins the fleet", self.id(), self.hostname());
     }
 
     @Scheduled(every = "${server.lease-renewal:2s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)

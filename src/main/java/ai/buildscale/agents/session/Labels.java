@@ -44,8 +44,13 @@ final class Labels {
             if (colon < 1) {
                 throw Problem.invalid("label", "must look like key:value");
             }
-            check("label", pair.substring(0, colon), pair.substring(colon + 1));
-            wanted.put(pair.substring(0, colon), pair.substring(colon + 1));
+            String key = pair.substring(0, colon);
+            String value = pair.substring(colon + 1);
+            check("label", key, value);
+            if (!value.equals(wanted.getString(key, value))) {
+                throw Problem.invalid("label", "must not want two values of one key");
+            }
+            wanted.put(key, value);
         }
         return wanted.isEmpty() ? null : wanted.encode();
     }

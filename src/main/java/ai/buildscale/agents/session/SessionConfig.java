@@ -2,6 +2,8 @@ package ai.buildscale.agents.session;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
 import java.time.Duration;
 
 /** When a session counts as stale, inactive or done with. Database time decides. */
@@ -29,5 +31,7 @@ interface SessionConfig {
 
     /** How many sessions one statement of a sweep changes. */
     @WithDefault("500")
+    @Min(1)
+    @Max(SessionSql.MAX_BATCH)
     int sweepBatch();
 }

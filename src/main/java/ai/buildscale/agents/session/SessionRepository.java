@@ -36,9 +36,10 @@ class SessionRepository {
      * What creating a session found and did.
      *
      * @param role the caller's, or null
+     * @param occupied whether the chat has a live session
      * @param session null if it was refused
      */
-    record Creation(String role, int quota, SessionView session) {}
+    record Creation(String role, int quota, boolean occupied, SessionView session) {}
 
     /** One beat's answer; all but the id are null where there is no such session. */
     record Beat(UUID id, long given, UUID userId, SessionStatus status, Long epoch) {}
@@ -142,6 +143,7 @@ class SessionRepository {
                         : new Creation(
                                 row.getString(VIEW_COLUMNS),
                                 row.getInteger(VIEW_COLUMNS + 1),
+                                row.getBoolean(VIEW_COLUMNS + 2),
                                 row.getUUID(0) == null ? null : view(row, 0)));
     }
 

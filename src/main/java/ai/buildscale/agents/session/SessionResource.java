@@ -12,6 +12,7 @@ import ai.buildscale.agents.platform.Text;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionRepository.Transition;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
@@ -65,8 +66,10 @@ public class SessionResource {
         this.idempotency = idempotency;
     }
 
+    @RegisterForReflection
     public record OneSession(SessionView session) {}
 
+    @RegisterForReflection
     public record Commanded(SessionView session, String message) {}
 
     public record Sessions(
@@ -115,6 +118,7 @@ public class SessionResource {
     public record Heartbeats(
             @NotNull @NotEmpty @Size(max = 1_000) List<@Valid @NotNull Beat> beats) {}
 
+    @RegisterForReflection
     public record HeartbeatAnswers(List<SessionService.BeatAnswer> beats) {}
 
     /** @param nextAfter where to go on: the last position given, or the one asked for if there was none */

@@ -18,6 +18,7 @@ import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.EnumMap;
@@ -90,8 +91,7 @@ public class SessionService {
                         wanted,
                         wanted.hosting() == Hosting.SERVER ? host.place() : null)
                 .onFailure(e -> ONE_LIVE_PER_CHAT.equals(Database.violatedConstraint(e)))
-                .transform(_ -> new Problem(ProblemType.CONFLICT, "This chat has a live session already")
-                        .field("chat_id", "has a live session already"))
+                .transform(_ -> occupied())
                 .map(creation -> judge(caller, creation))
                 .invoke(() -> {
                     created.increment();
@@ -101,6 +101,9 @@ public class SessionService {
 
     private static SessionView judge(Caller caller, Creation creation) {
         Access.judge(caller, creation != null, creation == null ? null : creation.role(), Role.MEMBER);
+        if (creation.occupied()) {
+            throw occupied();
+        }
         if (creation.session() == null) {
             throw new Problem(
                             ProblemType.QUOTA_EXCEEDED,
@@ -110,6 +113,11 @@ public class SessionService {
                     .retryAfter(5);
         }
         return creation.session();
+    }
+
+    private static Problem occupied() {
+        return new Problem(ProblemType.CONFLICT, "This chat has a live session already")
+                .field("chat_id", "has a live session already");
     }
 
     /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller owns it */
@@ -219,6 +227,7 @@ public class SessionService {
      * @param ttlSeconds the silence it may now keep before it is stale
      * @param desiredStatus the state people want it in; the agent obeys
      */
+    @RegisterForReflection
     public record Lease(boolean leaseExtended, long ttlSeconds, SessionStatus desiredStatus, long epoch) {}
 
     /**
@@ -259,6 +268,7 @@ public class SessionService {
     }
 
     /** A beat's own answer in a batch: a lease, or the code of what stands in its way. */
+    @RegisterForReflection
     public record BeatAnswer(
             UUID id,
             boolean leaseExtended,

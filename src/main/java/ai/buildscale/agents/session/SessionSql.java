@@ -67,14 +67,18 @@ final class SessionSql {
                     pause_at = case when o.next = 'paused' then clock_timestamp() end,
                     pause_expires_at = clock_timestamp() + o.pause_seconds * interval '1 second',
                     paused_from = case when o.next = 'paused' then o.status end,
-                    resumed_pause_id = coalesce(o.pause_id, o.resumed_pause_id),
+                    resumed_pause_id = case when o.ends then o.resumed_pause_id
+                        else coalesce(o.pause_id, o.resumed_pause_id) end,
                     last_position = next_position(o.last_position, o.ordinal) + 1
                 from o
                 where s.id = o.id
                 returning s.*, o.status as previous_status, o.current_task as previous_task, o.why),
+            silenced as (
+                delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
             freed as (
                 update workspace_usage u set live_sessions = u.live_sessions - ended.n
-                from (select workspace_id, count(*) as n from moved where ended_at is not null group by 1) ended
+                from (select workspace_id, count(*) as n from moved where ended_at is not null
+                      group by 1 order by 1) ended
                 where u.workspace_id = ended.workspace_id),
             """ + LOGGED;
 
@@ -158,22 +162,32 @@ final class SessionSql {
             """.formatted(EventLog.APPEND, TASK_DATA) + OUTCOME;
 
     /**
-     * Creates a session if the caller may and the quota has room. $1 id, $2 workspace, $3 chat, $4 user, $5 the roles
-     * that may (null: everybody), $6 agent type, $7 model, $8 mode, $9 task, $10 hosting, $11 labels, $12 server, $13
-     * its hostname. A second live session of a chat violates {@code agent_sessions_one_live_per_chat}.
+     * Creates a session if the caller may, the chat has no live one and the quota has room. $1 id, $2 workspace, $3
+     * chat, $4 user, $5 the roles that may (null: everybody), $6 agent type, $7 model, $8 mode, $9 task, $10 hosting,
+     * $11 labels, $12 server, $13 its hostname. A live session of the chat that this does not see yet violates {@code
+     * agent_sessions_one_live_per_chat}.
+     *
+     * <p>Locks in the order of those who end a session and of those who delete the workspace (workspace, session,
+     * counters), or they would wait for each other.
      */
     static final String CREATE = """
             with place as (
                 select w.id as place_id, w.max_live_sessions, m.role
                 from workspaces w
                 left join workspace_members m on m.workspace_id = w.id and m.user_id = $4
-                where w.id = $2),
+                where w.id = $2
+                for key share of w),
+            occupied as (
+                select s.id from place p
+                join agent_sessions s on s.workspace_id = p.place_id and s.chat_id = $3 and s.ended_at is null
+                for no key update of s),
             room as (
                 update workspace_usage u
                 set live_sessions = u.live_sessions + 1, total_sessions = u.total_sessions + 1
                 from place p
                 where u.workspace_id = p.place_id
                     and ($5::text[] is null or p.role = any ($5))
+                    and not exists (select from occupied)
                     and u.live_sessions < p.max_live_sessions
                 returning u.workspace_id),
             created as (
@@ -188,7 +202,7 @@ final class SessionSql {
             moved as (
                 select c.*, null::text as previous_status, null::text as previous_task, null::text as why from created c),
             %s
-            select %s, p.role, p.max_live_sessions
+            select %s, p.role, p.max_live_sessions, exists (select from occupied) as occupied
             from place p
             left join created s on true
             %s""".formatted(LOGGED, VIEW, LIVENESS);
@@ -252,8 +266,9 @@ final class SessionSql {
                  order by s.id desc)) s on true""".formatted(VIEW, LIVENESS);
 
     /**
-     * Beats, in the order of the ids. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
-     * not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
+     * Beats, answered in the order of the ids. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null:
+     * all). Locks in the order of the ids, as every batch does, so that no two wait for each other. Does not wait for
+     * the disk: a beat that a crash of Postgres loses is one of the last half second.
      */
     static final String BEAT = """
             with quick as (
@@ -262,7 +277,8 @@ final class SessionSql {
                 select b.id, b.epoch as given, b.place, s.user_id, s.status, s.epoch, s.ended_at
                 from quick, unnest($1::uuid[], $2::bigint[]) with ordinality as b(id, epoch, place)
                 left join agent_sessions s on s.id = b.id
-                where quick.it = 'off'),
+                where quick.it = 'off'
+                order by b.id),
             extended as (
                 update session_heartbeats h set beat_at = now()
                 from beats b
@@ -272,6 +288,17 @@ final class SessionSql {
                     and ($3::uuid is null or b.user_id = $3))
             select b.id, b.given, b.user_id, b.status, b.epoch from beats b order by b.place""";
 
+    /** Most rows that one statement may change: the places that next_position has for one transaction. */
+    static final int MAX_BATCH = 4_096;
+
+    /**
+     * A sweep for batches of this size. The size is a literal, and what a batch locks is a {@code lateral}: given a
+     * parameter, the planner assumes a tenth of all rows, and reads whole tables for as long as no statement may take.
+     */
+    static String batched(String sweep, int batch) {
+        return sweep.replace("{batch}", Integer.toString(batch));
+    }
+
     /** The state a silent session goes to, and what it tells. */
     private static final String SILENT = """
             case when s.status = 'running' then 'error' else 'cancelled' end as next,
@@ -279,72 +306,84 @@ final class SessionSql {
             case when s.status = 'running'
                 then format('No heartbeat for %s s', extract(epoch from now() - {sign})::bigint) end as message""";
 
-    /** Sessions hosted outside that have not beaten. $1 threshold in ms, $2 batch. */
-    static final String SWEEP_SILENT = sweep(SILENT.replace("{sign}", "h.beat_at"), """
+    private static final String SWEPT = "\nselect count(*) as n from moved";
+
+    /** Sessions hosted outside that have not beaten. $1 threshold in ms. */
+    static final String SWEEP_SILENT = "with " + sweep(SILENT.replace("{sign}", "h.beat_at"), """
             from session_heartbeats h
-            join agent_sessions s on s.id = h.session_id
+            cross join lateral (
+                select a.* from agent_sessions a
+                where a.id = h.session_id
+                    and a.updated_at < now() - $1 * interval '1 millisecond'
+                    and a.status in ('running', 'idle')
+                for no key update skip locked) s
             where h.beat_at < now() - $1 * interval '1 millisecond'
-                and s.updated_at < now() - $1 * interval '1 millisecond'
-                and s.status in ('running', 'idle')
-            limit $2
-            for no key update of s skip locked""");
+            limit {batch}""") + SWEPT;
 
-    /** Sessions whose server's lease has run out. $1 threshold in ms, $2 batch. */
-    static final String SWEEP_ORPHANED = sweep(SILENT.replace("{sign}", "v.renewed_at"), """
+    /** Sessions whose server's lease has run out. $1 threshold in ms. */
+    static final String SWEEP_ORPHANED = "with " + sweep(SILENT.replace("{sign}", "v.renewed_at"), """
             from servers v
-            join agent_sessions s on s.server_id = v.id and s.ended_at is null
+            cross join lateral (
+                select a.* from agent_sessions a
+                where a.server_id = v.id and a.ended_at is null and a.status in ('running', 'idle')
+                order by a.id
+                limit {batch}
+                for no key update skip locked) s
             where v.renewed_at < now() - $1 * interval '1 millisecond'
-                and s.status in ('running', 'idle')
-            limit $2
-            for no key update of s skip locked""");
+            limit {batch}""") + SWEPT;
 
-    /** Pauses that have run out; the session goes on as it was. $1 batch. */
+    /** Pauses that have run out; the session goes on as it was. */
     static final String SWEEP_PAUSES =
-            sweep("s.paused_from as next, 'pause_expired' as why, null::text as message", """
+            "with " + sweep("s.paused_from as next, 'pause_expired' as why, null::text as message", """
             from agent_sessions s
             where s.pause_expires_at < now()
-            limit $1
-            for no key update of s skip locked""");
+            limit {batch}
+            for no key update of s skip locked""") + SWEPT;
 
     /**
-     * Hosted sessions that have been idle too long. $1 timeout in ms, $2 how many live sessions to look at, $3 and $4
-     * the workspace and id to look after: the walk goes round the live sessions a piece at a time, so that a turn costs
-     * the same however many there are.
+     * Hosted sessions that have been idle too long. $1 timeout in ms, $2 and $3 the workspace and id to look after: the
+     * walk goes round the live sessions a piece at a time, so that a turn costs the same however many there are. Tells
+     * where the next piece begins, too; null after the last one.
      */
-    static final String SWEEP_INACTIVE = sweep("'cancelled' as next, 'inactive' as why, null::text as message", """
-            from (select id from agent_sessions
-                  where ended_at is null and (workspace_id, id) > ($3::uuid, $4::uuid)
-                  order by workspace_id, id
-                  limit $2) piece
-            join agent_sessions s on s.id = piece.id
-            where s.hosting = 'server'
-                and s.status = 'idle'
-                and s.updated_at < now() - $1 * interval '1 millisecond'
-            for no key update of s skip locked""");
+    static final String SWEEP_INACTIVE =
+            """
+            with piece as materialized (
+                select workspace_id, id, hosting = 'server' and status = 'idle'
+                           and updated_at < now() - $1 * interval '1 millisecond' as inactive
+                from agent_sessions
+                where ended_at is null and (workspace_id, id) > ($2::uuid, $3::uuid)
+                order by workspace_id, id
+                limit {batch}),
+            """ + sweep("'cancelled' as next, 'inactive' as why, null::text as message", """
+            from piece
+            cross join lateral (
+                select a.* from agent_sessions a
+                where a.id = piece.id
+                    and a.status = 'idle'
+                    and a.updated_at < now() - $1 * interval '1 millisecond'
+                for no key update skip locked) s
+            where piece.inactive""") + """
 
-    /** Where the next piece of {@link #SWEEP_INACTIVE} begins; no row at the end. $1 how many, $2 and $3 from where. */
-    static final String NEXT_PIECE = """
-            select workspace_id, id from agent_sessions
-            where ended_at is null and (workspace_id, id) > ($2::uuid, $3::uuid)
-            order by workspace_id, id
-            offset $1 - 1 limit 1""";
+            select (select count(*) from moved) as n, next.workspace_id, next.id
+            from (select) one
+            left join (select workspace_id, id from piece order by 1, 2 offset {batch} - 1) next on true""";
 
-    /** Removes sessions that ended longer ago than $1 ms, at most $2. */
+    /** Removes sessions that ended longer ago than $1 ms. */
     static final String REMOVE_ENDED = """
             with removed as (
-                delete from agent_sessions where id in (
+                delete from agent_sessions where id = any (array(
                     select id from agent_sessions where ended_at < now() - $1 * interval '1 millisecond'
-                    order by ended_at limit $2 for update skip locked)
+                    order by ended_at limit {batch} for update skip locked))
                 returning workspace_id),
             counted as (
                 update workspace_usage u set total_sessions = u.total_sessions - r.n
-                from (select workspace_id, count(*) as n from removed group by 1) r
+                from (select workspace_id, count(*) as n from removed group by 1 order by 1) r
                 where u.workspace_id = r.workspace_id)
             select count(*) as n from removed""";
 
     private static String sweep(String next, String due) {
         return """
-            with due as (
+            due as (
                 select s.*, %s
                 %s),
             o as (
@@ -352,8 +391,7 @@ final class SessionSql {
                        null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
                        row_number() over (order by id) - 1 as ordinal
                 from due),
-            %s
-            select count(*) as n from moved""".formatted(next, due, MOVE);
+            %s""".formatted(next, due, MOVE);
     }
 
     /** The columns of agent_sessions, so that rows of {@code moved} and {@code old} can stand in one union. */

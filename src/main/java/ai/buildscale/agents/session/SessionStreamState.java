@@ -6,6 +6,7 @@ import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Rows;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.RowSet;
@@ -30,6 +31,7 @@ class SessionStreamState implements StreamState {
      *
      * @param position the event's own id
      */
+    @RegisterForReflection
     record Snapshot(long position, List<SessionView> sessions) {}
 
     @Override

@@ -21,8 +21,8 @@ import org.jboss.logging.Logger;
 @ApplicationScoped
 class SessionSweep {
     private static final Logger LOG = Logger.getLogger(SessionSweep.class);
-    private static final int PIECE = 10_000;
     private static final int REMOVE_BATCH = 1_000;
+    private static final String INACTIVE = SessionSql.batched(SessionSql.SWEEP_INACTIVE, SessionSql.MAX_BATCH);
     private static final UUID FIRST = new UUID(0, 0);
 
     private final Database database;
@@ -60,30 +60,23 @@ class SessionSweep {
     Uni<Integer> runOnce() {
         long stale = config.staleThreshold().toMillis();
         int batch = config.sweepBatch();
-        return drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale, batch)
-                .chain(a -> drained("stale, of lost servers", batch, SessionSql.SWEEP_ORPHANED, stale, batch)
+        return drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale)
+                .chain(a -> drained("stale, of lost servers", batch, SessionSql.SWEEP_ORPHANED, stale)
                         .map(b -> a + b))
-                .chain(a -> drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES, batch)
+                .chain(a -> drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES)
                         .map(b -> a + b))
                 .chain(a -> inactive().map(b -> a + b));
     }
 
     private Uni<Integer> inactive() {
-        UUID workspace = pieceWorkspace;
-        UUID id = pieceId;
+        long timeout = config.inactivityTimeout().toMillis();
         return swept(
-                        "cancelled, inactive",
-                        () -> database.row(
-                                SessionSql.SWEEP_INACTIVE,
-                                config.inactivityTimeout().toMillis(),
-                                PIECE,
-                                workspace,
-                                id))
-                .call(() -> database.row(SessionSql.NEXT_PIECE, PIECE, workspace, id)
-                        .invoke(next -> {
-                            pieceWorkspace = next == null ? FIRST : next.getUUID("workspace_id");
-                            pieceId = next == null ? FIRST : next.getUUID("id");
-                        }));
+                "cancelled, inactive",
+                () -> database.row(INACTIVE, timeout, pieceWorkspace, pieceId).invoke(row -> {
+                    UUID next = row.getUUID("id");
+                    pieceWorkspace = next == null ? FIRST : row.getUUID("workspace_id");
+                    pieceId = next == null ? FIRST : next;
+                }));
     }
 
     /** Removes ended sessions past their retention; emits how many. */
@@ -92,11 +85,11 @@ class SessionSweep {
                 "removed",
                 REMOVE_BATCH,
                 SessionSql.REMOVE_ENDED,
-                config.retention().toMillis(),
-                REMOVE_BATCH);
+                config.retention().toMillis());
     }
 
-    private Uni<Integer> drained(String what, int batch, String sql, Object... arguments) {
+    private Uni<Integer> drained(String what, int batch, String sweep, Object... arguments) {
+        String sql = SessionSql.batched(sweep, batch);
         return Multi.createBy()
                 .repeating()
                 .uni(() -> swept(what, () -> database.row(sql, arguments)))

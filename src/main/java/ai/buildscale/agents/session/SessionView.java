@@ -2,6 +2,7 @@ package ai.buildscale.agents.session;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonRawValue;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import java.time.Instant;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
@@ -17,6 +18,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  * @param epoch counts changes of owner; what an owner writes names it
  */
 @Schema(name = "Session")
+@RegisterForReflection
 public record SessionView(
         UUID id,
         UUID workspaceId,
@@ -52,6 +54,7 @@ public record SessionView(
         String labels) {
 
     /** @param by the user who paused it */
+    @RegisterForReflection
     public record Pause(
             UUID id,
             @Schema(nullable = true) String reason,

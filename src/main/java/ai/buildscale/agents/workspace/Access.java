@@ -2,6 +2,7 @@ package ai.buildscale.agents.workspace;
 
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.Wire;
 import io.smallrye.mutiny.Uni;
@@ -32,7 +33,12 @@ public class Access {
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
      */
     public Uni<Role> require(Caller caller, UUID workspaceId, Role needed) {
-        return database.row(ROLE, workspaceId, caller.userId()).map(row -> judge(caller, row, needed));
+        return require(database, caller, workspaceId, needed);
+    }
+
+    /** The same within a transaction: a second connection, asked for while one is held, may never come. */
+    public static Uni<Role> require(Db db, Caller caller, UUID workspaceId, Role needed) {
+        return db.row(ROLE, workspaceId, caller.userId()).map(row -> judge(caller, row, needed));
     }
 
     private static Role judge(Caller caller, Row row, Role needed) {

@@ -5,6 +5,7 @@ import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Idempotency;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemDocument;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
@@ -65,10 +66,12 @@ public class WorkspaceResource {
 
     public record RoleChange(@NotNull Role role) {}
 
+    @RegisterForReflection
     public record OneWorkspace(WorkspaceView workspace) {}
 
     public record Workspaces(List<WorkspaceView> workspaces, int count) {}
 
+    @RegisterForReflection
     public record OneMember(MemberView member) {}
 
     public record Members(List<MemberView> members, int count) {}

@@ -89,7 +89,7 @@ public class WorkspaceService {
      *     manages members, and for a new owner unless the caller is one
      */
     public Uni<WorkspaceRepository.Added> addMember(Db db, Caller caller, UUID id, UUID userId, Role role) {
-        return access.require(caller, id, role == Role.OWNER ? Role.OWNER : Role.ADMIN)
+        return Access.require(db, caller, id, role == Role.OWNER ? Role.OWNER : Role.ADMIN)
                 .chain(() -> workspaces.addMember(db, id, userId, role))
                 .onFailure(e -> "workspace_members_workspace_id_fkey".equals(Database.violatedConstraint(e)))
                 .transform(_ -> Problem.notFound("The workspace"))

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.workspace;
 
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import java.time.Instant;
 import java.util.UUID;
 
@@ -10,6 +11,7 @@ import java.util.UUID;
  * @param maxLiveSessions the quota: sessions that have not ended
  * @param liveSessions how much of it is used
  */
+@RegisterForReflection
 public record WorkspaceView(
         UUID id,
         String name,

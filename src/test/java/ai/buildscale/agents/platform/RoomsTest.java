@@ -39,8 +39,9 @@ class RoomsTest {
             .importPackages("ai.buildscale.agents");
 
     private static String room(JavaClass type) {
-        String[] steps = type.getPackageName().substring(HOUSE.length()).split("\\.", -1);
-        return steps[0];
+        String rest = type.getPackageName().substring(HOUSE.length());
+        int dot = rest.indexOf('.');
+        return dot < 0 ? rest : rest.substring(0, dot);
     }
 
     private static int row(String room) {

@@ -1,7 +1,10 @@
 package ai.buildscale.agents.testing;
 
 import ai.buildscale.agents.dev.EmbeddedPostgres;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -13,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 /** One embedded Postgres for all tests of this JVM; databases in it as tests need them; SQL past the service's back. */
 public final class Postgres {
@@ -73,6 +77,15 @@ public final class Postgres {
             return all;
         } catch (SQLException e) {
             throw new AssertionError(sql, e);
+        }
+    }
+
+    /** How often the shared server's log has said this, as {@code deadlock detected}. */
+    public static long logged(String text) {
+        try (Stream<String> lines = Files.lines(shared().home().resolve("postgres.log"))) {
+            return lines.filter(line -> line.contains(text)).count();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
