@@ -178,9 +178,9 @@ class EventStreamIT {
         }
     }
 
-    /** Pages of the log end within, at and after the batch's size. */
+    /** The last page of the log is full, nearly full and empty. */
     @ParameterizedTest
-    @ValueSource(ints = {1, 999, 1_000, 1_001, 2_000, 2_500})
+    @ValueSource(ints = {1, EventLog.PAGE - 1, EventLog.PAGE, EventLog.PAGE + 1, 2 * EventLog.PAGE, 2_500})
     void resumesAcrossManyEvents(int count) {
         Chat chat = Chat.open(OWNER, WORKSPACE);
         String before = chat.idOf(1);
@@ -242,7 +242,16 @@ class EventStreamIT {
         OWNER.get("/workspaces/" + UUID.randomUUID() + "/events").expectProblem(404, "NOT_FOUND");
         OWNER.get("/workspaces/" + UUID.randomUUID() + "/chats/" + UUID.randomUUID() + "/events")
                 .expectProblem(404, "NOT_FOUND");
-        OWNER.get("/workspaces/" + WORKSPACE + "/chats/1/events").expectProblem(404, "NOT_FOUND");
+    }
+
+    @Test
+    void idsThatAreNoneAreRefusedByName() {
+        JsonNode chat =
+                OWNER.get("/workspaces/" + WORKSPACE + "/chats/1/events").expectProblem(400, "VALIDATION_ERROR");
+        assertThat(chat.get("fields").has("chat_id")).isTrue();
+
+        JsonNode workspace = OWNER.get("/workspaces/1/events").expectProblem(400, "VALIDATION_ERROR");
+        assertThat(workspace.get("fields").has("workspace_id")).isTrue();
     }
 
     @Test

@@ -118,6 +118,9 @@ class TwoServersIT {
         Chat chat = Chat.open(ownerAtA, workspace);
         try (SseStream atA = chat.stream();
                 SseStream atB = chat.as(ownerAtB).stream()) {
+            chat.does("start", "yield");
+            atA.awaitStatus("idle");
+            atB.awaitStatus("idle");
             for (int round = 0; round < 6; round++) {
                 assertThat(terminate("application_name = 'agent-sessions'")).isPositive();
                 for (int i = 0; i < 10; i++) {
@@ -215,6 +218,7 @@ class TwoServersIT {
                     await().atMost(Duration.ofSeconds(30))
                             .pollInterval(Duration.ofMillis(2))
                             .until(() -> stream.events().size() >= stay
+                                    || last.equals(until)
                                     || (stream.lastId() != null
                                             && stream.lastId().equals(until)));
                     List<SseStream.Event> some = stream.events();
