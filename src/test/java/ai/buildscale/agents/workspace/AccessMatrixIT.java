@@ -1,0 +1,179 @@
+package ai.buildscale.agents.workspace;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.buildscale.agents.testing.Api;
+import ai.buildscale.agents.testing.OpenApi;
+import ai.buildscale.agents.testing.Service;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every operation of the OpenAPI document, called by everybody: who is let through (anything but 401 and 403) is written
+ * down here, and an operation that is not written down fails.
+ */
+class AccessMatrixIT {
+    private static final Service SERVICE = Service.shared();
+    private static final String STRANGER = "stranger";
+    private static final String OWNER = "workspace owner";
+    private static final String ADMIN = "workspace admin";
+    private static final String MEMBER = "member";
+    private static final String VIEWER = "viewer";
+    private static final String SESSION_OWNER = "session owner";
+    private static final String PLATFORM_ADMIN = "platform admin";
+
+    private static final List<String> EVERYBODY =
+            List.of(STRANGER, OWNER, ADMIN, MEMBER, VIEWER, SESSION_OWNER, PLATFORM_ADMIN);
+    private static final List<String> MEMBERS = List.of(OWNER, ADMIN, MEMBER, VIEWER, SESSION_OWNER, PLATFORM_ADMIN);
+    private static final List<String> CREATORS = List.of(OWNER, ADMIN, MEMBER, SESSION_OWNER, PLATFORM_ADMIN);
+    private static final List<String> MANAGERS = List.of(OWNER, ADMIN, PLATFORM_ADMIN);
+    private static final List<String> OWNERS = List.of(OWNER, PLATFORM_ADMIN);
+    private static final List<String> ITS_OWNER = List.of(SESSION_OWNER, PLATFORM_ADMIN);
+
+    /** Who is let through, by method and path. */
+    private static final Map<String, List<String>> ALLOWED = new LinkedHashMap<>();
+
+    /** A body that the operation accepts, where it needs one. */
+    private static final Map<String, String> BODIES = new LinkedHashMap<>();
+
+    static {
+        String workspace = "/api/v1/workspaces/{workspaceId}";
+        String session = "/api/v1/agent-sessions/{id}";
+        ALLOWED.put("GET /api/v1/workspaces", EVERYBODY);
+        ALLOWED.put("POST /api/v1/workspaces", EVERYBODY);
+        ALLOWED.put("POST /api/v1/stream-tokens", EVERYBODY);
+        ALLOWED.put("POST /api/v1/agent-sessions/heartbeats", EVERYBODY);
+        ALLOWED.put("GET " + workspace, MEMBERS);
+        ALLOWED.put("PATCH " + workspace, MANAGERS);
+        ALLOWED.put("DELETE " + workspace, OWNERS);
+        ALLOWED.put("GET " + workspace + "/members", MEMBERS);
+        ALLOWED.put("GET " + workspace + "/members/me", MEMBERS);
+        ALLOWED.put("POST " + workspace + "/members", MANAGERS);
+        ALLOWED.put("PATCH " + workspace + "/members/{userId}", MANAGERS);
+        ALLOWED.put("DELETE " + workspace + "/members/{userId}", MANAGERS);
+        ALLOWED.put("GET " + workspace + "/agent-sessions", MEMBERS);
+        ALLOWED.put("POST " + workspace + "/agent-sessions", CREATORS);
+        ALLOWED.put("GET " + workspace + "/events", MEMBERS);
+        ALLOWED.put("GET " + workspace + "/chats/{chatId}/events", MEMBERS);
+        for (String call : List.of("GET ", "PATCH ", "DELETE ")) {
+            ALLOWED.put(call + session, ITS_OWNER);
+        }
+        ALLOWED.put("GET " + session + "/events", ITS_OWNER);
+        for (String command : List.of("start", "yield", "pause", "resume", "complete", "fail", "heartbeat")) {
+            ALLOWED.put("POST " + session + "/" + command, ITS_OWNER);
+        }
+
+        BODIES.put("POST /api/v1/workspaces", "{\"name\":\"Another\"}");
+        BODIES.put(
+                "POST /api/v1/stream-tokens",
+                "{\"path\":\"/api/v1/workspaces/00000000-0000-7000-8000-000000000000/events\"}");
+        BODIES.put(
+                "POST /api/v1/agent-sessions/heartbeats",
+                "{\"beats\":[{\"id\":\"00000000-0000-7000-8000-000000000000\",\"epoch\":1}]}");
+        BODIES.put("PATCH " + workspace, "{\"name\":\"Renamed\"}");
+        BODIES.put("POST " + workspace + "/members", "{\"user_id\":\"" + UUID.randomUUID() + "\",\"role\":\"viewer\"}");
+        BODIES.put("PATCH " + workspace + "/members/{userId}", "{\"role\":\"viewer\"}");
+        BODIES.put("POST " + workspace + "/agent-sessions", "{\"agent_type\":\"planner\",\"model\":\"m\"}");
+        BODIES.put("PATCH " + session, "{\"current_task\":\"t\"}");
+        BODIES.put("POST " + session + "/fail", "{\"error_message\":\"e\"}");
+        BODIES.put("POST " + session + "/heartbeat", "{\"epoch\":1}");
+    }
+
+    /** A workspace with a member in each role, and a session that an ordinary member owns. */
+    private record Scene(Map<String, Api> callers, Map<String, String> ids) {
+        static Scene set() {
+            Map<String, Api> callers = new LinkedHashMap<>();
+            Api owner = Api.user(SERVICE);
+            callers.put(OWNER, owner);
+            callers.put(STRANGER, Api.user(SERVICE));
+            callers.put(PLATFORM_ADMIN, Api.user(SERVICE, "admin"));
+            String workspace = owner.newWorkspace();
+            for (Map.Entry<String, String> role : Map.of(
+                            ADMIN, "admin", MEMBER, "member", VIEWER, "viewer", SESSION_OWNER, "member")
+                    .entrySet()) {
+                callers.put(role.getKey(), Api.user(SERVICE));
+                owner.addMember(workspace, callers.get(role.getKey()), role.getValue());
+            }
+            Api somebody = Api.user(SERVICE);
+            owner.addMember(workspace, somebody, "viewer");
+            owner.addMember(workspace, callers.get(PLATFORM_ADMIN), "viewer");
+            var session = callers.get(SESSION_OWNER).newSession(workspace);
+            return new Scene(
+                    callers,
+                    Map.of(
+                            "workspaceId", workspace,
+                            "userId", somebody.userId().toString(),
+                            "id", session.get("id").asText(),
+                            "chatId", session.get("chat_id").asText()));
+        }
+    }
+
+    static List<OpenApi.Operation> operations() {
+        return OpenApi.of(SERVICE).operations();
+    }
+
+    static Stream<Arguments> calls() {
+        return operations().stream()
+                .flatMap(operation -> EVERYBODY.stream().map(caller -> Arguments.of(operation, caller)));
+    }
+
+    @Test
+    void everyOperationIsWrittenDown() {
+        assertThat(operations().stream().map(OpenApi.Operation::toString)).hasSameElementsAs(ALLOWED.keySet());
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("operations")
+    void nobodyIsLetInWithoutAToken(OpenApi.Operation operation) {
+        String path = operation.path(_ -> UUID.randomUUID().toString());
+
+        Api.Reply reply =
+                Api.withToken(SERVICE, null, null).send(operation.method(), path, BODIES.get(operation.toString()));
+
+        reply.expectProblem(401, "INVALID_TOKEN");
+    }
+
+    @ParameterizedTest(name = "{0} by the {1}")
+    @MethodSource("calls")
+    void whoMayIsLetThroughAndNobodyElse(OpenApi.Operation operation, String caller) {
+        Scene scene = Scene.set();
+        Api api = scene.callers().get(caller);
+        String path = operation.path(scene.ids()::get);
+
+        int status = status(api, operation, path);
+
+        if (ALLOWED.get(operation.toString()).contains(caller)) {
+            assertThat(status).isNotIn(401, 403, 404, 500);
+        } else {
+            assertThat(status).isEqualTo(403);
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("operations")
+    void whatDoesNotExistIsNotFoundForAnybody(OpenApi.Operation operation) {
+        if (operation.parameters().stream().noneMatch(OpenApi.Parameter::inPath)) {
+            return;
+        }
+        String path = operation.path(_ -> UUID.randomUUID().toString());
+
+        assertThat(status(Api.user(SERVICE), operation, path)).isEqualTo(404);
+    }
+
+    private static int status(Api api, OpenApi.Operation operation, String path) {
+        if (operation.isStream()) {
+            try (var stream = api.stream(path)) {
+                return stream.status();
+            }
+        }
+        return api.send(operation.method(), path, BODIES.get(operation.toString()))
+                .status();
+    }
+}
