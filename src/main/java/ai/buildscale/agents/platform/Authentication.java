@@ -18,6 +18,7 @@ import io.vertx.core.Vertx;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashSet;
@@ -36,6 +37,9 @@ public class Authentication implements HttpAuthenticationMechanism {
     private static final String BEARER = "Bearer ";
     /** Tokens remembered at most; a JWT and its identity weigh about 2 kB. */
     private static final int REMEMBERED = 20_000;
+
+    /** What fits into a {@code timestamptz} and a timer alike; no honest token lives that long. */
+    private static final Instant END_OF_TIME = Instant.parse("9999-12-31T00:00:00Z");
 
     private final JWTParser parser;
     private final StreamTokens streamTokens;
@@ -94,14 +98,18 @@ public class Authentication implements HttpAuthenticationMechanism {
             JsonWebToken jwt = parser.parse(token);
             Set<String> groups = jwt.getGroups() == null ? Set.of() : Set.copyOf(jwt.getGroups());
             Instant expiresAt = Instant.ofEpochSecond(jwt.getExpirationTime());
-            // the parser takes a clock skew of 0 for "not set", and allows a minute
-            if (!expiresAt.isAfter(Instant.now())) {
-                throw new AuthenticationFailedException("the token has expired");
+            // the parser allows for a clock that is a second behind
+            if (!expiresAt.isAfter(Instant.now()) || expiresAt.isAfter(END_OF_TIME)) {
+                throw new AuthenticationFailedException("the token has expired, or never does");
             }
             SecurityIdentity identity = identity(new Caller(Ids.parse(jwt.getSubject()), groups, expiresAt));
             verified.put(token, identity);
             return identity;
-        } catch (ParseException | IllegalArgumentException | NullPointerException e) {
+        } catch (ParseException
+                | IllegalArgumentException
+                | NullPointerException
+                | ClassCastException
+                | DateTimeException e) {
             throw new AuthenticationFailedException("the token is not valid", e);
         }
     }
