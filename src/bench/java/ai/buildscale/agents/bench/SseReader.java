@@ -15,6 +15,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  * Many event streams read by one thread, as cheaply as they can be: it only looks for the marker that each event's text
  * carries once, followed by the time it was sent at.
  */
+@SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes them, the others only read
 final class SseReader implements Runnable {
     static final char MARKER = '~';
     /** Of {@link System#nanoTime}, which all processes of a machine share. */

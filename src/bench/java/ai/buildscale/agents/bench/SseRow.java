@@ -75,6 +75,7 @@ final class SseRow implements Bench.Row {
                 "p99 ≤ 25 ms");
     }
 
+    @SuppressWarnings("AnnotateFormatMethod") // the annotation is of a library that is not at hand here
     private static String millis(String format, Object... figures) {
         return String.format(Locale.ROOT, format, figures);
     }
