@@ -116,9 +116,8 @@ public class HttpGate {
     /** A body whose length is not known beforehand is read here, so that one that turns out too large gets an answer. */
     private void readUnannounced(RoutingContext context) {
         HttpServerRequest request = context.request();
-        boolean unannounced = request.version() == HttpVersion.HTTP_2
-                ? !request.isEnded() && request.getHeader("Content-Length") == null
-                : request.getHeader("Transfer-Encoding") != null;
+        // over HTTP/2 a request that has been read here cannot be handed on: there Quarkus' own limit answers
+        boolean unannounced = request.version() != HttpVersion.HTTP_2 && request.getHeader("Transfer-Encoding") != null;
         if (!unannounced) {
             context.next();
             return;
