@@ -100,4 +100,8 @@ final class Report {
     static String thousands(double figure) {
         return String.format(Locale.ROOT, "%,.0f", figure);
     }
+
+    static String oneDecimal(double figure) {
+        return String.format(Locale.ROOT, "%.1f", figure);
+    }
 }

@@ -28,7 +28,7 @@ import java.util.stream.IntStream;
  * </pre>
  */
 public final class SseLoad {
-    private static final int PUBLISHERS = 8;
+    private static final int PUBLISHERS = 64;
     /** Events that may be under way: more would only be kept by the server. */
     private static final int WINDOW = 256;
 

@@ -10,12 +10,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Many event streams read by one thread, as cheaply as they can be: it only looks for the marker that each event's text
  * carries once, followed by the time it was sent at.
  */
-@SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes them, the others only read
 final class SseReader implements Runnable {
     static final char MARKER = '~';
     /** Of {@link System#nanoTime}, which all processes of a machine share. */
@@ -28,9 +29,9 @@ final class SseReader implements Runnable {
     private final Selector selector = Selector.open();
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private final Queue<SocketChannel> arriving = new ConcurrentLinkedQueue<>();
-    private volatile int open;
-    private volatile int closed;
-    private volatile long delivered;
+    private final AtomicInteger open = new AtomicInteger();
+    private final AtomicInteger closed = new AtomicInteger();
+    private final AtomicLong delivered = new AtomicLong();
     private volatile boolean recording;
     private int[] micros = new int[1 << 16];
     private int recorded;
@@ -48,8 +49,8 @@ final class SseReader implements Runnable {
 
     /** Opens streams until there are so many. */
     void open(int wanted, InetSocketAddress server, byte[] request) throws IOException, InterruptedException {
-        for (int i = open; i < wanted; i++) {
-            while (i - open >= OPENING_AT_ONCE) {
+        for (int i = open(); i < wanted; i++) {
+            while (i - open() >= OPENING_AT_ONCE) {
                 Thread.sleep(1);
             }
             SocketChannel channel = SocketChannel.open(server);
@@ -58,21 +59,21 @@ final class SseReader implements Runnable {
             arriving.add(channel);
             selector.wakeup();
         }
-        while (open < wanted) {
+        while (open() < wanted) {
             Thread.sleep(1);
         }
     }
 
     int open() {
-        return open;
+        return open.get();
     }
 
     int closed() {
-        return closed;
+        return closed.get();
     }
 
     long delivered() {
-        return delivered;
+        return delivered.get();
     }
 
     /** Begins to keep the latency of each event. */
@@ -125,7 +126,7 @@ final class SseReader implements Runnable {
 
     private void end(SelectionKey key) {
         key.cancel();
-        closed = closed + 1;
+        closed.incrementAndGet();
     }
 
     private void opened(Stream stream) {
@@ -136,7 +137,7 @@ final class SseReader implements Runnable {
             }
         }
         stream.open = true;
-        open = open + 1;
+        open.incrementAndGet();
     }
 
     private void scan(Stream stream, long now) {
@@ -157,7 +158,7 @@ final class SseReader implements Runnable {
             }
         }
         if (found > 0) {
-            delivered = delivered + found;
+            delivered.addAndGet(found);
         }
     }
 

@@ -6,7 +6,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -19,6 +18,7 @@ final class SseRow implements Bench.Row {
     private static final int MANY = Integer.getInteger("bench.many", 5_000);
     private static final int PACE = 20;
     static final int SESSIONS = 64;
+    private static final int WORKERS = Integer.getInteger("bench.nginx.workers", 1);
 
     @Override
     public List<Peer> peers() {
@@ -69,15 +69,10 @@ final class SseRow implements Bench.Row {
                 .toArray());
         report.line(
                 Report.thousands(FEW) + " streams × " + PACE + "/s, command sent → event read",
-                millis("p50 %.1f, p99 %.1f ms", p50, rounds.median(0)),
-                millis("p99 %.1f ms", rounds.median(1)),
+                "p50 " + Report.oneDecimal(p50) + ", p99 " + Report.oneDecimal(rounds.median(0)) + " ms",
+                "p99 " + Report.oneDecimal(rounds.median(1)) + " ms",
                 "",
                 "p99 ≤ 25 ms");
-    }
-
-    @SuppressWarnings("AnnotateFormatMethod") // the annotation is of a library that is not at hand here
-    private static String millis(String format, Object... figures) {
-        return String.format(Locale.ROOT, format, figures);
     }
 
     /** What each further stream costs, once events have passed through it. */
@@ -96,8 +91,9 @@ final class SseRow implements Bench.Row {
         resident = (resident(service.process()) - resident) / added;
         report.line(
                 "memory a stream, of " + Report.thousands(added),
-                millis("heap after GC %.1f kB, resident %.1f kB", heap / 1e3, resident / 1e3),
-                millis("resident %.1f kB", (resident(nchan) - residentNchan) / 1e3 / added),
+                "heap after GC " + Report.oneDecimal(heap / 1e3) + " kB, resident " + Report.oneDecimal(resident / 1e3)
+                        + " kB",
+                "resident " + Report.oneDecimal((resident(nchan) - residentNchan) / 1e3 / added) + " kB",
                 "",
                 "≤ 25 kB");
     }
@@ -177,13 +173,14 @@ final class SseRow implements Bench.Row {
 
     private static WatchedProcess nchan(int port) throws IOException {
         Path folder = Files.createDirectories(Lab.FOLDER.resolve("nginx"));
+        String user = System.getProperty("user.name").equals("root") ? "user root;" : "";
         Path configuration = Lab.script(
                 "nginx/nginx.conf",
                 """
                 load_module {nchan};
                 {user}
                 daemon off;
-                worker_processes 1;
+                worker_processes {workers};
                 worker_rlimit_nofile 20000;
                 pid {folder}/nginx.pid;
                 error_log {folder}/error.log warn;
@@ -214,15 +211,7 @@ final class SseRow implements Bench.Row {
                   }
                 }
                 """,
-                Map.of(
-                        "nchan",
-                        Peer.NCHAN,
-                        "user",
-                        System.getProperty("user.name").equals("root") ? "user root;" : "",
-                        "folder",
-                        folder,
-                        "port",
-                        port));
+                Map.of("nchan", Peer.NCHAN, "user", user, "workers", WORKERS, "folder", folder, "port", port));
         return WatchedProcess.start(
                 "TERM",
                 Lab.log("nginx/out").toFile(),

@@ -1,7 +1,6 @@
 package ai.buildscale.agents.bench;
 
 import java.util.List;
-import java.util.Locale;
 
 /** A change committed on one server until an event stream of another has it, two servers on one database. */
 final class TwoServersRow implements Bench.Row {
@@ -26,12 +25,9 @@ final class TwoServersRow implements Bench.Row {
                 SseLoad.Result result = client.pace(PACE, CHANGES / PACE);
                 report.figure(
                         CHANGES + " changes on one server at " + PACE + "/s, command sent → event read on the other",
-                        String.format(
-                                Locale.ROOT,
-                                "p50 %.1f ms, p99 %.1f ms (the command's answer: p50 %.1f ms)",
-                                result.p50() / 1e3,
-                                result.p99() / 1e3,
-                                result.published50() / 1e3),
+                        "p50 " + Report.oneDecimal(result.p50() / 1e3) + " ms, p99 "
+                                + Report.oneDecimal(result.p99() / 1e3) + " ms (the command's answer: p50 "
+                                + Report.oneDecimal(result.published50() / 1e3) + " ms)",
                         "p50 ≤ 10 ms, p99 ≤ 50 ms");
             }
         }

@@ -23,6 +23,7 @@ import org.jboss.logmanager.MDC;
 @ApplicationScoped
 public class HttpGate {
     static final String REQUEST_ID = "X-Request-Id";
+    private static final String CONNECTION = "Connection";
     private static final Pattern ACCEPTED_ID = Pattern.compile("[A-Za-z0-9._:-]{1,128}");
     private static final int BEFORE_EVERYTHING = 1_000;
     /** Quarkus authorizes at 100: nobody's body is read before that. */
@@ -34,12 +35,15 @@ public class HttpGate {
 
     private final long maxBody;
     private final long maxHeaders;
+    private final Migrations migrations;
 
     HttpGate(
             @ConfigProperty(name = "quarkus.http.limits.max-body-size") MemorySize maxBody,
-            @ConfigProperty(name = "limits.header-size") MemorySize maxHeaders) {
+            @ConfigProperty(name = "limits.header-size") MemorySize maxHeaders,
+            Migrations migrations) {
         this.maxBody = maxBody.asLongValue();
         this.maxHeaders = maxHeaders.asLongValue();
+        this.migrations = migrations;
     }
 
     void register(@Observes Filters filters) {
@@ -63,6 +67,10 @@ public class HttpGate {
                 : Ids.ofRequest().toString();
         MDC.put("request_id", id);
         context.response().putHeader(REQUEST_ID, id);
+        if (request.version() == HttpVersion.HTTP_2) {
+            // Quarkus sets it where a body is too large; RFC 9113, section 8.2.2, forbids it
+            context.addHeadersEndHandler(_ -> context.response().headers().remove(CONNECTION));
+        }
         Problem complaint = complaint(request);
         if (complaint == null) {
             context.next();
@@ -91,6 +99,14 @@ public class HttpGate {
         if (unreadable != null) {
             return Problem.invalid(unreadable, "must be percent-encoded UTF-8");
         }
+        // Jakarta REST takes an empty header for none: who sends one believes to be safe from doing it twice
+        String key = request.getHeader("Idempotency-Key");
+        if (key != null && key.isBlank()) {
+            return Idempotency.unusableKey();
+        }
+        if (!migrations.done() && request.path().startsWith("/api/")) {
+            return Problem.unavailable();
+        }
         String length = request.getHeader("Content-Length");
         return length != null && length.length() > 4 && announced(length) > maxBody
                 ? new Problem(ProblemType.PAYLOAD_TOO_LARGE, "")
@@ -117,8 +133,7 @@ public class HttpGate {
     private void readUnannounced(RoutingContext context) {
         HttpServerRequest request = context.request();
         // over HTTP/2 a request that has been read here cannot be handed on: there Quarkus' own limit answers
-        boolean unannounced = request.version() != HttpVersion.HTTP_2 && request.getHeader("Transfer-Encoding") != null;
-        if (!unannounced) {
+        if (request.version() == HttpVersion.HTTP_2 || request.getHeader("Transfer-Encoding") == null) {
             context.next();
             return;
         }
@@ -149,13 +164,19 @@ public class HttpGate {
         }
     }
 
-    /** Answers, and goes on reading for a moment: cut off while it sends, a client would never see why. */
+    /**
+     * Answers, and goes on reading for a moment: cut off while it sends, a client would never see why. Then the
+     * connection ends, or over HTTP/2, where others share it, the stream.
+     */
     private static void tooLarge(RoutingContext context) {
         HttpServerRequest request = context.request();
-        request.handler(_ -> {}).endHandler(_ -> request.connection().close());
-        context.vertx().setTimer(LINGER_MILLIS, _ -> request.connection().close());
-        if (request.version() != HttpVersion.HTTP_2) {
-            context.response().putHeader("Connection", "close");
+        request.handler(_ -> {});
+        if (request.version() == HttpVersion.HTTP_2) {
+            context.vertx().setTimer(LINGER_MILLIS, _ -> request.response().reset());
+        } else {
+            request.endHandler(_ -> request.connection().close());
+            context.vertx().setTimer(LINGER_MILLIS, _ -> request.connection().close());
+            context.response().putHeader(CONNECTION, "close");
         }
         ProblemWriter.write(context, new Problem(ProblemType.PAYLOAD_TOO_LARGE, "The request body is too large"));
         request.resume();

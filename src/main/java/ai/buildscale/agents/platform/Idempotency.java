@@ -57,13 +57,16 @@ public class Idempotency {
             return work.apply(database);
         }
         if (key.isBlank() || key.length() > MAX_KEY_LENGTH || !key.chars().allMatch(c -> c > 0x1f && c < 0x7f)) {
-            throw Problem.invalid(
-                    "Idempotency-Key", "must have 1 to " + MAX_KEY_LENGTH + " printable ASCII characters");
+            throw unusableKey();
         }
         byte[] fingerprint = fingerprint(target, body);
         return database.inTransaction(db -> first(db, caller, key, fingerprint, work))
                 .onFailure(Problem.class)
                 .recoverWithUni(problem -> remembered(problem, caller, key, fingerprint, target));
+    }
+
+    static Problem unusableKey() {
+        return Problem.invalid("Idempotency-Key", "must have 1 to " + MAX_KEY_LENGTH + " printable ASCII characters");
     }
 
     private Uni<Answer> first(Db db, Caller caller, String key, byte[] fingerprint, Function<Db, Uni<Answer>> work) {

@@ -30,22 +30,29 @@ public class RateLimit {
         this.refused = metrics.counter("requests.rate.limited");
     }
 
+    @ServerRequestFilter
+    public void admit(ContainerRequestContext request) {
+        if (request.getSecurityContext().getUserPrincipal() instanceof Caller caller) {
+            admit(caller.userId());
+        }
+    }
+
     /**
      * Takes one token of the caller's bucket.
      *
      * @throws Problem {@code RATE_LIMITED} when it is empty, with the seconds after which one is there again
      */
-    @ServerRequestFilter
-    public void admit(ContainerRequestContext request) {
-        if (perSecond > 0 && request.getSecurityContext().getUserPrincipal() instanceof Caller caller) {
-            Bucket bucket = buckets.get(caller.userId(), _ -> new Bucket(2 * perSecond, clock.millis()));
-            if (!bucket.take(clock.millis(), perSecond)) {
-                refused.increment();
-                throw new Problem(
-                                ProblemType.RATE_LIMITED,
-                                "At most " + perSecond + " requests a second are served for one caller")
-                        .retryAfter(1);
-            }
+    void admit(UUID userId) {
+        if (perSecond <= 0) {
+            return;
+        }
+        Bucket bucket = buckets.get(userId, _ -> new Bucket(2 * perSecond, clock.millis()));
+        if (!bucket.take(clock.millis(), perSecond)) {
+            refused.increment();
+            throw new Problem(
+                            ProblemType.RATE_LIMITED,
+                            "At most " + perSecond + " requests a second are served for one caller")
+                    .retryAfter(1);
         }
     }
 

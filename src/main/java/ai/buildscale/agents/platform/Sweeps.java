@@ -5,8 +5,10 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -34,20 +36,36 @@ public class Sweeps {
 
     private final Database database;
     private final MeterRegistry metrics;
-    private final Map<String, AtomicLong> ages = new ConcurrentHashMap<>();
+    private final Clock clock;
+    private final Map<String, LastRun> lastRuns = new ConcurrentHashMap<>();
 
-    Sweeps(Database database, MeterRegistry metrics) {
+    Sweeps(Database database, MeterRegistry metrics, Clock clock) {
         this.database = database;
         this.metrics = metrics;
+        this.clock = clock;
     }
+
+    /**
+     * How long ago a sweep last ran to its end, anywhere in the fleet.
+     *
+     * @param every the interval at which it should
+     */
+    public record Age(Duration sinceFinished, Duration every) {
+        /** Whether its next end is overdue by more than the allowance. */
+        public boolean isBehind(Duration allowance) {
+            return sinceFinished.compareTo(every.plus(allowance)) > 0;
+        }
+    }
+
+    private record LastRun(AtomicLong finishedAt, Duration every) {}
 
     /** Runs the sweep if its turn has come; a failure is logged and the next turn tries again. */
     public Uni<Void> run(String name, Duration every, Supplier<Uni<Integer>> sweep) {
         // a little less than the interval, so that the scheduler's jitter does not skip every other turn
         return database.row(CLAIM, name, every.toMillis() * 9 / 10)
-                .invoke(row -> age(name).set(row.getLong("age") == null ? 0 : row.getLong("age")))
+                .invoke(row -> finished(name, every, row.getLong("age") == null ? 0 : row.getLong("age")))
                 .chain(row -> row.getBoolean("mine")
-                        ? sweep(name, sweep)
+                        ? sweep(name, every, sweep)
                         : Uni.createFrom().voidItem())
                 .onFailure()
                 .invoke(e -> LOG.warnf("sweep %s did not finish: %s", name, e.toString()))
@@ -55,31 +73,39 @@ public class Sweeps {
                 .recoverWithNull();
     }
 
-    private Uni<Void> sweep(String name, Supplier<Uni<Integer>> sweep) {
+    private Uni<Void> sweep(String name, Duration every, Supplier<Uni<Integer>> sweep) {
         return sweep.get()
                 .invoke(swept ->
                         metrics.counter("sweep.swept", Tags.of("sweep", name)).increment(swept))
                 .chain(() -> database.rows(FINISH, name))
-                .invoke(() -> age(name).set(0))
+                .invoke(() -> finished(name, every, 0))
                 .replaceWithVoid();
     }
 
-    /** Milliseconds since the last complete run of each sweep, anywhere in the fleet, as last seen from here. */
-    public Map<String, Long> ages() {
-        Map<String, Long> seen = new java.util.TreeMap<>();
-        ages.forEach((name, age) -> seen.put(name, age.get()));
-        return seen;
+    /** The age of each sweep: as last seen from here, and growing since, should this server look no more. */
+    public Map<String, Age> ages() {
+        Map<String, Age> ages = new TreeMap<>();
+        lastRuns.forEach((name, run) -> ages.put(name, new Age(age(run), run.every())));
+        return ages;
     }
 
-    private AtomicLong age(String name) {
-        return ages.computeIfAbsent(name, _ -> {
-            AtomicLong age = new AtomicLong();
-            Gauge.builder("sweep.age", age, millis -> millis.get() / 1e3)
-                    .description("time since the last complete run, anywhere in the fleet")
-                    .baseUnit("seconds")
-                    .tag("sweep", name)
-                    .register(metrics);
-            return age;
-        });
+    private Duration age(LastRun run) {
+        return Duration.ofMillis(clock.millis() - run.finishedAt().get());
+    }
+
+    private void finished(String name, Duration every, long millisAgo) {
+        lastRuns.computeIfAbsent(name, _ -> registered(name, every))
+                .finishedAt()
+                .set(clock.millis() - millisAgo);
+    }
+
+    private LastRun registered(String name, Duration every) {
+        LastRun run = new LastRun(new AtomicLong(clock.millis()), every);
+        Gauge.builder("sweep.age", () -> age(run).toMillis() / 1e3)
+                .description("time since the last complete run, anywhere in the fleet")
+                .baseUnit("seconds")
+                .tag("sweep", name)
+                .register(metrics);
+        return run;
     }
 }

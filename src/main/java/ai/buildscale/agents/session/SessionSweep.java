@@ -56,16 +56,19 @@ class SessionSweep {
         return sweeps.run("sessions-retention", retentionInterval, this::removeEnded);
     }
 
-    /** Sweeps until nothing is due; emits how many sessions changed. */
+    /** Sweeps until nothing is due; emits how many sessions changed. What fails does not keep the rest from its turn. */
     Uni<Integer> runOnce() {
         long stale = config.staleThreshold().toMillis();
         int batch = config.sweepBatch();
-        return drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale)
-                .chain(a -> drained("stale, of lost servers", batch, SessionSql.SWEEP_ORPHANED, stale)
-                        .map(b -> a + b))
-                .chain(a -> drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES)
-                        .map(b -> a + b))
-                .chain(a -> inactive().map(b -> a + b));
+        return Uni.join()
+                .all(
+                        drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale),
+                        drained("stale, of lost servers", batch, SessionSql.SWEEP_ORPHANED, stale),
+                        drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES),
+                        Uni.createFrom().deferred(this::inactive))
+                .usingConcurrencyOf(1)
+                .andCollectFailures()
+                .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
     }
 
     private Uni<Integer> inactive() {

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Postgres;
+import ai.buildscale.agents.testing.RawStream;
 import ai.buildscale.agents.testing.Service;
 import ai.buildscale.agents.testing.SseStream;
 import ai.buildscale.agents.testing.Tokens;
@@ -121,6 +122,24 @@ class StreamLifeIT {
         }
     }
 
+    /** Read at 400 kB/s, what there is would take 40 s. */
+    @Test
+    void readerWhoIsStillInThePastIsCutWithTheMembership() {
+        Api member = newMember(workspace);
+        Chat chat = Chat.open(owner, workspace);
+        chat.append(service.databaseUrl(), 4_000, 4_000);
+        try (RawStream slow = RawStream.open(member, chat.path(), "Last-Event-ID", "0")) {
+            assertThat(slow.read(100_000)).isTrue();
+            Postgres.execute(service.databaseUrl(), "delete from workspace_members where user_id = ?", member.userId());
+
+            await().atMost(Duration.ofSeconds(25))
+                    .pollInterval(Duration.ofMillis(50))
+                    .until(() -> !slow.read(20_000));
+
+            assertThat(slow.ids()).hasSizeLessThan(3_500);
+        }
+    }
+
     @Test
     void endsWithTheWorkspace() {
         String doomed = owner.newWorkspace();
@@ -193,8 +212,7 @@ class StreamLifeIT {
         List<String> all = owner.history(chat.sessionId()).stream()
                 .map(event -> event.get("position").asText())
                 .toList();
-        try (ai.buildscale.agents.testing.RawStream slow =
-                ai.buildscale.agents.testing.RawStream.open(owner, chat.path(), "Last-Event-ID", "0")) {
+        try (RawStream slow = RawStream.open(owner, chat.path(), "Last-Event-ID", "0")) {
             slow.read(100_000);
             Postgres.execute(
                     service.databaseUrl(),

@@ -10,12 +10,7 @@ import ai.buildscale.agents.testing.Service;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -143,33 +138,6 @@ class HttpGateIT {
         });
 
         assertThat(everything).startsWith("HTTP/1.1 413 ").containsOnlyOnce("HTTP/1.1");
-    }
-
-    @Test
-    void largeBodiesOverHttp2() throws Exception {
-        try (HttpClient client = HttpClient.newBuilder()
-                .version(HttpClient.Version.HTTP_2)
-                .connectTimeout(Duration.ofSeconds(5))
-                .build()) {
-            HttpRequest first = HttpRequest.newBuilder(URI.create(SERVICE.url("/q/health/live")))
-                    .build();
-            assertThat(client.send(first, HttpResponse.BodyHandlers.discarding())
-                            .version())
-                    .isEqualTo(HttpClient.Version.HTTP_2);
-            byte[] blanks = new byte[3 * MEGABYTE];
-            Arrays.fill(blanks, (byte) ' ');
-            HttpRequest request = HttpRequest.newBuilder(URI.create(SERVICE.url("/api/v1/workspaces")))
-                    .timeout(Duration.ofSeconds(20))
-                    .header("Authorization", "Bearer " + USER.token())
-                    .header("Content-Type", "application/json")
-                    .POST(HttpRequest.BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(blanks)))
-                    .build();
-
-            HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
-
-            assertThat(response.statusCode()).as(response.body()).isEqualTo(413);
-            assertThat(response.body()).contains("PAYLOAD_TOO_LARGE");
-        }
     }
 
     @Test

@@ -88,12 +88,11 @@ class SweepIT {
 
     /** Keeps all servers from sweeping while a test prepares what they shall find. */
     private static AutoCloseable noSweeps() {
-        sql("insert into sweeps (name, started_at) values ('sessions', now() + interval '1 hour')"
-                + " on conflict (name) do update set started_at = excluded.started_at");
-        // one that was claimed just before
-        await().until(() ->
-                (Boolean) value("select not exists (select from pg_stat_activity where query like '%due as%'"
-                        + " and state <> 'idle' and pid <> pg_backend_pid())"));
+        await().atMost(Duration.ofSeconds(20))
+                .pollInterval(Duration.ofMillis(20))
+                .until(() -> sql("update sweeps set started_at = now() + interval '1 hour'"
+                                + " where name = 'sessions' and finished_at >= started_at")
+                        == 1);
         return () -> sql("update sweeps set started_at = '-infinity' where name = 'sessions'");
     }
 

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.flywaydb.core.Flyway;
 
 /** One embedded Postgres for all tests of this JVM; databases in it as tests need them; SQL past the service's back. */
 public final class Postgres {
@@ -46,6 +47,15 @@ public final class Postgres {
         String name = "it_" + COUNT.incrementAndGet();
         execute(server.url("postgres"), "create database " + name);
         return server.url(name);
+    }
+
+    /** The URL of a new database with the schema, for tests that need no service. */
+    public static String newMigratedDatabase() {
+        String url = newDatabase();
+        URI uri = URI.create(url);
+        String[] user = uri.getUserInfo().split(":", 2);
+        Flyway.configure().dataSource(jdbc(uri), user[0], user[1]).load().migrate();
+        return url;
     }
 
     /** Runs a statement; emits the number of rows it changed. */
@@ -93,7 +103,10 @@ public final class Postgres {
     public static Connection connect(String url) throws SQLException {
         URI uri = URI.create(url);
         String[] user = uri.getUserInfo().split(":", 2);
-        return DriverManager.getConnection(
-                "jdbc:postgresql://" + uri.getHost() + ":" + uri.getPort() + uri.getPath(), user[0], user[1]);
+        return DriverManager.getConnection(jdbc(uri), user[0], user[1]);
+    }
+
+    private static String jdbc(URI uri) {
+        return "jdbc:postgresql://" + uri.getHost() + ":" + uri.getPort() + uri.getPath();
     }
 }

@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -41,12 +42,22 @@ public final class RawStream implements AutoCloseable {
         }
     }
 
-    /** Reads up to so many bytes; false at the end of the stream, however it came. */
+    /** Reads so many bytes; false at the end of the stream, however it came. */
     public boolean read(int bytes) {
+        byte[] some = new byte[bytes];
+        int left = bytes;
         try {
-            byte[] some = socket.getInputStream().readNBytes(bytes);
-            read.writeBytes(some);
-            return some.length == bytes;
+            while (left > 0) {
+                int n = socket.getInputStream().read(some, 0, left);
+                if (n < 0) {
+                    return false;
+                }
+                read.write(some, 0, n);
+                left -= n;
+            }
+            return true;
+        } catch (SocketTimeoutException e) {
+            throw new AssertionError("nothing comes, but the stream is open", e);
         } catch (IOException e) {
             return false;
         }
@@ -61,7 +72,7 @@ public final class RawStream implements AutoCloseable {
                     n = socket.getInputStream().read(some)) {
                 read.write(some, 0, n);
             }
-        } catch (java.net.SocketTimeoutException e) {
+        } catch (SocketTimeoutException e) {
             throw new AssertionError("the stream is still open", e);
         } catch (IOException e) {
             // it was cut

@@ -1,0 +1,134 @@
+package ai.buildscale.agents.platform;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.UUID;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class RateLimitTest {
+    private static final int PER_SECOND = 5;
+
+    private final SettableClock clock = new SettableClock();
+    private final SimpleMeterRegistry metrics = new SimpleMeterRegistry();
+    private final RateLimit limit = new RateLimit(PER_SECOND, clock, metrics);
+    private final UUID user = UUID.randomUUID();
+
+    /** A clock that goes when it is told to. */
+    private static final class SettableClock extends Clock {
+        private Instant now = Instant.parse("2026-01-01T00:00:00Z");
+
+        void pass(Duration time) {
+            now = now.plus(time);
+        }
+
+        @Override
+        public Instant instant() {
+            return now;
+        }
+
+        @Override
+        public ZoneId getZone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            return this;
+        }
+    }
+
+    /** How many of these calls are let in. */
+    private long admitted(UUID caller, int calls) {
+        return IntStream.range(0, calls).filter(_ -> isAdmitted(caller)).count();
+    }
+
+    private boolean isAdmitted(UUID caller) {
+        try {
+            limit.admit(caller);
+            return true;
+        } catch (Problem refusal) {
+            return false;
+        }
+    }
+
+    @Test
+    void aBucketHoldsTwoSecondsWorth() {
+        assertThat(admitted(user, 100)).isEqualTo(2 * PER_SECOND);
+        assertThat(metrics.counter("requests.rate.limited").count()).isEqualTo(100 - 2 * PER_SECOND);
+    }
+
+    @Test
+    void itFillsAsTimePasses() {
+        admitted(user, 100);
+
+        clock.pass(Duration.ofMillis(199));
+        assertThat(admitted(user, 10)).isZero();
+        clock.pass(Duration.ofMillis(1));
+        assertThat(admitted(user, 10)).isEqualTo(1);
+        clock.pass(Duration.ofSeconds(1));
+        assertThat(admitted(user, 10)).isEqualTo(PER_SECOND);
+    }
+
+    @Test
+    void itNeverHoldsMore() {
+        admitted(user, 100);
+
+        clock.pass(Duration.ofDays(1));
+
+        assertThat(admitted(user, 100)).isEqualTo(2 * PER_SECOND);
+    }
+
+    @Test
+    void aSteadyCallerIsNeverRefused() {
+        for (int i = 0; i < 1_000; i++) {
+            assertThatCode(() -> limit.admit(user)).doesNotThrowAnyException();
+            clock.pass(Duration.ofMillis(1_000 / PER_SECOND));
+        }
+    }
+
+    @Test
+    void callersDoNotShareABucket() {
+        admitted(user, 100);
+
+        assertThat(admitted(UUID.randomUUID(), 100)).isEqualTo(2 * PER_SECOND);
+    }
+
+    @Test
+    void aClockThatGoesBackGivesNothing() {
+        admitted(user, 100);
+
+        clock.pass(Duration.ofHours(-1));
+        assertThat(admitted(user, 10)).isZero();
+        clock.pass(Duration.ofSeconds(1));
+        assertThat(admitted(user, 10)).isEqualTo(PER_SECOND);
+    }
+
+    @Test
+    void aRefusalSaysWhenToComeBack() {
+        admitted(user, 100);
+
+        assertThatThrownBy(() -> limit.admit(user)).isInstanceOfSatisfying(Problem.class, problem -> {
+            assertThat(problem.type()).isEqualTo(ProblemType.RATE_LIMITED);
+            assertThat(problem.retryAfterSeconds()).hasValue(1);
+        });
+    }
+
+    @Test
+    void noneMeansNoLimit() {
+        RateLimit none = new RateLimit(0, clock, metrics);
+
+        for (int i = 0; i < 10_000; i++) {
+            none.admit(user);
+        }
+        assertThat(metrics.counter("requests.rate.limited").count()).isZero();
+    }
+}
