@@ -12,7 +12,7 @@ final class Rounds {
     static final int COUNT = Integer.getInteger("bench.rounds", 5);
     static final int SECONDS = Integer.getInteger("bench.seconds", 8);
     /** What the JIT needs. */
-    static final int WARM_UP_SECONDS = Integer.getInteger("bench.warm-up", 12);
+    static final int WARM_UP_SECONDS = Integer.getInteger("bench.warm-up", 20);
 
     private final List<double[]> figures;
 
