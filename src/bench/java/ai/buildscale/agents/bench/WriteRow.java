@@ -3,8 +3,10 @@ package ai.buildscale.agents.bench;
 import ai.buildscale.agents.session.SessionStatements;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -64,23 +66,33 @@ final class WriteRow implements Bench.Row {
                 "none",
                 "none",
                 "first",
-                Lab.FIRST);
+                Lab.FIRST,
+                "i",
+                0);
+        // new ids grow, as the service's do
         Path sql = Lab.script("create.sql", """
                 \\set w :first + random(0, {workspaces} - 1)
+                \\set i :i + 1
+                \\set n :first + (:run * 1000 + :client_id) * 10000000 + :i
                 {create}
                 """, Map.of("workspaces", WORKSPACES, "create", create()));
+        AtomicInteger run = new AtomicInteger();
         Rounds rounds = Rounds.of(
                 checked(database, seconds -> Peer.wrk(lua, CLIENTS, seconds, service.url("/"))),
-                checked(database, seconds -> Peer.pgbench(database, sql, CLIENTS, seconds, variables, SAME_PLANS)));
+                checked(database, seconds -> {
+                    Map<String, Object> numbered = new HashMap<>(variables);
+                    numbered.put("run", run.incrementAndGet());
+                    return Peer.pgbench(database, sql, CLIENTS, seconds, numbered, SAME_PLANS);
+                }));
         report.ratio("create, " + CLIENTS + " clients; against pgbench", "/s", rounds, 0, 1, "≥ 0.5");
     }
 
     private static String create() {
         return substitute(
                 SessionStatements.create(),
-                "uuidv7()",
+                Lab.id("01990000-0000-7000-c000-", ":n"),
                 Lab.id(Lab.WORKSPACE, ":w"),
-                "uuidv7()",
+                Lab.id("01990000-0000-7000-d000-", ":n"),
                 ":user::uuid",
                 ":roles::text[]",
                 "'assistant'",
