@@ -49,11 +49,20 @@ public final class Ids {
      * @throws IllegalArgumentException for any other text
      */
     public static UUID parse(String text) {
-        UUID id = UUID.fromString(text);
-        if (!id.toString().equalsIgnoreCase(text)) {
+        for (int i = 0; i < text.length(); i++) {
+            boolean dash = i == 8 || i == 13 || i == 18 || i == 23;
+            if (dash ? text.charAt(i) != '-' : !isHexDigit(text.charAt(i))) {
+                throw new IllegalArgumentException("must be a UUID");
+            }
+        }
+        if (text.length() != 36) {
             throw new IllegalArgumentException("must be a UUID");
         }
-        return id;
+        return UUID.fromString(text);
+    }
+
+    private static boolean isHexDigit(char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
     }
 
     /** An unguessable token of 256 bits, in URL-safe Base64. */

@@ -2,10 +2,21 @@ package ai.buildscale.agents.platform;
 
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
 
 /** Enum constants as the wire and the database write them: in lower case, which is what their {@code toString} says. */
 public final class Wire {
+    /** The constants of each type that has been read, by name: {@code valueOf} would want upper case each time. */
+    private static final ClassValue<Map<String, Enum<?>>> CONSTANTS = new ClassValue<>() {
+        @Override
+        protected Map<String, Enum<?>> computeValue(Class<?> type) {
+            return Arrays.stream(type.getEnumConstants())
+                    .map(constant -> (Enum<?>) constant)
+                    .collect(Collectors.toUnmodifiableMap(Wire::name, constant -> constant));
+        }
+    };
+
     private Wire() {}
 
     public static String name(Enum<?> constant) {
@@ -14,7 +25,14 @@ public final class Wire {
 
     /** Reads what the database holds; null stays null. */
     public static <E extends Enum<E>> E read(Class<E> type, String name) {
-        return name == null ? null : Enum.valueOf(type, name.toUpperCase(Locale.ROOT));
+        if (name == null) {
+            return null;
+        }
+        Enum<?> constant = CONSTANTS.get(type).get(name);
+        if (constant == null) {
+            throw new IllegalArgumentException(type.getSimpleName() + " has no " + name);
+        }
+        return type.cast(constant);
     }
 
     /**

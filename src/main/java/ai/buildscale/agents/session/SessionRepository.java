@@ -8,7 +8,10 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 
 /** Runs {@link SessionSql} and reads its rows. */
@@ -181,15 +184,24 @@ class SessionRepository {
 
     /** In the order of the ids given. */
     Uni<List<Beat>> beat(Db db, UUID[] ids, Long[] epochs, UUID mayTouch) {
-        return db.rows(SessionSql.BEAT, ids, epochs, mayTouch)
-                .map(rows -> Rows.map(
-                        rows,
-                        row -> new Beat(
-                                row.getUUID(0),
-                                row.getLong(1),
-                                row.getUUID(2),
-                                Wire.read(SessionStatus.class, row.getString(3)),
-                                row.getLong(4))));
+        return db.rows(SessionSql.BEAT, ids, epochs, mayTouch).map(rows -> {
+            Map<UUID, Row> found = HashMap.newHashMap(rows.size());
+            rows.forEach(row -> found.put(row.getUUID(0), row));
+            List<Beat> beats = new ArrayList<>(ids.length);
+            for (int i = 0; i < ids.length; i++) {
+                Row row = found.get(ids[i]);
+                beats.add(
+                        row == null
+                                ? new Beat(ids[i], epochs[i], null, null, null)
+                                : new Beat(
+                                        ids[i],
+                                        epochs[i],
+                                        row.getUUID(1),
+                                        Wire.read(SessionStatus.class, row.getString(2)),
+                                        row.getLong(3)));
+            }
+            return beats;
+        });
     }
 
     private static String string(Object constant) {

@@ -115,8 +115,9 @@ public class SessionResource {
             @NotNull UUID id,
             @NotNull @Min(0) @Schema(examples = "1") Long epoch) {}
 
+    /** The beats are checked by {@link #requireComplete}: Bean Validation takes longer than the statement. */
     public record Heartbeats(
-            @NotNull @NotEmpty @Size(max = 1_000) List<@Valid @NotNull Beat> beats) {}
+            @NotNull @NotEmpty @Size(max = 1_000) List<Beat> beats) {}
 
     @RegisterForReflection
     public record HeartbeatAnswers(List<SessionService.BeatAnswer> beats) {}
@@ -421,6 +422,7 @@ public class SessionResource {
             @HeaderParam("Idempotency-Key") String key,
             @Valid @NotNull Heartbeats body) {
         Caller caller = Caller.of(security);
+        requireComplete(body.beats());
         UUID[] ids = body.beats().stream().map(Beat::id).toArray(UUID[]::new);
         Long[] epochs = body.beats().stream().map(Beat::epoch).toArray(Long[]::new);
         return once(
@@ -429,6 +431,25 @@ public class SessionResource {
                 "POST /api/v1/agent-sessions/heartbeats",
                 body,
                 db -> service.beat(db, caller, ids, epochs).map(answers -> Answer.ok(new HeartbeatAnswers(answers))));
+    }
+
+    private static void requireComplete(List<Beat> beats) {
+        for (int i = 0; i < beats.size(); i++) {
+            Beat beat = beats.get(i);
+            String field = "beats[" + i + "]";
+            if (beat == null) {
+                throw Problem.invalid(field, "must not be null");
+            }
+            if (beat.id() == null) {
+                throw Problem.invalid(field + ".id", "must not be null");
+            }
+            if (beat.epoch() == null) {
+                throw Problem.invalid(field + ".epoch", "must not be null");
+            }
+            if (beat.epoch() < 0) {
+                throw Problem.invalid(field + ".epoch", "must be greater than or equal to 0");
+            }
+        }
     }
 
     @GET

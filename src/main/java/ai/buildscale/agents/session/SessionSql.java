@@ -266,27 +266,23 @@ final class SessionSql {
                  order by s.id desc)) s on true""".formatted(VIEW, LIVENESS);
 
     /**
-     * Beats, answered in the order of the ids. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null:
-     * all). Locks in the order of the ids, as every batch does, so that no two wait for each other. Does not wait for
-     * the disk: a beat that a crash of Postgres loses is one of the last half second.
+     * Beats for the sessions that exist. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Both
+     * tables are read along their index in the order of the ids, as by every batch, so that no two wait for each other.
+     * Does not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
      */
     static final String BEAT = """
-            with quick as (
-                select set_config('synchronous_commit', 'off', true) as it),
-            beats as materialized (
-                select b.id, b.epoch as given, b.place, s.user_id, s.status, s.epoch, s.ended_at
-                from quick, unnest($1::uuid[], $2::bigint[]) with ordinality as b(id, epoch, place)
-                left join agent_sessions s on s.id = b.id
-                where quick.it = 'off'
-                order by b.id),
+            with beats as materialized (
+                select s.id, s.user_id, s.status, s.epoch,
+                       s.ended_at is null
+                           and ($3::uuid is null or s.user_id = $3)
+                           and (s.id, s.epoch) in (select * from unnest($1::uuid[], $2::bigint[])) as extends
+                from agent_sessions s
+                where s.id = any ($1::uuid[])
+                    and (select set_config('synchronous_commit', 'off', true)) = 'off'),
             extended as (
                 update session_heartbeats h set beat_at = now()
-                from beats b
-                where h.session_id = b.id
-                    and b.ended_at is null
-                    and b.given = b.epoch
-                    and ($3::uuid is null or b.user_id = $3))
-            select b.id, b.given, b.user_id, b.status, b.epoch from beats b order by b.place""";
+                where h.session_id = any (array(select b.id from beats b where b.extends)))
+            select b.id, b.user_id, b.status, b.epoch from beats b""";
 
     /** Most rows that one statement may change: the places that next_position has for one transaction. */
     static final int MAX_BATCH = 4_096;
