@@ -49,20 +49,24 @@ public final class Ids {
      * @throws IllegalArgumentException for any other text
      */
     public static UUID parse(String text) {
-        for (int i = 0; i < text.length(); i++) {
-            boolean dash = i == 8 || i == 13 || i == 18 || i == 23;
-            if (dash ? text.charAt(i) != '-' : !isHexDigit(text.charAt(i))) {
-                throw new IllegalArgumentException("must be a UUID");
+        long high = 0;
+        long low = 0;
+        boolean readable = text.length() == 36;
+        for (int i = 0; readable && i < 36; i++) {
+            char c = text.charAt(i);
+            if (i == 8 || i == 13 || i == 18 || i == 23) {
+                readable = c == '-';
+            } else {
+                int digit = c < 128 ? Character.digit(c, 16) : -1;
+                readable = digit >= 0;
+                high = i < 18 ? (high << 4) | digit : high;
+                low = i > 18 ? (low << 4) | digit : low;
             }
         }
-        if (text.length() != 36) {
+        if (!readable) {
             throw new IllegalArgumentException("must be a UUID");
         }
-        return UUID.fromString(text);
-    }
-
-    private static boolean isHexDigit(char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        return new UUID(high, low);
     }
 
     /** An unguessable token of 256 bits, in URL-safe Base64. */

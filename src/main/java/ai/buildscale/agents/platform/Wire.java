@@ -1,26 +1,38 @@
 package ai.buildscale.agents.platform;
 
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
 /** Enum constants as the wire and the database write them: in lower case, which is what their {@code toString} says. */
 public final class Wire {
-    /** The constants of each type that has been read, by name: {@code valueOf} would want upper case each time. */
-    private static final ClassValue<Map<String, Enum<?>>> CONSTANTS = new ClassValue<>() {
+    /** The constants of a type and their names, both ways: case is not changed each time. */
+    private record Names(Map<Enum<?>, String> names, Map<String, Enum<?>> constants) {
+        static Names of(Class<?> type) {
+            Map<Enum<?>, String> names = new HashMap<>();
+            Map<String, Enum<?>> constants = new HashMap<>();
+            for (Object constant : type.getEnumConstants()) {
+                String name = ((Enum<?>) constant).name().toLowerCase(Locale.ROOT);
+                names.put((Enum<?>) constant, name);
+                constants.put(name, (Enum<?>) constant);
+            }
+            return new Names(names, constants);
+        }
+    }
+
+    private static final ClassValue<Names> NAMES = new ClassValue<>() {
         @Override
-        protected Map<String, Enum<?>> computeValue(Class<?> type) {
-            return Arrays.stream(type.getEnumConstants())
-                    .map(constant -> (Enum<?>) constant)
-                    .collect(Collectors.toUnmodifiableMap(Wire::name, constant -> constant));
+        protected Names computeValue(Class<?> type) {
+            return Names.of(type);
         }
     };
 
     private Wire() {}
 
     public static String name(Enum<?> constant) {
-        return constant.name().toLowerCase(Locale.ROOT);
+        return NAMES.get(constant.getDeclaringClass()).names().get(constant);
     }
 
     /** Reads what the database holds; null stays null. */
@@ -28,7 +40,7 @@ public final class Wire {
         if (name == null) {
             return null;
         }
-        Enum<?> constant = CONSTANTS.get(type).get(name);
+        Enum<?> constant = NAMES.get(type).constants().get(name);
         if (constant == null) {
             throw new IllegalArgumentException(type.getSimpleName() + " has no " + name);
         }

@@ -12,6 +12,8 @@ import ai.buildscale.agents.platform.Text;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionRepository.Transition;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
+import com.fasterxml.jackson.databind.annotation.JsonSerialize;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;
@@ -111,6 +113,7 @@ public class SessionResource {
 
             @Size(max = SessionChange.MAX_TEXT) String currentTask) {}
 
+    @JsonDeserialize(using = BeatJson.Reader.class)
     public record Beat(
             @NotNull UUID id,
             @NotNull @Min(0) @Schema(examples = "1") Long epoch) {}
@@ -120,6 +123,7 @@ public class SessionResource {
             @NotNull @NotEmpty @Size(max = 1_000) List<Beat> beats) {}
 
     @RegisterForReflection
+    @JsonSerialize(using = BeatJson.Writer.class)
     public record HeartbeatAnswers(List<SessionService.BeatAnswer> beats) {}
 
     /** @param nextAfter where to go on: the last position given, or the one asked for if there was none */

@@ -21,6 +21,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -279,24 +280,23 @@ public class SessionService {
 
     /** The same for many sessions in one statement; a beat that is refused does not stop the others. */
     Uni<List<BeatAnswer>> beat(Db db, Caller caller, UUID[] ids, Long[] epochs) {
-        return sessions.beat(db, ids, epochs, beatsFor(caller))
-                .map(answers -> answers.stream()
-                        .map(beat -> {
-                            Problem refusal = refusal(caller, beat);
-                            if (refusal != null) {
-                                Long epoch = refusal.type() == ProblemType.FENCED ? beat.epoch() : null;
-                                return new BeatAnswer(beat.id(), false, 0, null, epoch, refusal.type());
-                            }
-                            Lease lease = lease(caller, beat);
-                            return new BeatAnswer(
-                                    beat.id(),
-                                    lease.leaseExtended(),
-                                    lease.ttlSeconds(),
-                                    lease.desiredStatus(),
-                                    lease.epoch(),
-                                    null);
-                        })
-                        .toList());
+        long ttlSeconds = config.staleThreshold().toSeconds();
+        return sessions.beat(db, ids, epochs, beatsFor(caller)).map(answers -> {
+            List<BeatAnswer> all = new ArrayList<>(answers.size());
+            for (SessionRepository.Beat beat : answers) {
+                Problem refusal = refusal(caller, beat);
+                if (refusal == null) {
+                    boolean live = !beat.status().isTerminal();
+                    all.add(new BeatAnswer(beat.id(), live, ttlSeconds, beat.status(), beat.epoch(), null));
+                } else {
+                    Long epoch = refusal.type() == ProblemType.FENCED ? beat.epoch() : null;
+                    all.add(new BeatAnswer(beat.id(), false, 0, null, epoch, refusal.type()));
+                }
+            }
+            beats.increment((double)
+                    all.stream().filter(answer -> answer.code() == null).count());
+            return all;
+        });
     }
 
     private static Problem refusal(Caller caller, SessionRepository.Beat beat) {
