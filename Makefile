@@ -31,24 +31,22 @@ demo: jdk $(RUN) ## do the main job as a person would, on the service at URL, or
 test: jdk ## build, and pass every test
 	@$(MVN) verify
 
-bench: BENCH_ROWS = get write heartbeats sse two-servers
-bench: bench-rows ## measure the service against its peers and limits; the figures go to target/bench/report.md
+BENCH_RUN = "$(JDK)/bin/java" $(JVM_ARGS) -cp "target/bench/quarkus-app/app/*:target/bench/quarkus-app/lib/main/*:target/bench/quarkus-app/lib/boot/*" ai.buildscale.agents.bench.Bench
 
-bench-get: BENCH_ROWS = get
-bench-get: bench-rows ## only: a session by id, against bare Vert.x
+bench: jdk $(PRODUCT) $(BENCH) ## measure the service against its peers and limits; the figures go to target/bench/report.md
+	@$(BENCH_RUN)
 
-bench-write: BENCH_ROWS = write
-bench-write: bench-rows ## only: create and transition, against pgbench
+bench-get: jdk $(PRODUCT) $(BENCH) ## only: a session by id, against bare Vert.x
+	@$(BENCH_RUN) get
 
-bench-heartbeats: BENCH_ROWS = heartbeats
-bench-heartbeats: bench-rows ## only: heartbeats of a million sessions, against pgbench
+bench-write: jdk $(PRODUCT) $(BENCH) ## only: create and transition, against pgbench
+	@$(BENCH_RUN) write
 
-bench-sse: BENCH_ROWS = sse two-servers
-bench-sse: bench-rows ## only: fan-out of events, against nginx + nchan; and from server to server
+bench-heartbeats: jdk $(PRODUCT) $(BENCH) ## only: heartbeats of a million sessions, against pgbench
+	@$(BENCH_RUN) heartbeats
 
-.PHONY: bench-rows
-bench-rows: jdk $(PRODUCT) $(BENCH)
-	@"$(JDK)/bin/java" $(JVM_ARGS) -cp "target/bench/quarkus-app/app/*:target/bench/quarkus-app/lib/main/*:target/bench/quarkus-app/lib/boot/*" ai.buildscale.agents.bench.Bench $(BENCH_ROWS)
+bench-sse: jdk $(PRODUCT) $(BENCH) ## only: fan-out of events, against nginx + nchan; and from server to server
+	@$(BENCH_RUN) sse two-servers
 
 $(PRODUCT): $(SOURCES) | jdk
 	@$(MVN) --quiet package -DskipTests

@@ -9,7 +9,6 @@ import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Service;
 import ai.buildscale.agents.testing.SseStream;
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -25,8 +24,7 @@ import org.junit.jupiter.api.Test;
 class DatabaseCrashIT {
     @Test
     void streamsOutliveTheDatabase() throws Exception {
-        Path folder = Path.of("target/it-crash-" + ProcessHandle.current().pid());
-        try (EmbeddedPostgres postgres = EmbeddedPostgres.start(folder, "fsync=off");
+        try (EmbeddedPostgres postgres = Postgres.newServer("it-postgres-crash", "fsync=off");
                 Service service = Service.start(Postgres.newDatabase(postgres), Map.of());
                 ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             Api owner = Api.user(service);

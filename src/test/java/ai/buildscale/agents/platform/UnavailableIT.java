@@ -8,7 +8,6 @@ import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Service;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -40,8 +39,7 @@ class UnavailableIT {
 
     @BeforeAll
     static void start() {
-        postgres = EmbeddedPostgres.start(Path.of(
-                "target/it-postgres-unavailable-" + ProcessHandle.current().pid()));
+        postgres = Postgres.newServer("it-postgres-unavailable");
         service = Service.start(Postgres.newDatabase(postgres), Map.of());
         user = Api.user(service);
     }

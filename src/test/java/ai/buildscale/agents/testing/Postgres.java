@@ -12,6 +12,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,13 +30,28 @@ public final class Postgres {
     /** The server that all tests share; never stop it. */
     public static synchronized EmbeddedPostgres shared() {
         if (shared == null) {
-            shared = EmbeddedPostgres.start(
-                    Path.of("target/it-postgres-" + ProcessHandle.current().pid()),
-                    "fsync=off",
-                    "full_page_writes=off");
-            Runtime.getRuntime().addShutdownHook(new Thread(shared::close));
+            shared = newServer("it-postgres", "fsync=off", "full_page_writes=off");
         }
         return shared;
+    }
+
+    /** A server of its own for a test that harms it; stopped and removed with this JVM, if not before. */
+    public static EmbeddedPostgres newServer(String name, String... settings) {
+        EmbeddedPostgres server = EmbeddedPostgres.start(
+                Path.of("target", name + "-" + ProcessHandle.current().pid()), settings);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> remove(server)));
+        return server;
+    }
+
+    private static void remove(EmbeddedPostgres server) {
+        server.close();
+        try (Stream<Path> files = Files.walk(server.home())) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** The URL of a new, empty database. */
