@@ -24,12 +24,13 @@ import java.util.concurrent.TimeUnit;
 /**
  * The main job as a person would do it: a token, a workspace, three sessions, an SSE client that follows them while they
  * are started, beaten for, paused, resumed, completed, cancelled, and one swept because it fell silent. Prints what it
- * sees and fails if anything differs. Runs on the service at the URL given, else on the one at localhost:8080, else on
- * one of its own with short thresholds.
+ * sees and fails if anything differs. Runs on the service at the URL given, else on the one at localhost:8080, else (or
+ * if {@code own} is given) on one of its own with short thresholds, on a database of its own.
  */
 @SuppressWarnings("SystemOut")
 public final class Demo {
     private static final String USUAL = "http://localhost:8080";
+    private static final String OWN = "own";
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final HttpClient HTTP =
             HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
@@ -43,9 +44,10 @@ public final class Demo {
     }
 
     public static void main(String[] arguments) throws Exception {
-        if (arguments.length > 0) {
-            new Demo(arguments[0]).run();
-        } else if (isReady(USUAL)) {
+        String given = arguments.length == 0 ? "" : arguments[0];
+        if (!given.isEmpty() && !given.equals(OWN)) {
+            new Demo(given).run();
+        } else if (given.isEmpty() && isReady(USUAL)) {
             new Demo(USUAL).run();
         } else {
             int port;
@@ -53,10 +55,13 @@ public final class Demo {
                 port = free.getLocalPort();
             }
             String own = "http://localhost:" + port;
-            say("Nothing runs at " + USUAL + ": starting a service for the demo at " + own);
-            try (WatchedProcess _ = startOwn(port)) {
-                for (int i = 0; i < 600 && !isReady(own); i++) {
+            say("Starting a service for the demo at " + own);
+            try (WatchedProcess service = startOwn(port)) {
+                for (int i = 0; i < 600 && service.isAlive() && !isReady(own); i++) {
                     TimeUnit.MILLISECONDS.sleep(100);
+                }
+                if (!isReady(own)) {
+                    throw new IllegalStateException("the service did not start, see target/demo/service.log");
                 }
                 new Demo(own).run();
             }
@@ -67,6 +72,7 @@ public final class Demo {
 
     private static WatchedProcess startOwn(int port) throws IOException {
         Path folder = Files.createDirectories(Path.of("target/demo").toAbsolutePath());
+        Files.deleteIfExists(folder.resolve("service.log"));
         return WatchedProcess.start(
                 "TERM",
                 folder.resolve("service.log").toFile(),

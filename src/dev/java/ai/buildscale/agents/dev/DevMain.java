@@ -24,11 +24,11 @@ public final class DevMain {
             EmbeddedPostgres postgres = EmbeddedPostgres.start(data.resolve("postgres-18"), "shared_buffers=256MB");
             System.setProperty("database.url", postgres.url("postgres"));
             System.setProperty("dev.postgres", "embedded, data in " + postgres.home());
-            Quarkus.run(null, (_, _) -> postgres.close(), arguments);
         } else {
             System.setProperty("dev.postgres", "the one of DATABASE_URL");
-            Quarkus.run(arguments);
         }
+        // Postgres ends with this process, after it
+        Quarkus.run(arguments);
     }
 
     /** Sets a property that neither the command line nor the environment has set. */

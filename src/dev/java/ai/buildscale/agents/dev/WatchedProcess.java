@@ -49,7 +49,10 @@ public final class WatchedProcess implements AutoCloseable {
                 .directory(folder)
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log));
-        builder.environment().keySet().removeIf(name -> name.startsWith("PG"));
+        // what the caller's own Postgres and issuer are must not get into a test's or a demo's service
+        builder.environment()
+                .keySet()
+                .removeIf(name -> name.startsWith("PG") || name.startsWith("JWT_") || name.equals("DATABASE_URL"));
         builder.environment().putAll(environment);
         return new WatchedProcess(builder.start());
     }

@@ -71,9 +71,11 @@ public class EventLog {
     private static final String PRUNE = """
             with pruned as (
                 delete from events where position in (
-                    select position from events where at < now() - $1 * interval '1 millisecond'
-                        and position < events_horizon()
-                    order by position limit $2 for update skip locked)
+                    select e.position
+                    from (select position, at from events
+                          where position < events_horizon()
+                          order by position limit $2) e
+                    where e.at < now() - $1 * interval '1 millisecond')
                 returning position),
             marked as (
                 update events_pruned set up_to = greatest(up_to, (select max(position) from pruned))

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.event;
 
+import ai.buildscale.agents.platform.Trouble;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
@@ -13,7 +14,6 @@ import jakarta.enterprise.event.Observes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jboss.logging.Logger;
 
 /**
  * Reads the log once for all streams of this server and hands each batch to the {@link Subscribers}. Lives on one
@@ -22,10 +22,10 @@ import org.jboss.logging.Logger;
  */
 @ApplicationScoped
 class EventTail {
-    private static final Logger LOG = Logger.getLogger(EventTail.class);
     private static final long FIRST_LOOK_AGAIN_MILLIS = 2;
     private static final long LAST_LOOK_AGAIN_MILLIS = 50;
 
+    private final Trouble trouble = new Trouble(EventTail.class, "streams stand still, the log cannot be read");
     private final EventLog log;
     private final Subscribers subscribers;
     private final Vertx vertx;
@@ -156,6 +156,7 @@ class EventTail {
     }
 
     private void took(EventLog.Batch batch, boolean fresh) {
+        trouble.over();
         boolean full = batch.frames().size() == EventLog.BATCH;
         cursor = full ? batch.frames().getLast().position() : Math.max(cursor, batch.horizon() - 1);
         if (!batch.frames().isEmpty()) {
@@ -183,7 +184,7 @@ class EventTail {
     }
 
     private void failed(Throwable e) {
-        LOG.debugf("the log could not be read, trying again: %s", e.toString());
+        trouble.met(e);
         vertx.setTimer(LAST_LOOK_AGAIN_MILLIS, _ -> rested());
     }
 

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Trouble;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
@@ -22,6 +23,7 @@ class MembershipWatch {
                     select from workspace_members m
                     where m.workspace_id = f.workspace_id and m.user_id = f.user_id) end""";
 
+    private final Trouble trouble = new Trouble(MembershipWatch.class, "streams may outlive a membership");
     private final Database database;
     private final Subscribers subscribers;
 
@@ -34,7 +36,12 @@ class MembershipWatch {
     Uni<Void> tick() {
         return subscribers.none()
                 ? Uni.createFrom().voidItem()
-                : runOnce().onFailure().recoverWithNull();
+                : runOnce()
+                        .invoke(trouble::over)
+                        .onFailure()
+                        .invoke(trouble::met)
+                        .onFailure()
+                        .recoverWithNull();
     }
 
     Uni<Void> runOnce() {

@@ -1,17 +1,16 @@
 package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Trouble;
 import io.quarkus.runtime.ShutdownEvent;
 import io.vertx.core.Vertx;
 import io.vertx.mutiny.sqlclient.Pool;
-import io.vertx.mutiny.sqlclient.SqlConnection;
 import io.vertx.mutiny.sqlclient.Tuple;
 import io.vertx.pgclient.PgConnection;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jboss.logging.Logger;
 
 /**
  * Tells this server's tail, and those of the others, that the log has grown. One {@code notify} every few
@@ -20,10 +19,11 @@ import org.jboss.logging.Logger;
  */
 @ApplicationScoped
 public class WakeUps {
-    private static final Logger LOG = Logger.getLogger(WakeUps.class);
     private static final String CHANNEL = "agent_events";
     private static final long RELISTEN_MILLIS = 1_000;
 
+    private final Trouble trouble = new Trouble(WakeUps.class, "wake-ups are not sent, other servers poll");
+    private final Trouble deaf = new Trouble(WakeUps.class, "wake-ups are not heard, this server polls");
     private final Pool pool;
     private final Vertx vertx;
     private final EventTail tail;
@@ -63,10 +63,15 @@ public class WakeUps {
         pool.preparedQuery("select pg_notify('" + CHANNEL + "', $1)")
                 .execute(Tuple.of(self))
                 .subscribe()
-                .with(_ -> rest(), e -> {
-                    LOG.debugf("wake-up not sent, the others will poll: %s", e.toString());
-                    rest();
-                });
+                .with(
+                        _ -> {
+                            trouble.over();
+                            rest();
+                        },
+                        e -> {
+                            trouble.met(e);
+                            rest();
+                        });
     }
 
     private void rest() {
@@ -104,14 +109,10 @@ public class WakeUps {
                             .call(connection::close);
                 })
                 .subscribe()
-                .with(WakeUps::listening, e -> {
-                    LOG.debugf("not listening for wake-ups, polling: %s", e.toString());
+                .with(_ -> deaf.over(), e -> {
+                    deaf.met(e);
                     listenLater(lost);
                 });
-    }
-
-    private static void listening(SqlConnection connection) {
-        LOG.debugf("listening for wake-ups on %s", connection);
     }
 
     private void listenLater(AtomicBoolean lost) {

@@ -33,6 +33,9 @@ public class ApiDocument implements OASFilter {
                 operation.getSecurity() != null && operation.getSecurity().isEmpty();
         Map<ProblemType, String> errors = new TreeMap<>();
         errors.put(ProblemType.VALIDATION_ERROR, "a field, parameter or header is not valid; `fields` names it");
+        errors.put(ProblemType.NOT_ACCEPTABLE, "`Accept` does not allow what this answers");
+        errors.put(ProblemType.URI_TOO_LONG, "path and query are over 8,000 characters");
+        errors.put(ProblemType.HEADERS_TOO_LARGE, "the headers are over the limit");
         errors.put(ProblemType.INTERNAL_ERROR, "unexpected; `error_id` is in the log");
         errors.put(ProblemType.UNAVAILABLE, "the database is away; try again after `Retry-After` seconds");
         if (!open) {

@@ -18,6 +18,7 @@ import io.vertx.core.Vertx;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
+import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -41,6 +42,8 @@ public class Authentication implements HttpAuthenticationMechanism {
     /** What fits into a {@code timestamptz} and a timer alike; no honest token lives that long. */
     private static final Instant END_OF_TIME = Instant.parse("9999-12-31T00:00:00Z");
 
+    private final Trouble trouble =
+            new Trouble(Authentication.class, "new tokens cannot be checked, the keys of JWT_KEYS do not come");
     private final JWTParser parser;
     private final StreamTokens streamTokens;
     private final Cache<String, SecurityIdentity> verified = Caffeine.newBuilder()
@@ -104,14 +107,24 @@ public class Authentication implements HttpAuthenticationMechanism {
             }
             SecurityIdentity identity = identity(new Caller(Ids.parse(jwt.getSubject()), groups, expiresAt));
             verified.put(token, identity);
+            trouble.over();
             return identity;
         } catch (ParseException
                 | IllegalArgumentException
                 | NullPointerException
                 | ClassCastException
                 | DateTimeException e) {
+            if (isUnreachable(e)) {
+                trouble.met(e);
+                throw Problem.unavailable();
+            }
             throw new AuthenticationFailedException("the token is not valid", e);
         }
+    }
+
+    /** Whether it is not the token's fault: the address of the keys does not answer. */
+    private static boolean isUnreachable(Throwable failure) {
+        return failure != null && (failure instanceof IOException || isUnreachable(failure.getCause()));
     }
 
     private static SecurityIdentity identity(Caller caller) {

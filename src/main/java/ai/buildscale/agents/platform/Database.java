@@ -1,5 +1,6 @@
 package ai.buildscale.agents.platform;
 
+import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultithreadEventLoopGroup;
 import io.smallrye.mutiny.Uni;
@@ -37,6 +38,8 @@ public class Database implements Db {
     /** Serialization failure and deadlock: Postgres asks to try again. */
     private static final Set<String> CONTENTION = Set.of("40001", "40P01");
 
+    private final Trouble trouble = new Trouble(Database.class, "Postgres does not serve, callers are answered 503");
+    private final MeterRegistry metrics;
     private final Pool common;
     private final PoolSettings settings;
     private final int connections;
@@ -46,10 +49,12 @@ public class Database implements Db {
     Database(
             Pool common,
             PoolSettings settings,
+            MeterRegistry metrics,
             @ConfigProperty(name = "database.connections") int connections,
             @ConfigProperty(name = "database.timeout") Duration timeout) {
         this.common = common;
         this.settings = settings;
+        this.metrics = metrics;
         this.connections = connections;
         this.timeout = timeout;
     }
@@ -96,8 +101,24 @@ public class Database implements Db {
                 .ifNoItem()
                 .after(timeout)
                 .fail()
+                .invoke(trouble::over)
                 .onFailure(Database::isAway)
-                .transform(_ -> Problem.unavailable());
+                .transform(this::unavailable);
+    }
+
+    private Problem unavailable(Throwable failure) {
+        trouble.met(failure);
+        metrics.counter("database.unavailable", "reason", reason(failure)).increment();
+        return Problem.unavailable();
+    }
+
+    private static String reason(Throwable failure) {
+        if (failure instanceof PgException pg && pg.getSqlState() != null) {
+            return pg.getSqlState();
+        }
+        return failure instanceof TimeoutException || failure instanceof io.smallrye.mutiny.TimeoutException
+                ? "timeout"
+                : isPoolTimeout(failure) ? "no connection free" : "connection";
     }
 
     private static <T> Uni<T> again(Supplier<Uni<T>> work) {

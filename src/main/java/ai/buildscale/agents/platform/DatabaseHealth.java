@@ -24,7 +24,7 @@ public class DatabaseHealth implements AsyncHealthCheck {
             return Uni.createFrom()
                     .item(HealthCheckResponse.named("database")
                             .down()
-                            .withData("migrations", "pending")
+                            .withData("migrations", migrations.state())
                             .build());
         }
         return database.rows("select 1")

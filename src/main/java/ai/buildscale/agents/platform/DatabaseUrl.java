@@ -1,6 +1,7 @@
 package ai.buildscale.agents.platform;
 
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -27,9 +28,14 @@ public class DatabaseUrl implements ConfigSource {
     }
 
     private static Map<String, String> read(String url) {
-        URI uri = URI.create(url);
-        if (uri.getScheme() == null || !uri.getScheme().startsWith("postgres") || uri.getHost() == null) {
-            throw new IllegalArgumentException("DATABASE_URL must look like postgresql://user:password@host:5432/name");
+        URI uri = parse(url);
+        if (uri == null
+                || uri.getScheme() == null
+                || !uri.getScheme().startsWith("postgres")
+                || uri.getHost() == null
+                || uri.getRawFragment() != null) {
+            throw new IllegalArgumentException("DATABASE_URL must look like postgresql://user:password@host:5432/name,"
+                    + " with user and password percent-encoded");
         }
         String place = uri.getHost() + ":" + (uri.getPort() < 0 ? 5432 : uri.getPort()) + uri.getPath()
                 + (uri.getRawQuery() == null ? "" : "?" + uri.getRawQuery());
@@ -44,6 +50,15 @@ public class DatabaseUrl implements ConfigSource {
             }
         }
         return Map.copyOf(settings);
+    }
+
+    /** Null for what is no URI: the exception would show the password. */
+    private static URI parse(String url) {
+        try {
+            return new URI(url);
+        } catch (URISyntaxException e) {
+            return null;
+        }
     }
 
     private static String decoded(String text) {

@@ -9,8 +9,6 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 /** Removes what has served its time: idempotency keys and stream tokens. */
 @ApplicationScoped
 public class Housekeeping {
-    private static final Duration EVERY = Duration.ofMinutes(1);
-
     private static final String FORGET_KEYS = """
             delete from idempotency_keys where (user_id, key) in (
                 select user_id, key from idempotency_keys
@@ -22,16 +20,22 @@ public class Housekeeping {
     private final Database database;
     private final Sweeps sweeps;
     private final Duration keep;
+    private final Duration every;
 
-    Housekeeping(Database database, Sweeps sweeps, @ConfigProperty(name = "idempotency.retention") Duration keep) {
+    Housekeeping(
+            Database database,
+            Sweeps sweeps,
+            @ConfigProperty(name = "idempotency.retention") Duration keep,
+            @ConfigProperty(name = "sweeps.retention-interval") Duration every) {
         this.database = database;
         this.sweeps = sweeps;
         this.keep = keep;
+        this.every = every;
     }
 
-    @Scheduled(every = "60s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    @Scheduled(every = "${sweeps.retention-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
-        return sweeps.run("housekeeping", EVERY, this::runOnce);
+        return sweeps.run("housekeeping", every, this::runOnce);
     }
 
     Uni<Integer> runOnce() {

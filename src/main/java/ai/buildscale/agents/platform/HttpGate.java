@@ -157,7 +157,9 @@ public class HttpGate {
     }
 
     private static void failed(RoutingContext context) {
-        if (context.statusCode() == 400) {
+        if (context.failure() instanceof Problem problem) {
+            ProblemWriter.write(context, problem);
+        } else if (context.statusCode() == 400) {
             ProblemWriter.write(context, new Problem(ProblemType.VALIDATION_ERROR, "The request could not be read"));
         } else {
             context.next();

@@ -26,7 +26,9 @@ public class Migrations {
     private final Flyway flyway;
     private final Event<Applied> applied;
     private final Scheduler scheduler;
+    private final Trouble trouble = new Trouble(Migrations.class, "the schema is not up to date");
     private volatile boolean done;
+    private volatile String state = "pending";
     private volatile boolean stopping;
 
     Migrations(Flyway flyway, Event<Applied> applied, Scheduler scheduler) {
@@ -37,6 +39,11 @@ public class Migrations {
 
     public boolean done() {
         return done;
+    }
+
+    /** For an operator: how far it is, or what stands in its way. */
+    String state() {
+        return done ? "applied" : state;
     }
 
     void start(@Observes StartupEvent event) {
@@ -52,13 +59,20 @@ public class Migrations {
             try {
                 flyway.migrate();
                 done = true;
-                applied.fire(new Applied());
-                scheduler.resume();
+                trouble.over();
             } catch (FlywayException e) {
-                LOG.warnf(
-                        "the schema is not up to date yet: %s",
-                        e.getMessage().lines().findFirst().orElse(""));
+                state = "pending: " + e.getMessage();
+                trouble.met(e);
                 pause();
+            }
+        }
+        if (done) {
+            try {
+                applied.fire(new Applied());
+            } catch (RuntimeException e) {
+                LOG.error("something that waits for the schema did not start; the scheduler will try again", e);
+            } finally {
+                scheduler.resume();
             }
         }
     }

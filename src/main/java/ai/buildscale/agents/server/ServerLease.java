@@ -3,6 +3,7 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.session.SessionHost;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.scheduler.Scheduled;
@@ -34,6 +35,7 @@ class ServerLease implements SessionHost {
             where v.renewed_at < now() - interval '1 day'
                 and not exists (select from agent_sessions s where s.server_id = v.id and s.ended_at is null)""";
 
+    private final Trouble trouble = new Trouble(ServerLease.class, "this server cannot renew its lease");
     private final Database database;
     private final Migrations migrations;
     private final String version;
@@ -68,14 +70,15 @@ class ServerLease implements SessionHost {
     }
 
     void start(@Observes Migrations.Applied event) {
-        tick().await().atMost(Duration.ofSeconds(10));
+        renew().await().atMost(Duration.ofSeconds(10));
         LOG.infof("server %s on %s joins the fleet", self.id(), self.hostname());
     }
 
     @Scheduled(every = "${server.lease-renewal:2s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
-        return renew().onFailure()
-                .invoke(e -> LOG.warnf("server %s could not renew its lease: %s", self.id(), e.toString()))
+        return renew().invoke(trouble::over)
+                .onFailure()
+                .invoke(trouble::met)
                 .onFailure()
                 .recoverWithNull();
     }

@@ -9,7 +9,7 @@ import java.time.Duration;
 /** When a session counts as stale, inactive or done with. Database time decides. */
 @ConfigMapping(prefix = "sessions")
 interface SessionConfig {
-    /** How often an agent should beat. */
+    /** How often an agent should beat; only its being shorter than the threshold is looked at. */
     @WithDefault("30S")
     Duration heartbeatInterval();
 

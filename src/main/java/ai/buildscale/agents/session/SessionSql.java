@@ -266,9 +266,8 @@ final class SessionSql {
                  order by s.id desc)) s on true""".formatted(VIEW, LIVENESS);
 
     /**
-     * Beats for the sessions that exist. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Both
-     * tables are read along their index in the order of the ids, as by every batch, so that no two wait for each other.
-     * Does not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
+     * Beats for the sessions that exist. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
+     * not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
      */
     static final String BEAT = """
             with beats as materialized (
@@ -279,10 +278,9 @@ final class SessionSql {
                 from agent_sessions s
                 where s.id = any ($1::uuid[])
                     and (select set_config('synchronous_commit', 'off', true)) = 'off'),
-            extended as (
-                update session_heartbeats h set beat_at = now()
-                where h.session_id = any (array(select b.id from beats b where b.extends)))
-            select b.id, b.user_id, b.status, b.epoch from beats b""";
+            extended as materialized (
+                select extend_beats(array(select b.id from beats b where b.extends)))
+            select b.id, b.user_id, b.status, b.epoch from extended cross join beats b""";
 
     /** Most rows that one statement may change: the places that next_position has for one transaction. */
     static final int MAX_BATCH = 4_096;

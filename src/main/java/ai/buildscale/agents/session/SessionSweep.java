@@ -44,6 +44,12 @@ class SessionSweep {
         this.config = config;
         this.sweeps = sweeps;
         this.retentionInterval = retentionInterval;
+        if (config.staleThreshold().compareTo(config.heartbeatInterval()) <= 0) {
+            LOG.warnf(
+                    "sessions.stale-threshold (%s) is not longer than sessions.heartbeat-interval (%s):"
+                            + " agents that beat as they should go stale",
+                    config.staleThreshold(), config.heartbeatInterval());
+        }
     }
 
     @Scheduled(every = "${sessions.sweep-interval:5s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
