@@ -59,9 +59,12 @@ public class EventService {
      *
      * @param after the position to resume right after; null for from now on
      * @param snapshot whether to begin with the current state
-     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code UNAVAILABLE} once this server stops
      */
     public Uni<Optional<Multi<Buffer>>> follow(Caller caller, Topic topic, Long after, boolean snapshot) {
+        if (subscribers.ended()) {
+            throw Problem.unavailable();
+        }
         return access.require(caller, topic.workspaceId(), Role.VIEWER)
                 .chain(() -> after == null ? Uni.createFrom().item(true) : log.holds(after))
                 .chain(held -> begin(topic, after, snapshot, held))
@@ -78,14 +81,15 @@ public class EventService {
     private record Start(Buffer head, long after, Set<Long> seen, boolean over, boolean ends) {}
 
     private Uni<Start> begin(Topic topic, Long after, boolean snapshot, boolean held) {
-        boolean full = snapshot || !held;
+        boolean full = !held || (snapshot && after == null);
         return state.of(topic, full).chain(now -> {
             if (!now.known()) {
                 throw Problem.notFound("The chat");
             }
-            if (full && (after == null || !held)) {
+            if (full) {
                 Buffer head = Frame.encode(now.horizon() - 1, "snapshot", now.json());
-                Buffer reset = Frame.encode(now.horizon() - 1, "reset", "{\"reason\":\"position_no_longer_held\"}");
+                // without an id: a client that loses the rest asks again from where it was, and is reset again
+                Buffer reset = Frame.encode("reset", "{\"reason\":\"position_no_longer_held\"}");
                 return Uni.createFrom()
                         .item(new Start(
                                 held ? head : reset.appendBuffer(head),

@@ -2,7 +2,6 @@ package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Sweeps;
 import io.quarkus.scheduler.Scheduled;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
@@ -36,12 +35,6 @@ class EventSweep {
 
     /** Prunes until nothing is left to prune; emits how many went. */
     Uni<Integer> runOnce() {
-        return Multi.createBy()
-                .repeating()
-                .uni(() -> log.prune(config.retention(), BATCH))
-                .whilst(pruned -> pruned == BATCH)
-                .collect()
-                .in(() -> new int[1], (sum, pruned) -> sum[0] += pruned)
-                .map(sum -> sum[0]);
+        return Sweeps.drain(BATCH, () -> log.prune(config.retention(), BATCH));
     }
 }

@@ -3,7 +3,7 @@ package ai.buildscale.agents.event;
 import ai.buildscale.agents.platform.Trouble;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Context;
@@ -57,7 +57,8 @@ class EventTail {
         context.runOnContext(_ -> vertx.setPeriodic(pollMillis, _ -> poll()));
     }
 
-    void stop(@Observes ShutdownEvent event) {
+    /** Before the server waits for its open requests: streams end, and their clients resume elsewhere. */
+    void stop(@Observes ShutdownDelayInitiatedEvent event) {
         subscribers.endAll();
     }
 

@@ -17,7 +17,11 @@ record Frame(long position, UUID workspaceId, UUID chatId, boolean endsSession, 
 
     /** {@code data} is JSON on one line, as Postgres prints jsonb. */
     static Buffer encode(long position, String type, String data) {
-        String text = "id: " + position + "\nevent: " + type + "\ndata: " + data + "\n\n";
-        return Buffer.buffer(text.getBytes(StandardCharsets.UTF_8));
+        return Buffer.buffer("id: " + position + "\n").appendBuffer(encode(type, data));
+    }
+
+    /** An event that leaves the client's position as it is. */
+    static Buffer encode(String type, String data) {
+        return Buffer.buffer(("event: " + type + "\ndata: " + data + "\n\n").getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -19,6 +19,7 @@ class Subscribers {
     private final AtomicInteger open = new AtomicInteger();
     private final EventConfig config;
     private volatile long delivered;
+    private volatile boolean ended;
 
     Subscribers(EventConfig config, MeterRegistry metrics) {
         this.config = config;
@@ -62,7 +63,13 @@ class Subscribers {
         return all;
     }
 
+    /** Ends every stream, for good: this server stops. */
     void endAll() {
+        ended = true;
         forEach(Subscriber::end);
+    }
+
+    boolean ended() {
+        return ended;
     }
 }

@@ -78,7 +78,7 @@ public class Authentication implements HttpAuthenticationMechanism {
         String header = context.request().getHeader("Authorization");
         if (header == null) {
             String streamToken = context.request().getParam(StreamTokens.PARAMETER);
-            return streamToken == null
+            return streamToken == null || !StreamTokens.mayOpen(context.normalizedPath())
                     ? Uni.createFrom().nullItem()
                     : streamTokens.find(streamToken, context.normalizedPath()).map(Authentication::identity);
         }

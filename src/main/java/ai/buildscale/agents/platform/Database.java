@@ -65,7 +65,7 @@ public class Database implements Db {
         }
         return pools.computeIfAbsent(context.nettyEventLoop(), loop -> {
             int loops = ((MultithreadEventLoopGroup) loop.parent()).executorCount();
-            return Pool.newInstance(settings.create(Math.max(2, connections / loops)));
+            return Pool.newInstance(settings.create(Math.max(2, connections / loops), timeout));
         });
     }
 
@@ -102,7 +102,7 @@ public class Database implements Db {
                 .after(timeout)
                 .fail()
                 .invoke(trouble::over)
-                .onFailure(Database::isAway)
+                .onFailure(e -> isAway(e) || isContention(e))
                 .transform(this::unavailable);
     }
 

@@ -2,6 +2,7 @@ package ai.buildscale.agents.platform;
 
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.RowSet;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -9,11 +10,13 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 /** Removes what has served its time: idempotency keys and stream tokens. */
 @ApplicationScoped
 public class Housekeeping {
+    private static final int BATCH = 5_000;
+
     private static final String FORGET_KEYS = """
             delete from idempotency_keys where (user_id, key) in (
                 select user_id, key from idempotency_keys
                 where created_at < now() - $1 * interval '1 second'
-                order by created_at limit 10000 for update skip locked)""";
+                order by created_at limit $2 for update skip locked)""";
 
     private static final String FORGET_TOKENS = "delete from stream_tokens where expires_at < now()";
 
@@ -39,7 +42,10 @@ public class Housekeeping {
     }
 
     Uni<Integer> runOnce() {
-        return database.rows(FORGET_KEYS, keep.toSeconds())
-                .chain(keys -> database.rows(FORGET_TOKENS).map(tokens -> keys.rowCount() + tokens.rowCount()));
+        return Sweeps.drain(
+                        BATCH,
+                        () -> database.rows(FORGET_KEYS, keep.toSeconds(), BATCH)
+                                .map(RowSet::rowCount))
+                .chain(keys -> database.rows(FORGET_TOKENS).map(tokens -> keys + tokens.rowCount()));
     }
 }

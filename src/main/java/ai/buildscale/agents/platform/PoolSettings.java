@@ -2,10 +2,13 @@ package ai.buildscale.agents.platform;
 
 import io.quarkus.reactive.pg.client.PgPoolCreator;
 import io.vertx.pgclient.PgBuilder;
+import io.vertx.pgclient.PgConnectOptions;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.PoolOptions;
 import io.vertx.sqlclient.SqlConnectOptions;
 import jakarta.inject.Singleton;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -35,17 +38,25 @@ public class PoolSettings implements PgPoolCreator {
                         .addProperty("plan_cache_mode", "force_generic_plan")
                         .addProperty("statement_timeout", "30s")
                         .addProperty("idle_in_transaction_session_timeout", "10s"));
-        return build(input.poolOptions());
+        return build(input.poolOptions(), List.copyOf(input.pgConnectOptionsList()));
     }
 
-    /** Another pool with the same settings; its connections live on the event loop that asks for them. */
-    Pool create(int connections) {
-        return build(new PoolOptions(input.poolOptions()).setMaxSize(connections));
+    /**
+     * Another pool with the same settings; its connections live on the event loop that asks for them. A statement that
+     * nobody waits for any more is given up by Postgres too, or it might still be carried out.
+     */
+    Pool create(int connections, Duration timeout) {
+        List<SqlConnectOptions> options = new ArrayList<>();
+        for (PgConnectOptions common : input.pgConnectOptionsList()) {
+            options.add(new PgConnectOptions(common)
+                    .addProperty("statement_timeout", timeout.plusMillis(250).toMillis() + "ms"));
+        }
+        return build(new PoolOptions(input.poolOptions()).setMaxSize(connections), options);
     }
 
-    private Pool build(PoolOptions pool) {
+    private Pool build(PoolOptions pool, List<SqlConnectOptions> options) {
         return PgBuilder.pool()
-                .connectingTo(List.<SqlConnectOptions>copyOf(input.pgConnectOptionsList()))
+                .connectingTo(options)
                 .with(pool)
                 .using(input.vertx())
                 .build();

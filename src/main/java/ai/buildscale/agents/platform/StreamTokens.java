@@ -44,6 +44,11 @@ public class StreamTokens {
                 .replaceWith(token);
     }
 
+    /** Whether a path may be a stream's: no other is worth a look into the database. */
+    static boolean mayOpen(String path) {
+        return path.startsWith("/api/") && path.endsWith("/events");
+    }
+
     /** Who the token stands for, with the expiry of the token it was issued on; null if it is not good here. */
     Uni<Caller> find(String token, String path) {
         return database.row(FIND, hash(token), path)

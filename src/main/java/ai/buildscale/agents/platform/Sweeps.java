@@ -3,6 +3,7 @@ package ai.buildscale.agents.platform;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Clock;
@@ -71,6 +72,17 @@ public class Sweeps {
                 .invoke(e -> LOG.warnf("sweep %s did not finish: %s", name, e.toString()))
                 .onFailure()
                 .recoverWithNull();
+    }
+
+    /** Repeats a batch until it is not full; emits how many there were in all. */
+    public static Uni<Integer> drain(int batch, Supplier<Uni<Integer>> statement) {
+        return Multi.createBy()
+                .repeating()
+                .uni(statement::get)
+                .whilst(n -> n == batch)
+                .collect()
+                .in(() -> new int[1], (sum, n) -> sum[0] += n)
+                .map(sum -> sum[0]);
     }
 
     private Uni<Void> sweep(String name, Duration every, Supplier<Uni<Integer>> sweep) {

@@ -95,10 +95,13 @@ class ServerLease implements SessionHost {
     void stop(@Observes ShutdownEvent event) {
         if (migrations.done()) {
             database.rows(LEAVE, self.id())
+                    .ifNoItem()
+                    .after(GOODBYE)
+                    .fail()
                     .onFailure()
                     .recoverWithNull()
                     .await()
-                    .atMost(GOODBYE);
+                    .indefinitely();
         }
     }
 }

@@ -73,6 +73,9 @@ final class SessionSql {
                 from o
                 where s.id = o.id
                 returning s.*, o.status as previous_status, o.current_task as previous_task, o.why),
+            revived as (
+                update session_heartbeats h set beat_at = now() from moved m
+                where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
             silenced as (
                 delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
             freed as (
@@ -236,7 +239,10 @@ final class SessionSql {
         return live ? COUNT_LIVE : COUNT_ALL;
     }
 
-    private static final String LIST = "select " + VIEW + "\nfrom agent_sessions s\n" + LIVENESS + FILTERS;
+    /** What others than its owner see of a session: the result may be large, and is the owner's. */
+    private static final String SUMMARY = VIEW.replace("s.result::text", "null::text");
+
+    private static final String LIST = "select " + SUMMARY + "\nfrom agent_sessions s\n" + LIVENESS + FILTERS;
     private static final String LIST_LIVE = LIST + LIVE + PAGE;
     private static final String LIST_ALL = LIST + PAGE;
     private static final String COUNT_ALL = "select count(*) as total from agent_sessions s\n" + FILTERS;
@@ -244,6 +250,9 @@ final class SessionSql {
 
     /** The counters behind an unfiltered list's total. */
     static final String USAGE = "select live_sessions, total_sessions from workspace_usage where workspace_id = $1";
+
+    /** The sessions that a snapshot of a workspace shows at most; a list goes on with the rest. */
+    static final int MAX_SNAPSHOT = 1_000;
 
     /**
      * What a stream begins with, from one snapshot: the log's horizon, the positions above it that are visible already,
@@ -263,7 +272,8 @@ final class SessionSql {
                 union all
                 (select %1$s from agent_sessions s %2$s
                  where $3::boolean and $2::uuid is null and s.workspace_id = $1 and s.ended_at is null
-                 order by s.id desc)) s on true""".formatted(VIEW, LIVENESS);
+                 order by s.id desc
+                 limit %3$d)) s on true""".formatted(SUMMARY, LIVENESS, MAX_SNAPSHOT + 1);
 
     /**
      * Beats for the sessions that exist. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
@@ -302,13 +312,14 @@ final class SessionSql {
 
     private static final String SWEPT = "\nselect count(*) as n from moved";
 
-    /** Sessions hosted outside that have not beaten. $1 threshold in ms. */
+    /** Sessions hosted outside that have not beaten; one that beats meanwhile is let off. $1 threshold in ms. */
     static final String SWEEP_SILENT = "with " + sweep(SILENT.replace("{sign}", "h.beat_at"), """
             from session_heartbeats h
             cross join lateral (
                 select a.* from agent_sessions a
+                join session_heartbeats b on b.session_id = a.id
                 where a.id = h.session_id
-                    and a.updated_at < now() - $1 * interval '1 millisecond'
+                    and b.beat_at < now() - $1 * interval '1 millisecond'
                     and a.status in ('running', 'idle')
                 for no key update skip locked) s
             where h.beat_at < now() - $1 * interval '1 millisecond'

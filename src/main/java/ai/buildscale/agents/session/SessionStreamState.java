@@ -3,6 +3,7 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.event.StreamState;
 import ai.buildscale.agents.event.Topic;
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Rows;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -30,9 +31,11 @@ class SessionStreamState implements StreamState {
      * The snapshot event's data.
      *
      * @param position the event's own id
+     * @param sessions the newest live ones, at most {@link SessionSql#MAX_SNAPSHOT}
+     * @param nextCursor where the list of sessions goes on, or null if these are all
      */
     @RegisterForReflection
-    record Snapshot(long position, List<SessionView> sessions) {}
+    record Snapshot(long position, List<SessionView> sessions, String nextCursor) {}
 
     @Override
     public Uni<State> of(Topic topic, boolean full) {
@@ -55,7 +58,15 @@ class SessionStreamState implements StreamState {
                 seen,
                 !chat || !sessions.isEmpty(),
                 over,
-                full ? write(new Snapshot(horizon - 1, sessions)) : null);
+                full ? write(snapshot(horizon - 1, sessions)) : null);
+    }
+
+    private static Snapshot snapshot(long position, List<SessionView> sessions) {
+        if (sessions.size() <= SessionSql.MAX_SNAPSHOT) {
+            return new Snapshot(position, sessions, null);
+        }
+        List<SessionView> newest = sessions.subList(0, SessionSql.MAX_SNAPSHOT);
+        return new Snapshot(position, newest, Page.cursorAfter(newest.getLast().id()));
     }
 
     private String write(Snapshot snapshot) {

@@ -4,7 +4,6 @@ import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Sweeps;
 import io.quarkus.scheduler.Scheduled;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -99,13 +98,7 @@ class SessionSweep {
 
     private Uni<Integer> drained(String what, int batch, String sweep, Object... arguments) {
         String sql = SessionSql.batched(sweep, batch);
-        return Multi.createBy()
-                .repeating()
-                .uni(() -> swept(what, () -> database.row(sql, arguments)))
-                .whilst(n -> n == batch)
-                .collect()
-                .in(() -> new int[1], (sum, n) -> sum[0] += n)
-                .map(sum -> sum[0]);
+        return Sweeps.drain(batch, () -> swept(what, () -> database.row(sql, arguments)));
     }
 
     private Uni<Integer> swept(String what, Supplier<Uni<Row>> statement) {

@@ -35,7 +35,16 @@ public class WorkspaceService {
 
     /** Creates a workspace that the caller owns. */
     public Uni<WorkspaceView> create(Db db, Caller caller, String name) {
-        return workspaces.create(db, Ids.next(), name.strip(), caller.userId(), config.maxLiveSessions());
+        return workspaces.create(db, Ids.next(), stripped(name), caller.userId(), config.maxLiveSessions());
+    }
+
+    /** Bean Validation's idea of blank knows no Unicode. */
+    private static String stripped(String name) {
+        String stripped = name.strip();
+        if (stripped.isEmpty()) {
+            throw Problem.invalid("name", "must not be blank");
+        }
+        return stripped;
     }
 
     /** The workspaces that the caller is a member of, newest first. */
@@ -55,7 +64,7 @@ public class WorkspaceService {
     public Uni<WorkspaceView> update(Caller caller, UUID id, String name, Integer maxLiveSessions) {
         return access.require(caller, id, maxLiveSessions == null ? Role.ADMIN : Role.OWNER)
                 .chain(() -> locked(id, workspace -> {
-                    workspace.name = name == null ? workspace.name : name.strip();
+                    workspace.name = name == null ? workspace.name : stripped(name);
                     workspace.maxLiveSessions = maxLiveSessions == null ? workspace.maxLiveSessions : maxLiveSessions;
                     workspace.updatedAt = clock.instant();
                     return Uni.createFrom().voidItem();

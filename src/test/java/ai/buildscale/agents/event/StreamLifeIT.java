@@ -10,6 +10,7 @@ import ai.buildscale.agents.testing.Service;
 import ai.buildscale.agents.testing.SseStream;
 import ai.buildscale.agents.testing.Tokens;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -137,6 +138,22 @@ class StreamLifeIT {
                     .until(() -> !slow.read(20_000));
 
             assertThat(slow.ids()).hasSizeLessThan(3_500);
+        }
+    }
+
+    @Test
+    void endsAtOnceWhenItsServerStops() {
+        try (Service stopping = Service.start(service.databaseUrl(), Map.of());
+                SseStream stream =
+                        owner.at(stopping).stream("/workspaces/" + workspace + "/events?snapshot=true")) {
+            stream.awaitCount(1);
+            Instant begin = Instant.now();
+
+            stopping.close();
+
+            stream.awaitEnd();
+            assertThat(Duration.between(begin, Instant.now())).isLessThan(Duration.ofSeconds(4));
+            assertThat(stopping.log()).doesNotContain("Timed out waiting");
         }
     }
 
