@@ -130,7 +130,7 @@ public class EventService {
     }
 
     private Uni<Role> mayStill(Caller caller, Topic topic) {
-        return caller.expiresAt().isAfter(Instant.now())
+        return caller.expiresAt().isAfter(Instant.now()) && !subscribers.ended()
                 ? access.require(caller, topic.workspaceId(), Role.VIEWER)
                 : Uni.createFrom().failure(new Problem(ProblemType.INVALID_TOKEN, "The token has expired"));
     }
@@ -173,7 +173,9 @@ public class EventService {
 
     /** Joins the live streams, then reads what lies between this stream's position and theirs. */
     private void join(LoopSubscribers loop, Subscriber subscriber, MultiEmitter<? super Buffer> out) {
-        if (subscriber.join(loop)) {
+        if (subscribers.ended()) {
+            subscriber.end();
+        } else if (subscriber.join(loop)) {
             closeGap(subscriber, loop.delivered(), out);
         }
     }

@@ -143,9 +143,8 @@ class StreamLifeIT {
 
     @Test
     void endsAtOnceWhenItsServerStops() {
-        try (Service stopping = Service.start(service.databaseUrl(), Map.of());
-                SseStream stream =
-                        owner.at(stopping).stream("/workspaces/" + workspace + "/events?snapshot=true")) {
+        Service stopping = Service.start(service.databaseUrl(), Map.of());
+        try (SseStream stream = owner.at(stopping).stream("/workspaces/" + workspace + "/events?snapshot=true")) {
             stream.awaitCount(1);
             Instant begin = Instant.now();
 

@@ -74,7 +74,7 @@ class MigrationIT {
             assertThat(owner.at(three).session(id).get("status").asText()).isEqualTo("idle");
             assertThat(versions()).isEqualTo(versions);
 
-            await().atMost(Duration.ofSeconds(30)).until(() -> three.log().contains("could not renew its lease"));
+            await().atMost(Duration.ofSeconds(30)).until(() -> three.log().contains("cannot renew its lease"));
             busy.rollback();
 
             await().atMost(Duration.ofSeconds(30))

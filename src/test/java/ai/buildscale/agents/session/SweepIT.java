@@ -329,7 +329,8 @@ class SweepIT {
                     case 2 -> assertAnswered(owner.command(id, "complete", "{}"));
                     case 3 -> assertAnswered(owner.command(id, "fail", "{\"error_message\":\"x\"}"));
                     case 4 -> assertAnswered(owner.command(id, "pause", "{\"expires_in\":1}"));
-                    case 5 -> sql("update session_heartbeats set beat_at = '2000-01-01' where session_id = ?::uuid", id);
+                    case 5 ->
+                        sql("update session_heartbeats set beat_at = '2000-01-01' where session_id = ?::uuid", id);
                     case 6 -> sql("update agent_sessions set updated_at = '2000-01-01' where id = ?::uuid", id);
                     default ->
                         sql(
