@@ -13,7 +13,8 @@ import jakarta.persistence.LockModeType;
 import java.time.Clock;
 import java.util.List;
 import java.util.UUID;
-import java.util.function.Function;
+import java.util.function.BiFunction;
+import java.util.function.Supplier;
 
 /** Workspaces, their members and quotas. Edits of one workspace queue on its row, so that it never loses its last owner. */
 @ApplicationScoped
@@ -62,19 +63,18 @@ public class WorkspaceService {
 
     /** Renames (admins) or sets quotas (owners); null leaves a value as it is. */
     public Uni<WorkspaceView> update(Caller caller, UUID id, String name, Integer maxLiveSessions) {
-        return access.require(caller, id, maxLiveSessions == null ? Role.ADMIN : Role.OWNER)
-                .chain(() -> locked(id, workspace -> {
+        return locked(caller, maxLiveSessions == null ? Role.ADMIN : Role.OWNER, id, (workspace, _) -> {
                     workspace.name = name == null ? workspace.name : stripped(name);
                     workspace.maxLiveSessions = maxLiveSessions == null ? workspace.maxLiveSessions : maxLiveSessions;
                     workspace.updatedAt = clock.instant();
                     return Uni.createFrom().voidItem();
-                }))
+                })
                 .chain(() -> get(caller, id));
     }
 
     /** Deletes the workspace with its members and sessions; their streams end. */
     public Uni<Void> delete(Caller caller, UUID id) {
-        return access.require(caller, id, Role.OWNER).chain(() -> locked(id, Workspace::delete));
+        return locked(caller, Role.OWNER, id, (workspace, _) -> workspace.delete());
     }
 
     public Uni<List<MemberView>> members(Caller caller, UUID id) {
@@ -119,10 +119,11 @@ public class WorkspaceService {
      * @throws Problem {@code CONFLICT} if that would leave the workspace without an owner
      */
     public Uni<MemberView> changeRole(Caller caller, UUID id, UUID userId, Role role) {
-        return access.require(caller, id, Role.ADMIN)
-                .chain(actual -> locked(
+        return locked(
+                        caller,
+                        Role.ADMIN,
                         id,
-                        _ -> find(id, userId).chain(member -> {
+                        (_, actual) -> find(id, userId).chain(member -> {
                             if (member.role() == Role.OWNER || role == Role.OWNER) {
                                 requireOwnerRole(actual);
                             }
@@ -135,7 +136,7 @@ public class WorkspaceService {
                                         member.updatedAt = clock.instant();
                                     })
                                     .replaceWith(member);
-                        })))
+                        }))
                 .map(Member::view);
     }
 
@@ -146,16 +147,17 @@ public class WorkspaceService {
      */
     public Uni<Void> removeMember(Caller caller, UUID id, UUID userId) {
         boolean leaves = caller.userId().equals(userId);
-        return access.require(caller, id, leaves ? Role.VIEWER : Role.ADMIN)
-                .chain(actual -> locked(
-                        id,
-                        _ -> find(id, userId).chain(member -> {
-                            if (member.role() != Role.OWNER) {
-                                return member.delete();
-                            }
-                            requireOwnerRole(actual);
-                            return requireAnotherOwner(id, userId).chain(member::delete);
-                        })));
+        return locked(
+                caller,
+                leaves ? Role.VIEWER : Role.ADMIN,
+                id,
+                (_, actual) -> find(id, userId).chain(member -> {
+                    if (member.role() != Role.OWNER) {
+                        return member.delete();
+                    }
+                    requireOwnerRole(actual);
+                    return requireAnotherOwner(id, userId).chain(member::delete);
+                }));
     }
 
     private static void requireOwnerRole(Role actual) {
@@ -181,12 +183,19 @@ public class WorkspaceService {
                 .replaceWithVoid();
     }
 
-    private <T> Uni<T> locked(UUID id, Function<Workspace, Uni<T>> edit) {
-        return database.guarded(
+    /**
+     * Edits the workspace or its members, one edit at a time. The caller's role is asked for twice: before, so that
+     * nobody else gets hold of the lock, and under it, because an edit before this one may have changed it.
+     */
+    private <T> Uni<T> locked(Caller caller, Role needed, UUID id, BiFunction<Workspace, Role, Uni<T>> edit) {
+        Supplier<Uni<T>> work =
                 () -> Panache.withTransaction(() -> Workspace.<Workspace>findById(id, LockModeType.PESSIMISTIC_WRITE)
                         .onItem()
                         .ifNull()
                         .failWith(() -> Problem.notFound("The workspace"))
-                        .chain(edit::apply)));
+                        .chain(workspace -> Member.<Member>findById(new Member.Key(id, caller.userId()))
+                                .map(member -> Access.judge(caller, true, member == null ? null : member.role, needed))
+                                .chain(actual -> edit.apply(workspace, actual))));
+        return access.require(caller, id, needed).chain(() -> database.guarded(work));
     }
 }
