@@ -161,6 +161,9 @@ public class Database implements Db {
                 || failure instanceof ClosedConnectionException
                 || failure instanceof TimeoutException
                 || failure instanceof io.smallrye.mutiny.TimeoutException
+                // all that the driver says without an exception of its own is of connections: not active, closed, none
+                // free
+                || failure instanceof NoStackTraceThrowable
                 || isPoolTimeout(failure);
     }
 
