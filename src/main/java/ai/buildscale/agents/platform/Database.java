@@ -38,7 +38,8 @@ public class Database implements Db {
     /** Serialization failure and deadlock: Postgres asks to try again. */
     private static final Set<String> CONTENTION = Set.of("40001", "40P01");
 
-    private final Trouble trouble = new Trouble(Database.class, "Postgres does not serve, callers are answered 503");
+    private final Trouble trouble =
+            new Trouble(Database.class, "Postgres does not serve, callers are answered 503", Duration.ofSeconds(5));
     private final MeterRegistry metrics;
     private final Pool common;
     private final PoolSettings settings;

@@ -1,22 +1,27 @@
 package ai.buildscale.agents.platform;
 
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jboss.logging.Logger;
 
 /** Something that may fail for a while: the log says once that it does and why, and once that it is over. */
 public final class Trouble {
-    /** Where some succeed and some fail, it goes on; over is what has not been met for so long. */
-    private static final long QUIET_NANOS = 5_000_000_000L;
-
     private final Logger log;
     private final String what;
+    private final long quietNanos;
     private final AtomicBoolean now = new AtomicBoolean();
     private volatile long lastMet;
 
     /** @param what a sentence that a colon and the reason may follow, as {@code "the event log cannot be read"} */
     public Trouble(Class<?> where, String what) {
+        this(where, what, Duration.ZERO);
+    }
+
+    /** @param quiet where some succeed while others fail: it is over once it has not been met for so long */
+    public Trouble(Class<?> where, String what, Duration quiet) {
         this.log = Logger.getLogger(where);
         this.what = what;
+        this.quietNanos = quiet.toNanos();
     }
 
     public void met(Throwable reason) {
@@ -31,7 +36,7 @@ public final class Trouble {
     }
 
     public void over() {
-        if (now.get() && System.nanoTime() - lastMet > QUIET_NANOS && now.compareAndSet(true, false)) {
+        if (now.get() && System.nanoTime() - lastMet >= quietNanos && now.compareAndSet(true, false)) {
             log.infof("no longer: %s", what);
         }
     }
