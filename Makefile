@@ -11,7 +11,7 @@ PRODUCT = target/quarkus-app/quarkus-run.jar
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run test demo bench bench-get bench-write bench-heartbeats bench-sse format package clean reset
+.PHONY: help jdk run cluster test demo bench bench-get bench-write bench-heartbeats bench-sse format package clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -24,6 +24,9 @@ run: jdk $(RUN) ## start the service on an embedded Postgres (DATABASE_URL for y
 
 $(RUN): $(SOURCES) | jdk
 	@$(MVN) --quiet -Pembedded package
+
+cluster: jdk $(RUN) ## start three servers on one embedded Postgres (SERVERS of them, at PORT=8081 and on), to watch them and to kill some
+	@exec "$(JDK)/bin/java" -cp "target/embedded/quarkus-app/app/*:target/embedded/quarkus-app/lib/main/*" ai.buildscale.agents.dev.Cluster
 
 demo: jdk $(RUN) ## do the main job as a person would, on the service at URL, or on one of its own
 	@"$(JDK)/bin/java" -cp "target/embedded/quarkus-app/app/*:target/embedded/quarkus-app/lib/main/*" ai.buildscale.agents.dev.Demo $(URL)

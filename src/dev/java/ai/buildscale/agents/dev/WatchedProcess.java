@@ -61,6 +61,11 @@ public final class WatchedProcess implements AutoCloseable {
         return shell.isAlive();
     }
 
+    /** Waits until it has ended; its exit code, or 128 and the number of the signal that ended it. */
+    public int waitFor() throws InterruptedException {
+        return shell.waitFor();
+    }
+
     /** The process itself, as long as it lives. */
     public ProcessHandle handle() {
         return shell.children()
