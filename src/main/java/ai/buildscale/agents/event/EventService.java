@@ -52,6 +52,16 @@ public class EventService {
         this.slow = metrics.counter("events.streams.slow");
     }
 
+    /** Ends all streams of this server, and takes none: their clients resume elsewhere. */
+    public void close() {
+        subscribers.endAll();
+    }
+
+    /** Takes streams again. */
+    public void open() {
+        subscribers.open();
+    }
+
     /**
      * The topic's events as SSE frames; empty if nothing more is to come and the client has it all. The stream ends
      * when the caller's token or membership does, with a chat's session, or with a failure when the consumer is too
@@ -63,7 +73,7 @@ public class EventService {
      */
     public Uni<Optional<Multi<Buffer>>> follow(Caller caller, Topic topic, Long after, boolean snapshot) {
         if (subscribers.ended()) {
-            throw Problem.unavailable();
+            throw new Problem(ProblemType.UNAVAILABLE, "This server is draining; resume on another").retryAfter(1);
         }
         return access.require(caller, topic.workspaceId(), Role.VIEWER)
                 .chain(() -> after == null ? Uni.createFrom().item(true) : log.holds(after))

@@ -63,10 +63,14 @@ class Subscribers {
         return all;
     }
 
-    /** Ends every stream, for good: this server stops. */
+    /** Ends every stream, and takes none until {@link #open}. */
     void endAll() {
         ended = true;
         forEach(Subscriber::end);
+    }
+
+    void open() {
+        ended = false;
     }
 
     boolean ended() {

@@ -9,11 +9,17 @@ import io.vertx.mutiny.sqlclient.Tuple;
 import io.vertx.pgclient.PgConnection;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 
 /**
- * Tells this server's tail, and those of the others, that the log has grown. One {@code notify} every few
+ * Tells this server, and the others, that the log has grown and whose work there is. One {@code notify} every few
  * milliseconds at most, never in the transaction that appends (it would take a global lock in each commit); one
  * listening connection. A wake-up that is lost costs one poll interval.
  */
@@ -29,6 +35,8 @@ public class WakeUps {
     private final EventTail tail;
     private final long notifyMillis;
     private final String self = UUID.randomUUID().toString();
+    private final List<Consumer<Wake>> listeners = new CopyOnWriteArrayList<>();
+    private final Set<UUID> concerned = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean notifying = new AtomicBoolean();
     private volatile boolean again;
     private volatile boolean stopping;
@@ -48,9 +56,29 @@ public class WakeUps {
         stopping = true;
     }
 
+    /** Calls the listener at each wake-up, this server's own among them, on any thread; it must not block. */
+    public void listen(Consumer<Wake> listener) {
+        listeners.add(listener);
+    }
+
     /** Something was appended and committed. May be called from any thread, as often as one likes. */
     public void appended() {
+        tell(Set.of());
+    }
+
+    /** The same, and these servers have something to do about it. */
+    public void concerns(Set<UUID> servers) {
+        concerned.addAll(servers);
+        tell(servers);
+    }
+
+    private void woken(Wake wake) {
         tail.wake();
+        listeners.forEach(listener -> listener.accept(wake));
+    }
+
+    private void tell(Set<UUID> servers) {
+        woken(Wake.of(servers));
         // before the attempt, so that whoever is about to rest sees it
         again = true;
         if (notifying.compareAndSet(false, true)) {
@@ -60,8 +88,10 @@ public class WakeUps {
 
     private void send() {
         again = false;
+        Set<UUID> servers = new HashSet<>(concerned);
+        concerned.removeAll(servers);
         pool.preparedQuery("select pg_notify('" + CHANNEL + "', $1)")
-                .execute(Tuple.of(self))
+                .execute(Tuple.of(self + ':' + Wake.of(servers).text()))
                 .subscribe()
                 .with(
                         _ -> {
@@ -97,8 +127,10 @@ public class WakeUps {
                 .call(connection -> {
                     PgConnection pg = PgConnection.cast(connection.getDelegate());
                     pg.notificationHandler(notification -> {
-                        if (!self.equals(notification.getPayload())) {
-                            tail.wake();
+                        String payload = notification.getPayload();
+                        int colon = payload.indexOf(':');
+                        if (!self.equals(payload.substring(0, Math.max(0, colon)))) {
+                            woken(Wake.read(payload.substring(colon + 1)));
                         }
                     });
                     pg.closeHandler(_ -> listenLater(lost));
@@ -117,7 +149,7 @@ public class WakeUps {
 
     private void listenLater(AtomicBoolean lost) {
         if (!stopping && lost.compareAndSet(false, true)) {
-            tail.wake();
+            woken(new Wake(Set.of(), true));
             vertx.setTimer(RELISTEN_MILLIS, _ -> listen());
         }
     }

@@ -2,16 +2,53 @@ package ai.buildscale.agents.server;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import jakarta.validation.constraints.Min;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 
-/** This process as a member of the fleet. */
+/** This process as a member of the fleet. The times must be the same on all servers. */
 @ConfigMapping(prefix = "server")
 interface ServerConfig {
     /** How often the lease is renewed. */
     @WithDefault("2S")
     Duration leaseRenewal();
 
+    /** The age of a lease at which its server is lost. */
+    @WithDefault("6S")
+    Duration lostAfter();
+
+    /** How often each server looks at the others. */
+    @WithDefault("0.5S")
+    Duration watchInterval();
+
     /** The name that sessions show; the machine's own where it is not set. */
     Optional<String> hostname();
+
+    /** Where others reach this server; shown, never dialled. */
+    Optional<String> url();
+
+    /** How many sessions this server is good for: a weight in placement and the denominator of its load, not a limit. */
+    @WithDefault("100000")
+    @Min(1)
+    int capacity();
+
+    /** What sessions may require, as {@code gpu=true;zone=a}. */
+    Map<String, String> labels();
+
+    /** How long a server that drains may take before others take over what it still has. */
+    @WithDefault("20S")
+    Duration drainTimeout();
+
+    /** Whether this server gives sessions away when it has more than its share. */
+    @WithDefault("true")
+    boolean rebalance();
+
+    /** How often it looks whether it has. */
+    @WithDefault("10S")
+    Duration rebalanceInterval();
+
+    /** How long the row of a server that is gone is kept, once it owns nothing. */
+    @WithDefault("1H")
+    Duration forgetAfter();
 }

@@ -18,16 +18,16 @@ final class Labels {
     /**
      * As JSON, or null for null.
      *
-     * @throws Problem {@code VALIDATION_ERROR} on {@code labels}
+     * @throws Problem {@code VALIDATION_ERROR} on the field
      */
-    static String json(Map<String, String> labels) {
+    static String json(String field, Map<String, String> labels) {
         if (labels == null) {
             return null;
         }
         if (labels.size() > MAX_LABELS) {
-            throw Problem.invalid("labels", "must have at most " + MAX_LABELS + " entries");
+            throw Problem.invalid(field, "must have at most " + MAX_LABELS + " entries");
         }
-        labels.forEach((key, value) -> check("labels." + key, key, value));
+        labels.forEach((key, value) -> check(field + "." + key, key, value));
         return new JsonObject(new LinkedHashMap<>(labels)).encode();
     }
 

@@ -14,6 +14,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  * @param mode follows from the agent type where it is not given
  * @param chatId a chat of its own where none is given
  * @param hosting {@code server} where it is not given
+ * @param requires the labels that a server must have to host it; for hosted sessions only
  */
 public record NewSession(
         @NotNull @Schema(examples = "assistant") AgentType agentType,
@@ -28,7 +29,9 @@ public record NewSession(
         String task,
 
         Hosting hosting,
-        @Schema(examples = "{\"team\": \"research\"}") Map<String, String> labels) {
+        @Schema(examples = "{\"team\": \"research\"}") Map<String, String> labels,
+
+        @Schema(examples = "{\"gpu\": \"true\"}") Map<String, String> requires) {
 
     /** The same with every default in its place. */
     NewSession complete() {
@@ -39,10 +42,16 @@ public record NewSession(
                 chatId == null ? Ids.next() : chatId,
                 task,
                 hosting == null ? Hosting.SERVER : hosting,
-                labels);
+                labels,
+                requires);
     }
 
     String labelsJson() {
-        return Labels.json(labels);
+        return Labels.json("labels", labels);
+    }
+
+    /** The labels as JSON, or null. */
+    String requiresJson() {
+        return Labels.json("requires", requires);
     }
 }

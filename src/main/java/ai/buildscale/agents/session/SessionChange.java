@@ -62,7 +62,7 @@ public class SessionChange {
     }
 
     String labelsJson() {
-        return Labels.json(labels);
+        return Labels.json("labels", labels);
     }
 
     public String getCurrentTask() {

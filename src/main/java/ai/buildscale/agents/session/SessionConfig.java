@@ -25,6 +25,14 @@ interface SessionConfig {
     @WithDefault("30D")
     Duration retention();
 
+    /** How long a command is kept once it has been applied. */
+    @WithDefault("7D")
+    Duration commandRetention();
+
+    /** How long the owner of a session may take to carry out a command before it can lose the session. */
+    @WithDefault("5S")
+    Duration commandTimeout();
+
     /** How often the fleet looks for stale and inactive sessions and for pauses that have run out. */
     @WithDefault("5S")
     Duration sweepInterval();

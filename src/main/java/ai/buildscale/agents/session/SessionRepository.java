@@ -18,12 +18,13 @@ import java.util.UUID;
 @ApplicationScoped
 class SessionRepository {
     /** Columns of a view, after which a statement's own begin. */
-    private static final int VIEW_COLUMNS = 29;
+    static final int VIEW_COLUMNS = 30;
 
     /**
      * What a changing statement found and did.
      *
      * @param session as it is now
+     * @param command what its owner was told by this statement, else last; null if nothing was, or was asked for
      * @param applied whether this statement changed it; the old values are those it was judged by
      */
     record Outcome(
@@ -33,16 +34,18 @@ class SessionRepository {
             long oldVersion,
             UUID oldPauseId,
             UUID oldResumedPauseId,
-            long oldEpoch) {}
+            long oldEpoch,
+            CommandView command) {}
 
     /**
      * What creating a session found and did.
      *
      * @param role the caller's, or null
      * @param occupied whether the chat has a live session
+     * @param takes whether the server takes sessions
      * @param session null if it was refused
      */
-    record Creation(String role, int quota, boolean occupied, SessionView session) {}
+    record Creation(String role, int quota, boolean occupied, boolean takes, SessionView session) {}
 
     /** One beat's answer; all but the id are null where there is no such session. */
     record Beat(UUID id, long given, UUID userId, SessionStatus status, Long epoch) {}
@@ -91,7 +94,7 @@ class SessionRepository {
                         t.command() == SessionCommand.PAUSE ? newPauseId : null,
                         t.pauseFor() == null ? null : t.pauseFor().toSeconds(),
                         actor)
-                .map(SessionRepository::outcome);
+                .map(row -> outcome(row, true));
     }
 
     /**
@@ -116,7 +119,7 @@ class SessionRepository {
                         change.madeProgress(),
                         epoch,
                         epoch != null)
-                .map(SessionRepository::outcome);
+                .map(row -> outcome(row, false));
     }
 
     /**
@@ -140,13 +143,15 @@ class SessionRepository {
                         wanted.hosting().toString(),
                         wanted.labelsJson(),
                         host == null ? null : host.id(),
-                        host == null ? null : host.hostname())
+                        host == null ? null : host.hostname(),
+                        wanted.requiresJson())
                 .map(row -> row == null
                         ? null
                         : new Creation(
                                 row.getString(VIEW_COLUMNS),
                                 row.getInteger(VIEW_COLUMNS + 1),
                                 row.getBoolean(VIEW_COLUMNS + 2),
+                                row.getBoolean(VIEW_COLUMNS + 3),
                                 row.getUUID(0) == null ? null : view(row, 0)));
     }
 
@@ -208,7 +213,7 @@ class SessionRepository {
         return constant == null ? null : constant.toString();
     }
 
-    private static Outcome outcome(Row row) {
+    private static Outcome outcome(Row row, boolean commands) {
         return row == null
                 ? null
                 : new Outcome(
@@ -218,7 +223,8 @@ class SessionRepository {
                         row.getLong(VIEW_COLUMNS + 2),
                         row.getUUID(VIEW_COLUMNS + 3),
                         row.getUUID(VIEW_COLUMNS + 4),
-                        row.getLong(VIEW_COLUMNS + 5));
+                        row.getLong(VIEW_COLUMNS + 5),
+                        commands ? CommandRepository.view(row, VIEW_COLUMNS + 6) : null);
     }
 
     /** Reads {@code SessionSql.VIEW}, which begins at the column {@code at}. */
@@ -258,6 +264,7 @@ class SessionRepository {
                                 row.getUUID(at + 25),
                                 Rows.instant(row, at + 26),
                                 Rows.instant(row, at + 27)),
-                row.getString(at + 28));
+                row.getString(at + 28),
+                row.getString(at + 29));
     }
 }

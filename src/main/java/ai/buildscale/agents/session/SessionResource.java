@@ -59,6 +59,9 @@ public class SessionResource {
     private static final int MAX_EVENTS = 1_000;
     private static final int MAX_REASON = 1_000;
     private static final int MAX_RESULT = 65_536;
+    private static final int MAX_WAIT = 30;
+    private static final String WAIT =
+            "seconds that the answer may be held until the owner of a hosted session has carried the command out";
 
     private final SessionService service;
     private final Idempotency idempotency;
@@ -71,8 +74,16 @@ public class SessionResource {
     @RegisterForReflection
     public record OneSession(SessionView session) {}
 
+    /** @param command what the owner of a hosted session was told, and how far it is; else null */
     @RegisterForReflection
-    public record Commanded(SessionView session, String message) {}
+    public record Commanded(
+            SessionView session,
+            String message,
+            @Schema(nullable = true) CommandView command) {}
+
+    public record Commands(List<CommandView> commands) {}
+
+    public record OneCommand(CommandView command) {}
 
     public record Sessions(
             List<SessionView> sessions,
@@ -140,6 +151,12 @@ public class SessionResource {
             @Valid @NotNull NewSession body) {
         Caller caller = Caller.of(security);
         body.labelsJson();
+        body.requiresJson();
+        if (body.hosting() == Hosting.EXTERNAL
+                && body.requires() != null
+                && !body.requires().isEmpty()) {
+            throw Problem.invalid("requires", "is for sessions that a server hosts");
+        }
         return idempotency
                 .once(
                         caller,
@@ -239,7 +256,8 @@ public class SessionResource {
                 key,
                 id,
                 body,
-                new Transition(SessionCommand.START, null, task, null, null, EntityTags.version(ifMatch), null, null));
+                new Transition(SessionCommand.START, null, task, null, null, EntityTags.version(ifMatch), null, null),
+                Duration.ZERO);
     }
 
     @POST
@@ -256,7 +274,8 @@ public class SessionResource {
                 key,
                 id,
                 null,
-                new Transition(SessionCommand.YIELD, null, null, null, null, EntityTags.version(ifMatch), null, null));
+                new Transition(SessionCommand.YIELD, null, null, null, null, EntityTags.version(ifMatch), null, null),
+                Duration.ZERO);
     }
 
     @POST
@@ -268,7 +287,8 @@ public class SessionResource {
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             UUID id,
-            @RequestBody(required = false) @Valid PauseRequest body) {
+            @RequestBody(required = false) @Valid PauseRequest body,
+            @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         Duration pauseFor = body == null || body.expiresIn() == null ? null : Duration.ofSeconds(body.expiresIn());
         return command(
                 security,
@@ -283,7 +303,8 @@ public class SessionResource {
                         null,
                         EntityTags.version(ifMatch),
                         null,
-                        pauseFor));
+                        pauseFor),
+                wait(wait));
     }
 
     @POST
@@ -297,7 +318,8 @@ public class SessionResource {
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             UUID id,
-            @RequestBody(required = false) @Valid Resume body) {
+            @RequestBody(required = false) @Valid Resume body,
+            @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         return command(
                 security,
                 key,
@@ -311,7 +333,8 @@ public class SessionResource {
                         null,
                         EntityTags.version(ifMatch),
                         body == null ? null : body.pauseId(),
-                        null));
+                        null),
+                wait(wait));
     }
 
     @POST
@@ -336,7 +359,8 @@ public class SessionResource {
                 id,
                 body,
                 new Transition(
-                        SessionCommand.COMPLETE, null, null, null, result, EntityTags.version(ifMatch), null, null));
+                        SessionCommand.COMPLETE, null, null, null, result, EntityTags.version(ifMatch), null, null),
+                Duration.ZERO);
     }
 
     @POST
@@ -362,7 +386,8 @@ public class SessionResource {
                         null,
                         EntityTags.version(ifMatch),
                         null,
-                        null));
+                        null),
+                Duration.ZERO);
     }
 
     @DELETE
@@ -373,7 +398,8 @@ public class SessionResource {
             @Context SecurityContext security,
             @HeaderParam("If-Match") String ifMatch,
             UUID id,
-            @QueryParam("reason") String reason) {
+            @QueryParam("reason") String reason,
+            @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         return command(
                 security,
                 null,
@@ -387,7 +413,8 @@ public class SessionResource {
                         null,
                         EntityTags.version(ifMatch),
                         null,
-                        null));
+                        null),
+                wait(wait));
     }
 
     @POST
@@ -470,18 +497,51 @@ public class SessionResource {
                         events, events.isEmpty() ? from : events.getLast().position()));
     }
 
-    private Uni<Response> command(SecurityContext security, String key, UUID id, Object body, Transition transition) {
+    private static Duration wait(Integer seconds) {
+        return Duration.ofSeconds(seconds == null ? 0 : seconds);
+    }
+
+    private Uni<Response> command(
+            SecurityContext security, String key, UUID id, Object body, Transition transition, Duration wait) {
         Caller caller = Caller.of(security);
         SessionCommand command = transition.command();
         String target = "POST /api/v1/agent-sessions/" + id + "/" + command;
-        return once(
-                caller,
-                key,
-                target,
-                body,
-                db -> service.command(db, caller, id, transition)
-                        .map(session -> Answer.ok(new Commanded(session, command.message()))
-                                .tagged(session.etag())));
+        return idempotency
+                .once(
+                        caller,
+                        key,
+                        target,
+                        body,
+                        db -> service.command(db, caller, id, transition)
+                                .map(given -> answer(given, command.message())))
+                .chain(answer -> answer.body() instanceof Commanded given
+                        ? service.settled(new SessionService.Commanded(given.session(), given.command()), wait)
+                                .map(settled -> answer(settled, given.message()))
+                        : Uni.createFrom().item(answer))
+                .map(Answer::response);
+    }
+
+    private static Answer answer(SessionService.Commanded given, String message) {
+        return Answer.ok(new Commanded(given.session(), message, given.command()))
+                .tagged(given.session().etag());
+    }
+
+    @GET
+    @Path("/agent-sessions/{id}/commands")
+    @Operation(summary = "What the owner of a hosted session was told, and how far each command is; oldest first")
+    public Uni<Commands> commands(@Context SecurityContext security, UUID id) {
+        return service.commands(Caller.of(security), id).map(Commands::new);
+    }
+
+    @GET
+    @Path("/agent-sessions/{id}/commands/{commandId}")
+    @Operation(summary = "One command")
+    public Uni<OneCommand> oneCommand(
+            @Context SecurityContext security,
+            UUID id,
+            UUID commandId,
+            @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
+        return service.commandOf(Caller.of(security), id, commandId, wait(wait)).map(OneCommand::new);
     }
 
     private Uni<Response> once(Caller caller, String key, String target, Object body, Function<Db, Uni<Answer>> work) {

@@ -21,6 +21,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -36,6 +37,7 @@ import java.util.stream.Stream;
 @ApplicationScoped
 public class SessionService {
     private static final String ONE_LIVE_PER_CHAT = "agent_sessions_one_live_per_chat";
+    private static final int PLACEMENTS = 3;
     private static final String[] CREATORS = Stream.of(Role.values())
             .filter(role -> role.includes(Role.MEMBER))
             .map(Role::toString)
@@ -43,6 +45,8 @@ public class SessionService {
 
     private final Database database;
     private final SessionRepository sessions;
+    private final CommandRepository orders;
+    private final CommandWaits waits;
     private final EventLog log;
     private final WakeUps wakeUps;
     private final Access access;
@@ -55,6 +59,8 @@ public class SessionService {
     SessionService(
             Database database,
             SessionRepository sessions,
+            CommandRepository orders,
+            CommandWaits waits,
             EventLog log,
             WakeUps wakeUps,
             Access access,
@@ -63,6 +69,8 @@ public class SessionService {
             MeterRegistry metrics) {
         this.database = database;
         this.sessions = sessions;
+        this.orders = orders;
+        this.waits = waits;
         this.log = log;
         this.wakeUps = wakeUps;
         this.access = access;
@@ -82,7 +90,19 @@ public class SessionService {
      *     live session
      */
     public Uni<SessionView> create(Db db, Caller caller, UUID workspaceId, NewSession asked) {
-        NewSession wanted = asked.complete();
+        return create(db, caller, workspaceId, asked.complete(), PLACEMENTS)
+                .onFailure(e -> ONE_LIVE_PER_CHAT.equals(Database.violatedConstraint(e)))
+                .transform(_ -> occupied())
+                .map(creation -> judge(caller, creation))
+                .invoke(() -> {
+                    created.increment();
+                    db.afterCommit(wakeUps::appended);
+                });
+    }
+
+    /** A server may have stopped taking sessions since placement heard of it: then another one is asked for. */
+    private Uni<Creation> create(Db db, Caller caller, UUID workspaceId, NewSession wanted, int placements) {
+        SessionHost.Server server = wanted.hosting() == Hosting.SERVER ? host.place(wanted.requires()) : null;
         return sessions.create(
                         db,
                         Ids.next(),
@@ -90,13 +110,15 @@ public class SessionService {
                         caller.userId(),
                         caller.isAdmin() ? null : CREATORS,
                         wanted,
-                        wanted.hosting() == Hosting.SERVER ? host.place() : null)
-                .onFailure(e -> ONE_LIVE_PER_CHAT.equals(Database.violatedConstraint(e)))
-                .transform(_ -> occupied())
-                .map(creation -> judge(caller, creation))
-                .invoke(() -> {
-                    created.increment();
-                    db.afterCommit(wakeUps::appended);
+                        server)
+                .chain(creation -> {
+                    if (creation == null || creation.takes()) {
+                        return Uni.createFrom().item(creation);
+                    }
+                    host.refused(server);
+                    return placements > 1
+                            ? create(db, caller, workspaceId, wanted, placements - 1)
+                            : Uni.createFrom().failure(Problem.unavailable());
                 });
     }
 
@@ -146,23 +168,77 @@ public class SessionService {
     }
 
     /**
+     * A command's outcome.
+     *
+     * @param command what the owner of a hosted session was told; null where there was nothing to tell
+     */
+    public record Commanded(SessionView session, CommandView command) {}
+
+    /**
      * Carries out a command, or finds that it was carried out before.
      *
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code STALE_VERSION} if another version was expected;
      *     {@code CONFLICT} with {@code current_status} and {@code allowed_transitions} if its state does not allow it
      */
-    Uni<SessionView> command(Db db, Caller caller, UUID id, Transition transition) {
+    Uni<Commanded> command(Db db, Caller caller, UUID id, Transition transition) {
         return sessions.transition(db, id, Access.sessionsOf(caller), Ids.next(), caller.userId(), transition)
                 .invoke(outcome -> requireOwner(caller, outcome == null ? null : outcome.session()))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
                         applied.get(transition.command()).increment();
-                        db.afterCommit(wakeUps::appended);
+                        db.afterCommit(() -> wakeUps.concerns(concerned(outcome)));
                     } else {
                         judge(outcome, transition);
                     }
                 })
-                .map(Outcome::session);
+                .map(outcome -> new Commanded(outcome.session(), answered(outcome, transition.command())));
+    }
+
+    private static Set<UUID> concerned(Outcome outcome) {
+        return outcome.command() == null ? Set.of() : Set.of(outcome.command().serverId());
+    }
+
+    /** What the answer shows: the command just given, or for a repeat the one that it repeats. */
+    private static CommandView answered(Outcome outcome, SessionCommand command) {
+        CommandView given = outcome.command();
+        return given == null || given.command().equals(command.toString()) ? given : null;
+    }
+
+    /** The session's commands to its owner, oldest first, the newest 200. */
+    Uni<List<CommandView>> commands(Caller caller, UUID id) {
+        return get(caller, id).chain(() -> orders.ofSession(database, id));
+    }
+
+    /**
+     * A command, once it is applied or that time is over.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
+     */
+    Uni<CommandView> commandOf(Caller caller, UUID id, UUID command, Duration wait) {
+        return get(caller, id)
+                .chain(() -> applied(id, command, wait))
+                .onItem()
+                .ifNull()
+                .failWith(() -> Problem.notFound("The command"));
+    }
+
+    /** The command, once it is applied or that time is over; null if there is none. */
+    Uni<CommandView> applied(UUID id, UUID command, Duration wait) {
+        return orders.find(database, id, command)
+                .chain(found -> found == null || found.isOver() || wait.isZero()
+                        ? Uni.createFrom().item(found)
+                        : waits.until(command, wait).chain(() -> orders.find(database, id, command)));
+    }
+
+    /** The same, and the session as it is then, for a caller who may see it. */
+    public Uni<Commanded> settled(Commanded given, Duration wait) {
+        if (given.command() == null || given.command().isOver() || wait.isZero()) {
+            return Uni.createFrom().item(given);
+        }
+        UUID id = given.session().id();
+        return applied(id, given.command().id(), wait)
+                .chain(command -> sessions.find(database, id).map(session -> new Commanded(session, command)))
+                .map(now -> now.session() == null ? given : now);
     }
 
     private static void judge(Outcome outcome, Transition transition) {
@@ -187,9 +263,13 @@ public class SessionService {
     }
 
     private static Problem illegal(Outcome outcome, String detail) {
+        return illegal(outcome.oldStatus(), detail);
+    }
+
+    static Problem illegal(SessionStatus status, String detail) {
         return new Problem(ProblemType.CONFLICT, detail)
-                .with("current_status", outcome.oldStatus().toString())
-                .with("allowed_transitions", outcome.oldStatus().allowedTransitions());
+                .with("current_status", status.toString())
+                .with("allowed_transitions", status.allowedTransitions());
     }
 
     private static void requireVersion(Outcome outcome, Long expected) {

@@ -10,14 +10,14 @@ final class SessionSql {
     private SessionSql() {}
 
     /** What a {@link SessionView} is read from; {@code s} the session, {@code v} its server, {@code h} its own beat. */
-    private static final String VIEW = """
+    static final String VIEW = """
             s.id, s.workspace_id, s.chat_id, s.user_id, s.agent_type, s.status, s.model, s.mode, s.chat_name,
             s.current_task, s.error_message, s.result::text, s.created_at, s.updated_at,
             coalesce(s.last_heartbeat, greatest(s.created_at, h.beat_at, v.renewed_at)) as last_heartbeat,
             s.ended_at, s.version, s.epoch, s.hosting, s.server_id, s.server_hostname, s.last_progress_at, s.blocked_on,
-            s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels::text""";
+            s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels::text, s.requires::text""";
 
-    private static final String LIVENESS = """
+    static final String LIVENESS = """
             left join servers v on v.id = s.server_id
             left join session_heartbeats h on h.session_id = s.id
             """;
@@ -33,18 +33,34 @@ final class SessionSql {
             jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
                 'task', m.current_task, 'at', utc(m.updated_at), 'version', m.version)""";
 
-    /** Appends an {@code agent_status} for each row of {@code moved}, then an {@code agent_task} if that changed too. */
+    /**
+     * Appends an {@code agent_status} for each row of {@code moved}, then an {@code agent_task} if that changed too. A
+     * session that ends by a command to its owner has its last event when the owner has obeyed.
+     */
     private static final String LOGGED = """
             logged as (
                 %s
-                select m.last_position - 1, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
-                       m.ended_at is not null
+                select m.last_position - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
+                       m.ended_at is not null and m.command is null
                 from moved m
                 union all
-                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
+                select m.last_position - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
                 from moved m
-                where m.current_task is distinct from m.previous_task)
+                where m.current_task is distinct from m.previous_task
+                {commanded})
             """.formatted(EventLog.APPEND, STATUS_DATA, TASK_DATA);
+
+    /** The same, with what a hosted session's owner is told to do. */
+    private static final String LOGGED_WITH_COMMANDS =
+            """
+            commanded as (
+                insert into session_commands (id, session_id, command, server_id, epoch)
+                select next_id(), m.id, m.command, m.server_id, m.epoch from moved m where m.command is not null
+                returning *),
+            """ + LOGGED.replace("{commanded}", """
+                union all
+                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
+                from commanded c join moved m on m.id = c.session_id""".formatted(CommandSql.data("accepted", "c.accepted_at")));
 
     /** Moves each row of {@code o} (a locked session and where it goes) to its next state, with all that follows. */
     private static final String MOVE = """
@@ -69,10 +85,15 @@ final class SessionSql {
                     paused_from = case when o.next = 'paused' then o.status end,
                     resumed_pause_id = case when o.ends then o.resumed_pause_id
                         else coalesce(o.pause_id, o.resumed_pause_id) end,
-                    last_position = next_position(o.last_position, o.ordinal) + 1
+                    last_position = next_position(o.last_position, o.ordinal) + 2
                 from o
                 where s.id = o.id
-                returning s.*, o.status as previous_status, o.current_task as previous_task, o.why),
+                returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
+                    case when s.hosting = 'server' and s.server_id is not null then
+                        case when s.status = 'paused' then 'pause'
+                             when s.status = 'cancelled' then 'cancel'
+                             when o.status = 'paused' and s.ended_at is null then 'resume' end
+                    end as command),
             revived as (
                 update session_heartbeats h set beat_at = now() from moved m
                 where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
@@ -83,13 +104,13 @@ final class SessionSql {
                 from (select workspace_id, count(*) as n from moved where ended_at is not null
                       group by 1 order by 1) ended
                 where u.workspace_id = ended.workspace_id),
-            """ + LOGGED;
+            """ + LOGGED_WITH_COMMANDS;
 
     /** The changed row if there is one, else the row as it is; with what a judge needs to know of how it was. */
     private static final String OUTCOME = """
             select %1$s,
                    s.applied, old.status as old_status, old.version as old_version, old.pause_id as old_pause_id,
-                   old.resumed_pause_id as old_resumed_pause_id, old.epoch as old_epoch
+                   old.resumed_pause_id as old_resumed_pause_id, old.epoch as old_epoch{command}
             from (select %2$s, true as applied from moved
                   union all
                   select %2$s, false from old where not exists (select from moved)) s
@@ -106,7 +127,8 @@ final class SessionSql {
      * from, $4 the state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the version it
      * expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller.
      */
-    static final String TRANSITION = OLD + """
+    static final String TRANSITION =
+            OLD + """
             o as (
                 select old.*, coalesce($4::text, case when $6::text is null then old.paused_from else 'running' end) as next,
                        coalesce($5::text, $7::text) as why, $6::text as task, $7::text as message,
@@ -118,7 +140,7 @@ final class SessionSql {
                     and ($2::uuid is null or old.user_id = $2)
                     and ($9::bigint is null or old.version = $9)
                     and ($10::uuid is null or old.pause_id = $10)),
-            """ + MOVE + OUTCOME;
+            """ + MOVE + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
 
     /**
      * Changes what is not the state, and beats at once where that is asked. $1 id, $2 whose sessions the caller may
@@ -162,19 +184,23 @@ final class SessionSql {
                 select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
                 from moved m
                 where m.current_task is distinct from m.previous_task)
-            """.formatted(EventLog.APPEND, TASK_DATA) + OUTCOME;
+            """.formatted(EventLog.APPEND, TASK_DATA) + OUTCOME.replace("{command}", "");
 
     /**
      * Creates a session if the caller may, the chat has no live one and the quota has room. $1 id, $2 workspace, $3
      * chat, $4 user, $5 the roles that may (null: everybody), $6 agent type, $7 model, $8 mode, $9 task, $10 hosting,
-     * $11 labels, $12 server, $13 its hostname. A live session of the chat that this does not see yet violates {@code
+     * $11 labels, $12 server, $13 its hostname, $14 the labels it requires. A live session of the chat that this does not see yet violates {@code
      * agent_sessions_one_live_per_chat}.
      *
      * <p>Locks in the order of those who end a session and of those who delete the workspace (workspace, session,
      * counters), or they would wait for each other.
      */
     static final String CREATE = """
-            with place as (
+            with host as materialized (
+                select $12::uuid is null or exists (
+                    select from servers v
+                    where v.id = $12 and v.state = 'active' and v.lost_at is null and v.left_at is null) as takes),
+            place as (
                 select w.id as place_id, w.max_live_sessions, m.role
                 from workspaces w
                 left join workspace_members m on m.workspace_id = w.id and m.user_id = $4
@@ -192,23 +218,28 @@ final class SessionSql {
                     and ($5::text[] is null or p.role = any ($5))
                     and not exists (select from occupied)
                     and u.live_sessions < p.max_live_sessions
+                    and (select takes from host)
                 returning u.workspace_id),
             created as (
                 insert into agent_sessions (id, workspace_id, chat_id, user_id, agent_type, status, model, mode,
-                    current_task, hosting, labels, server_id, server_hostname, last_position)
+                    current_task, hosting, labels, server_id, server_hostname, requires, last_position)
                 select $1::uuid, r.workspace_id, $3::uuid, $4::uuid, $6::text, 'idle', $7::text, $8::text, $9::text,
-                       $10::text, coalesce($11::text::jsonb, '{}'), $12::uuid, $13::text, next_position(0, 0) + 1
+                       $10::text, coalesce($11::text::jsonb, '{}'), $12::uuid, $13::text,
+                       coalesce($14::text::jsonb, '{}'), next_position(0, 0) + 2
                 from room r
                 returning *),
             beating as (
                 insert into session_heartbeats (session_id) select id from created where hosting = 'external'),
             moved as (
-                select c.*, null::text as previous_status, null::text as previous_task, null::text as why from created c),
+                select c.*, null::text as previous_status, null::text as previous_task, null::text as why,
+                       null::text as command
+                from created c),
             %s
-            select %s, p.role, p.max_live_sessions, exists (select from occupied) as occupied
+            select %s, p.role, p.max_live_sessions, exists (select from occupied) as occupied, host.takes
             from place p
+            cross join host
             left join created s on true
-            %s""".formatted(LOGGED, VIEW, LIVENESS);
+            %s""".formatted(LOGGED.replace("{commanded}", ""), VIEW, LIVENESS);
 
     private static final String FILTERS = """
             where s.workspace_id = $1
@@ -259,7 +290,9 @@ final class SessionSql {
      * and the sessions. $1 workspace, $2 chat, or null for the workspace, $3 whether the sessions are wanted.
      */
     static final String STATE = """
-            select now.horizon, now.seen, s.*
+            select now.horizon, now.seen, s.*,
+                   exists (select from session_commands c where c.session_id = s.id and c.applied_at is null
+                               and c.command = 'cancel') as ending
             from (select events_horizon() as horizon,
                          array(select e.position from events e
                                where e.position >= events_horizon() and e.workspace_id = $1
@@ -308,12 +341,12 @@ final class SessionSql {
             case when s.status = 'running' then 'error' else 'cancelled' end as next,
             'stale' as why,
             case when s.status = 'running'
-                then format('No heartbeat for %s s', extract(epoch from now() - {sign})::bigint) end as message""";
+                then format('No heartbeat for %s s', extract(epoch from now() - h.beat_at)::bigint) end as message""";
 
     private static final String SWEPT = "\nselect count(*) as n from moved";
 
     /** Sessions hosted outside that have not beaten; one that beats meanwhile is let off. $1 threshold in ms. */
-    static final String SWEEP_SILENT = "with " + sweep(SILENT.replace("{sign}", "h.beat_at"), """
+    static final String SWEEP_SILENT = "with " + sweep(SILENT, """
             from session_heartbeats h
             cross join lateral (
                 select a.* from agent_sessions a
@@ -323,18 +356,6 @@ final class SessionSql {
                     and a.status in ('running', 'idle')
                 for no key update skip locked) s
             where h.beat_at < now() - $1 * interval '1 millisecond'
-            limit {batch}""") + SWEPT;
-
-    /** Sessions whose server's lease has run out. $1 threshold in ms. */
-    static final String SWEEP_ORPHANED = "with " + sweep(SILENT.replace("{sign}", "v.renewed_at"), """
-            from servers v
-            cross join lateral (
-                select a.* from agent_sessions a
-                where a.server_id = v.id and a.ended_at is null and a.status in ('running', 'idle')
-                order by a.id
-                limit {batch}
-                for no key update skip locked) s
-            where v.renewed_at < now() - $1 * interval '1 millisecond'
             limit {batch}""") + SWEPT;
 
     /** Pauses that have run out; the session goes on as it was. */
@@ -405,6 +426,6 @@ final class SessionSql {
             id, workspace_id, chat_id, user_id, agent_type, status, model, mode, chat_name, current_task, blocked_on,
             labels, error_message, result, hosting, server_id, server_hostname, epoch, version, created_at, updated_at,
             last_progress_at, ended_at, last_heartbeat, pause_id, pause_reason, pause_by, pause_at, pause_expires_at,
-            paused_from, resumed_pause_id, last_position""";
+            paused_from, resumed_pause_id, last_position, requires""";
     }
 }

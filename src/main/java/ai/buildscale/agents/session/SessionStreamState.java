@@ -52,7 +52,7 @@ class SessionStreamState implements StreamState {
                         .filter(Objects::nonNull)
                         .toList();
         boolean chat = topic.chatId() != null;
-        boolean over = chat && !sessions.isEmpty() && sessions.getFirst().terminal();
+        boolean over = chat && !sessions.isEmpty() && sessions.getFirst().terminal() && !first.getBoolean("ending");
         return new State(
                 horizon,
                 seen,

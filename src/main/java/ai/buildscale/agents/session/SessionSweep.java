@@ -68,7 +68,6 @@ class SessionSweep {
         return Uni.join()
                 .all(
                         drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale),
-                        drained("stale, of lost servers", batch, SessionSql.SWEEP_ORPHANED, stale),
                         drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES),
                         Uni.createFrom().deferred(this::inactive))
                 .usingConcurrencyOf(1)
@@ -87,13 +86,23 @@ class SessionSweep {
                 }));
     }
 
-    /** Removes ended sessions past their retention; emits how many. */
+    /** Removes ended sessions and applied commands past their retention; emits how many. */
     Uni<Integer> removeEnded() {
-        return drained(
-                "removed",
-                REMOVE_BATCH,
-                SessionSql.REMOVE_ENDED,
-                config.retention().toMillis());
+        return Uni.join()
+                .all(
+                        drained(
+                                "removed",
+                                REMOVE_BATCH,
+                                SessionSql.REMOVE_ENDED,
+                                config.retention().toMillis()),
+                        drained(
+                                "commands, removed",
+                                REMOVE_BATCH,
+                                CommandSql.REMOVE_APPLIED,
+                                config.commandRetention().toMillis()))
+                .usingConcurrencyOf(1)
+                .andCollectFailures()
+                .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
     }
 
     private Uni<Integer> drained(String what, int batch, String sweep, Object... arguments) {

@@ -16,6 +16,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  * @param completedAt when it became terminal, in whichever way
  * @param version counts changes of the session; the {@code ETag} is {@code "v<version>"}
  * @param epoch counts changes of owner; what an owner writes names it
+ * @param requires the labels that a server must have to host it
  */
 @Schema(name = "Session")
 @RegisterForReflection
@@ -51,7 +52,11 @@ public record SessionView(
 
         @JsonRawValue
         @Schema(type = SchemaType.OBJECT, additionalProperties = String.class, examples = "{\"team\": \"research\"}")
-        String labels) {
+        String labels,
+
+        @JsonRawValue
+        @Schema(type = SchemaType.OBJECT, additionalProperties = String.class, examples = "{\"gpu\": \"true\"}")
+        String requires) {
 
     /** @param by the user who paused it */
     @RegisterForReflection

@@ -1,0 +1,44 @@
+package ai.buildscale.agents.platform;
+
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.function.Supplier;
+
+/**
+ * Runs something over and over, each time a while after the last run has ended. For what must not wait for the
+ * scheduler, which looks once a second. A run that fails does not keep the next from its turn.
+ */
+public final class Ticker {
+    private final Vertx vertx;
+    private final Supplier<Duration> pause;
+    private final Supplier<Uni<Void>> work;
+    private volatile boolean stopped;
+
+    private Ticker(Vertx vertx, Supplier<Duration> pause, Supplier<Uni<Void>> work) {
+        this.vertx = vertx;
+        this.pause = pause;
+        this.work = work;
+    }
+
+    /** Begins; the first run comes after the first pause. */
+    public static Ticker start(Vertx vertx, Supplier<Duration> pause, Supplier<Uni<Void>> work) {
+        Ticker ticker = new Ticker(vertx, pause, work);
+        ticker.rest();
+        return ticker;
+    }
+
+    public void stop() {
+        stopped = true;
+    }
+
+    private void rest() {
+        if (!stopped) {
+            vertx.setTimer(Math.max(1, pause.get().toMillis()), _ -> run());
+        }
+    }
+
+    private void run() {
+        Uni.createFrom().deferred(work::get).subscribe().with(_ -> rest(), _ -> rest());
+    }
+}

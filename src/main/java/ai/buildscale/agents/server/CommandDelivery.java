@@ -1,0 +1,171 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.event.Wake;
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Sweeps;
+import ai.buildscale.agents.platform.Ticker;
+import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.session.HostedAgents;
+import ai.buildscale.agents.session.Order;
+import ai.buildscale.agents.session.Ownership;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import org.jboss.logging.Logger;
+
+/**
+ * The owner's work: takes the commands for its sessions when a wake-up names this server, has them carried out, and says
+ * so. A wake-up that is lost costs a second. What an owner does not do in time, any server does without it.
+ */
+@ApplicationScoped
+class CommandDelivery {
+    private static final Logger LOG = Logger.getLogger(CommandDelivery.class);
+    private static final Duration POLL = Duration.ofSeconds(1);
+    private static final Duration LATE_INTERVAL = Duration.ofSeconds(1);
+    private static final int BATCH = 500;
+    private static final Duration GATHER = Duration.ofMillis(2);
+
+    private final Trouble trouble = new Trouble(CommandDelivery.class, "commands are not taken");
+    private final Ownership ownership;
+    private final Membership self;
+    private final HostedAgents agents;
+    private final Migration migration;
+    private final Sweeps sweeps;
+    private final Vertx vertx;
+    private final Counter fenced;
+    private final AtomicBoolean taking = new AtomicBoolean();
+    private volatile boolean again;
+
+    CommandDelivery(
+            Ownership ownership,
+            Membership self,
+            HostedAgents agents,
+            Migration migration,
+            Sweeps sweeps,
+            Vertx vertx,
+            WakeUps wakeUps,
+            MeterRegistry metrics) {
+        this.ownership = ownership;
+        this.self = self;
+        this.agents = agents;
+        this.migration = migration;
+        this.sweeps = sweeps;
+        this.vertx = vertx;
+        this.fenced = metrics.counter("server.writes.fenced");
+        wakeUps.listen(this::woken);
+    }
+
+    void start(@Observes @Priority(300) Migrations.Applied event) {
+        Ticker.start(vertx, () -> POLL, () -> Uni.createFrom().voidItem().invoke(this::take));
+    }
+
+    private void woken(Wake wake) {
+        if (wake.concerns(self.id())) {
+            take();
+        }
+    }
+
+    private void take() {
+        again = true;
+        if (self.owns() && taking.compareAndSet(false, true)) {
+            vertx.runOnContext(_ -> next());
+        }
+    }
+
+    private void next() {
+        again = false;
+        ownership.deliver(self.id()).subscribe().with(this::taken, e -> {
+            trouble.met(e);
+            taking.set(false);
+        });
+    }
+
+    private void taken(List<Order> orders) {
+        trouble.over();
+        if (!orders.isEmpty()) {
+            carryOut(self.id(), orders);
+            next();
+            return;
+        }
+        taking.set(false);
+        if (again) {
+            take();
+        }
+    }
+
+    /** An agent that takes its time to stop holds up nobody else's command. */
+    private void carryOut(UUID server, List<Order> orders) {
+        Multi<Order> obeyed = Multi.createFrom()
+                .iterable(orders)
+                .filter(order -> !order.isMigration())
+                .onItem()
+                .transformToUniAndMerge(order ->
+                        agents.obey(order).replaceWith(order).onFailure().recoverWithItem(() -> null));
+        obeyed.group()
+                .intoLists()
+                .of(BATCH, GATHER)
+                .onItem()
+                .transformToUniAndConcatenate(done -> applied(server, done))
+                .subscribe()
+                .with(_ -> {}, e -> LOG.warnf("commands were carried out and could not be marked so: %s", e));
+        Multi.createFrom()
+                .iterable(orders)
+                .filter(Order::isMigration)
+                .onItem()
+                .transformToUniAndConcatenate(order -> migration.carryOut(server, order))
+                .subscribe()
+                .with(_ -> {}, e -> LOG.warnf("a migration was not carried out: %s", e));
+    }
+
+    private Uni<Void> applied(UUID server, List<Order> done) {
+        List<UUID> ids = done.stream().map(order -> order.command().id()).toList();
+        return ownership
+                .applied(server, ids)
+                .invoke(mine -> fencedOff(done, mine))
+                .replaceWithVoid();
+    }
+
+    private void fencedOff(List<Order> done, List<Order> mine) {
+        if (mine.size() < done.size()) {
+            var kept = mine.stream().map(order -> order.command().id()).collect(Collectors.toSet());
+            done.stream().filter(order -> !kept.contains(order.command().id())).forEach(order -> {
+                fenced.increment();
+                UUID session = order.command().sessionId();
+                LOG.warnf(
+                        "session %s is fenced: server %s does not own it with epoch %d any more",
+                        session, order.command().serverId(), order.command().epoch());
+                agents.abandon(session);
+            });
+        }
+    }
+
+    @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        return sweeps.run("late-commands", LATE_INTERVAL, this::runOnce);
+    }
+
+    /** Does what owners have not done in time; emits how much that was. */
+    Uni<Integer> runOnce() {
+        return ownership
+                .fenceCancelled()
+                .invoke(ended -> ended.forEach(order -> LOG.warnf(
+                        "session %s is fenced with epoch %d: server %s did not carry out its cancel in time",
+                        order.command().sessionId(),
+                        order.command().epoch(),
+                        order.command().serverId())))
+                .map(List::size)
+                .chain(n -> migration.carryOutLate().map(late -> n + late));
+    }
+}

@@ -1,0 +1,189 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Ticker;
+import ai.buildscale.agents.platform.Trouble;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.jboss.logging.Logger;
+
+/**
+ * Looks at the fleet a few times a second and gives up who is lost: whose lease has run out, or whose connection to
+ * Postgres has been gone for two looks in a row. Judges nobody until it has itself seen the database steadily for longer
+ * than the others need to renew: after an outage all leases look old. To give up one that lives is a waste, not a
+ * danger: it is fenced.
+ */
+@ApplicationScoped
+class Fleet {
+    private static final Logger LOG = Logger.getLogger(Fleet.class);
+    /** Looking costs each server a read of all rows: a large fleet looks less often. */
+    private static final Duration PAUSE_A_MEMBER = Duration.ofMillis(5);
+
+    private final Trouble trouble = new Trouble(Fleet.class, "this server does not see the fleet");
+    private final ServerRepository servers;
+    private final Membership self;
+    private final Placement placement;
+    private final Recovery recovery;
+    private final Drain drain;
+    private final Vertx vertx;
+    private final ServerConfig config;
+    private final Map<UUID, Long> vanishedSince = new ConcurrentHashMap<>();
+    private volatile long steadySince = System.nanoTime();
+    private volatile long lastLook = System.nanoTime();
+    private volatile int orphaning;
+    private final AtomicBoolean looking = new AtomicBoolean();
+
+    Fleet(
+            ServerRepository servers,
+            Membership self,
+            Placement placement,
+            Recovery recovery,
+            Drain drain,
+            Vertx vertx,
+            ServerConfig config,
+            MeterRegistry metrics) {
+        this.servers = servers;
+        this.self = self;
+        this.placement = placement;
+        this.recovery = recovery;
+        this.drain = drain;
+        this.vertx = vertx;
+        this.config = config;
+        Gauge.builder(
+                        "fleet.servers",
+                        placement,
+                        fleet -> fleet.members().stream()
+                                .filter(member -> !member.isGone())
+                                .count())
+                .description("members that are not gone")
+                .register(metrics);
+        Gauge.builder("fleet.servers.orphaning", this, fleet -> fleet.orphaning)
+                .description("servers that are gone and still own live sessions")
+                .register(metrics);
+    }
+
+    void start(@Observes @Priority(200) Migrations.Applied event) {
+        runOnce().await().atMost(Duration.ofSeconds(10));
+        Ticker.start(vertx, this::pause, this::runOnce);
+    }
+
+    private Duration pause() {
+        Duration forAll = PAUSE_A_MEMBER.multipliedBy(placement.members().size());
+        return forAll.compareTo(config.watchInterval()) > 0 ? forAll : config.watchInterval();
+    }
+
+    /** This server was told what to do: it looks at once. */
+    void lookSoon() {
+        if (looking.compareAndSet(false, true)) {
+            vertx.runOnContext(_ -> runOnce()
+                    .onTermination()
+                    .invoke(() -> looking.set(false))
+                    .subscribe()
+                    .with(_ -> {}, _ -> {}));
+        }
+    }
+
+    /** One look at the fleet, and what follows from it. */
+    Uni<Void> runOnce() {
+        return servers.members()
+                .invoke(this::seen)
+                .chain(this::judge)
+                .invoke(this::act)
+                .replaceWithVoid()
+                .onFailure()
+                .invoke(e -> {
+                    steadySince = System.nanoTime();
+                    vanishedSince.clear();
+                    trouble.met(e);
+                })
+                .onFailure()
+                .recoverWithNull();
+    }
+
+    private void seen(List<Member> fleet) {
+        long now = System.nanoTime();
+        trouble.over();
+        if (now - lastLook > config.leaseRenewal().plus(config.watchInterval()).toNanos()) {
+            // this process has slept
+            steadySince = now;
+        }
+        lastLook = now;
+        placement.update(fleet);
+    }
+
+    private Uni<List<Member>> judge(List<Member> fleet) {
+        UUID me = self.id();
+        Set<UUID> vanished = ids(
+                fleet,
+                member -> !member.isGone() && member.vanished() && !member.id().equals(me));
+        long now = System.nanoTime();
+        vanishedSince.keySet().retainAll(vanished);
+        Set<UUID> byConnection = new HashSet<>(vanished);
+        byConnection.removeIf(one -> now - vanishedSince.computeIfAbsent(one, _ -> now)
+                < config.watchInterval().toNanos() * 3 / 4);
+        Set<UUID> byLease = ids(
+                fleet,
+                member -> !member.isGone()
+                        && !member.id().equals(me)
+                        && member.silent().compareTo(config.lostAfter()) > 0);
+        boolean steady = now - steadySince
+                > config.leaseRenewal().multipliedBy(3).dividedBy(2).toNanos();
+        if (!steady || !self.owns() || (byLease.isEmpty() && byConnection.isEmpty())) {
+            return Uni.createFrom().item(fleet);
+        }
+        byConnection.removeAll(byLease);
+        return servers.declareLost(byLease, byConnection, config.lostAfter())
+                .invoke(lost -> lost.forEach(one -> LOG.warnf(
+                        "server %s is lost (%s); its sessions go to the others",
+                        one, byLease.contains(one) ? "lease_expired" : "connection_lost")))
+                .chain(lost -> lost.isEmpty() ? Uni.createFrom().item(fleet) : servers.members())
+                .invoke(placement::update);
+    }
+
+    private void act(List<Member> fleet) {
+        Set<UUID> sources = ids(fleet, member -> member.holds() || (member.overdue() && !member.isGone()));
+        orphaning = (int) fleet.stream().filter(Member::holds).count();
+        if (!sources.isEmpty() && self.owns()) {
+            recovery.begin(sources);
+        }
+        Member me = placement.find(self.id());
+        if (me != null && me.state() == ServerState.DRAINING) {
+            drain.begin();
+        } else if (me != null) {
+            drain.end();
+        }
+    }
+
+    private static Set<UUID> ids(List<Member> fleet, Predicate<Member> which) {
+        return fleet.stream().filter(which).map(Member::id).collect(Collectors.toSet());
+    }
+
+    /** Whether sessions wait for another owner: nothing is moved for balance meanwhile. */
+    boolean isRecovering() {
+        return orphaning > 0 || recovery.isRunning();
+    }
+
+    @Scheduled(every = "1m", delayed = "1m")
+    Uni<Void> forget() {
+        return servers.forget(config.forgetAfter())
+                .replaceWithVoid()
+                .onFailure()
+                .recoverWithNull();
+    }
+}

@@ -1,0 +1,72 @@
+package ai.buildscale.agents.server;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.UUID;
+
+/**
+ * A server as the fleet's table had it a moment ago.
+ *
+ * @param load the moving average of sessions ÷ capacity
+ * @param silent how long ago it renewed its lease, by the database's clock
+ * @param vanished it held its presence lock, and holds it no more
+ * @param holds it is gone and still owns live sessions
+ * @param overdue it drains and is past its time
+ * @param rebalanceAt when an operator last asked for a rebalancing, or null
+ */
+record Member(
+        UUID id,
+        String hostname,
+        String url,
+        ServerState state,
+        Instant startedAt,
+        Instant renewedAt,
+        Instant goneAt,
+        String goneReason,
+        int capacity,
+        Map<String, String> labels,
+        long sessions,
+        double load,
+        String version,
+        Duration silent,
+        boolean vanished,
+        boolean holds,
+        boolean overdue,
+        Instant rebalanceAt) {
+
+    boolean isGone() {
+        return state == ServerState.GONE;
+    }
+
+    /** It may be given sessions, as far as is known. */
+    boolean takes(Duration lostAfter) {
+        return state == ServerState.ACTIVE && !vanished && silent.compareTo(lostAfter) < 0;
+    }
+
+    boolean has(Map<String, String> required) {
+        return labels.entrySet().containsAll(required.entrySet());
+    }
+
+    Member with(long nowSessions) {
+        return new Member(
+                id,
+                hostname,
+                url,
+                state,
+                startedAt,
+                renewedAt,
+                goneAt,
+                goneReason,
+                capacity,
+                labels,
+                nowSessions,
+                load,
+                version,
+                silent,
+                vanished,
+                holds,
+                overdue,
+                rebalanceAt);
+    }
+}

@@ -1,0 +1,243 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Ticker;
+import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.session.HostedAgents;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.logging.Logger;
+
+/**
+ * This process as a member of the fleet: one row with a fresh id, whose lease it renews. It acts as an owner only while
+ * it knows that its lease holds, by its own monotonic clock, counted from before the renewal was sent; and a little less
+ * long than the others wait. Given up by the others, it stops at once and joins again as a new member.
+ */
+@ApplicationScoped
+class Membership {
+    private static final Logger LOG = Logger.getLogger(Membership.class);
+    private static final Duration SHORTEST_WAIT = Duration.ofMillis(500);
+    private static final Duration FIRST_JOIN = Duration.ofSeconds(10);
+
+    private final Trouble trouble = new Trouble(Membership.class, "this server cannot renew its lease");
+    private final ServerRepository servers;
+    private final Presence presence;
+    private final OwnLoad load;
+    private final HostedAgents agents;
+    private final Vertx vertx;
+    private final ServerConfig config;
+    private final String version;
+    private final String hostname;
+    private final Counter fenced;
+    private final Counter demoted;
+    private final AtomicBoolean joining = new AtomicBoolean();
+    private volatile UUID id = Ids.next();
+    private volatile boolean joined;
+    private volatile boolean leaving;
+    private volatile long ownsUntil = System.nanoTime();
+    private volatile long renewedAt = System.nanoTime();
+    private volatile boolean owned;
+    private volatile ServerState state = ServerState.ACTIVE;
+    private volatile Instant rebalanceAt;
+    private volatile boolean failing;
+    private Ticker ticker;
+
+    Membership(
+            ServerRepository servers,
+            Presence presence,
+            OwnLoad load,
+            HostedAgents agents,
+            Vertx vertx,
+            ServerConfig config,
+            @ConfigProperty(name = "quarkus.application.version") String version,
+            MeterRegistry metrics) {
+        this.servers = servers;
+        this.presence = presence;
+        this.load = load;
+        this.agents = agents;
+        this.vertx = vertx;
+        this.config = config;
+        this.version = version;
+        this.hostname = config.hostname().orElseGet(Membership::machineName);
+        this.fenced = metrics.counter("server.fenced");
+        this.demoted = metrics.counter("server.demoted");
+        Gauge.builder("server.lease.age", () -> (System.nanoTime() - renewedAt) / 1e9)
+                .description("since this server last renewed its lease")
+                .baseUnit("seconds")
+                .register(metrics);
+        if (config.lostAfter().compareTo(config.leaseRenewal().multipliedBy(2)) < 0) {
+            LOG.warnf(
+                    "server.lost-after (%s) is not twice server.lease-renewal (%s): servers that live will be given up",
+                    config.lostAfter(), config.leaseRenewal());
+        }
+    }
+
+    private static String machineName() {
+        String name = System.getenv("HOSTNAME");
+        if (name != null && !name.isBlank()) {
+            return name;
+        }
+        try {
+            return java.net.InetAddress.getLocalHost().getHostName();
+        } catch (java.net.UnknownHostException e) {
+            return "unknown";
+        }
+    }
+
+    UUID id() {
+        return id;
+    }
+
+    String hostname() {
+        return hostname;
+    }
+
+    ServerState state() {
+        return state;
+    }
+
+    /** When an operator last asked for a rebalancing; null if never. */
+    Instant rebalanceAt() {
+        return rebalanceAt;
+    }
+
+    /** Whether it may act as the owner of its sessions now. */
+    boolean owns() {
+        boolean owns = joined && System.nanoTime() - ownsUntil < 0;
+        if (owned && !owns) {
+            owned = false;
+            demoted.increment();
+            LOG.warnf("server %s does not act as an owner any more: its lease has not been renewed", id);
+            agents.abandonAll();
+        }
+        return owns;
+    }
+
+    void start(@Observes @Priority(100) Migrations.Applied event) {
+        ticker = Ticker.start(
+                vertx,
+                () -> failing ? shorter(config.leaseRenewal().dividedBy(4), SHORTEST_WAIT) : config.leaseRenewal(),
+                this::runOnce);
+        join().await().atMost(FIRST_JOIN);
+    }
+
+    private static Duration shorter(Duration one, Duration other) {
+        return one.compareTo(other) < 0 ? one : other;
+    }
+
+    /** Renews the lease, or joins if it has none. */
+    Uni<Void> runOnce() {
+        owns();
+        return (joined ? renew() : join())
+                .ifNoItem()
+                .after(config.leaseRenewal().compareTo(SHORTEST_WAIT) > 0 ? config.leaseRenewal() : SHORTEST_WAIT)
+                .fail()
+                .invoke(() -> {
+                    failing = false;
+                    trouble.over();
+                })
+                .onFailure()
+                .invoke(e -> {
+                    failing = true;
+                    owns();
+                    trouble.met(e);
+                });
+    }
+
+    private Uni<Void> join() {
+        if (leaving || !joining.compareAndSet(false, true)) {
+            return Uni.createFrom().voidItem();
+        }
+        UUID fresh = Ids.next();
+        long sent = System.nanoTime();
+        return servers.join(fresh, hostname, config, version)
+                .invoke(() -> joined(fresh, sent))
+                .onTermination()
+                .invoke(() -> joining.set(false));
+    }
+
+    private void joined(UUID fresh, long sent) {
+        id = fresh;
+        joined = true;
+        state = ServerState.ACTIVE;
+        rebalanceAt = null;
+        load.restart();
+        renewed(sent);
+        LOG.infof("server %s on %s joins the fleet", fresh, hostname);
+        presence.hold(fresh, () -> renewAgain(fresh));
+    }
+
+    /** The presence lock has come or gone: the others must know at once. */
+    private void renewAgain(UUID member) {
+        if (joined && member.equals(id)) {
+            renew().subscribe().with(_ -> {}, trouble::met);
+        }
+    }
+
+    private Uni<Void> renew() {
+        UUID member = id;
+        return load.refresh(member).chain(() -> {
+            long sent = System.nanoTime();
+            return servers.renew(member, load.sessions(), load.average(), presence.isHeld())
+                    .chain(renewed -> {
+                        if (!member.equals(id) || leaving) {
+                            return Uni.createFrom().voidItem();
+                        }
+                        if (renewed == null) {
+                            return fencedOff(member);
+                        }
+                        state = renewed.state();
+                        rebalanceAt = renewed.rebalanceAt();
+                        renewed(sent);
+                        return Uni.createFrom().voidItem();
+                    });
+        });
+    }
+
+    private void renewed(long sent) {
+        renewedAt = sent;
+        // a tenth less than the others wait, for clocks that do not run alike
+        ownsUntil = sent + config.lostAfter().toNanos() / 10 * 9;
+        owned = true;
+    }
+
+    private Uni<Void> fencedOff(UUID member) {
+        if (!joined) {
+            return Uni.createFrom().voidItem();
+        }
+        joined = false;
+        owned = false;
+        fenced.increment();
+        LOG.warnf(
+                "server %s is fenced: the others have given it up; what it owned is theirs, and it joins again",
+                member);
+        agents.abandonAll();
+        return join();
+    }
+
+    /** Its lease is given up; whatever it still owns is for the others to take. */
+    Uni<Void> leave() {
+        leaving = true;
+        presence.stop();
+        if (ticker != null) {
+            ticker.stop();
+        }
+        if (!joined) {
+            return Uni.createFrom().voidItem();
+        }
+        joined = false;
+        return servers.leave(id);
+    }
+}

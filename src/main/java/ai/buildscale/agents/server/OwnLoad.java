@@ -1,0 +1,88 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.session.Ownership;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.UUID;
+
+/**
+ * How many sessions this server owns, and the moving average of its load. They are counted anew at most as often as the
+ * lease is renewed, and so seldom that counting takes a twentieth of the time at most.
+ */
+@ApplicationScoped
+class OwnLoad {
+    private static final long TIMES_THE_COUNT = 20;
+
+    private final Ownership ownership;
+    private final ServerConfig config;
+    private volatile long sessions;
+    private volatile long running;
+    private volatile double average = Double.NaN;
+    private long countedAt;
+    private long rest;
+
+    OwnLoad(Ownership ownership, ServerConfig config, MeterRegistry metrics) {
+        this.ownership = ownership;
+        this.config = config;
+        metrics.gauge("server.sessions", this, load -> load.sessions);
+        metrics.gauge("server.sessions.running", this, load -> load.running);
+        metrics.gauge("server.load", this, OwnLoad::average);
+    }
+
+    long sessions() {
+        return sessions;
+    }
+
+    /** Sessions ÷ capacity, smoothed over a rebalancing interval; 1 is full. */
+    double average() {
+        double now = average;
+        return Double.isNaN(now) ? 0 : now;
+    }
+
+    /** Forgets what it was: this is a new member. */
+    synchronized void restart() {
+        sessions = 0;
+        running = 0;
+        average = Double.NaN;
+        countedAt = 0;
+        rest = 0;
+    }
+
+    /** Counts if it is time to; a count that fails leaves the last one. */
+    Uni<Void> refresh(UUID server) {
+        long begun = System.nanoTime();
+        if (!due(begun)) {
+            return Uni.createFrom().voidItem();
+        }
+        return ownership
+                .count(server)
+                .invoke(count -> counted(count, begun))
+                .replaceWithVoid()
+                .onFailure()
+                .recoverWithNull();
+    }
+
+    private synchronized boolean due(long now) {
+        return countedAt == 0 || now - countedAt > rest;
+    }
+
+    private synchronized void counted(Ownership.Count count, long begun) {
+        long now = System.nanoTime();
+        double load = (double) count.sessions() / config.capacity();
+        if (Double.isNaN(average)) {
+            average = load;
+        } else {
+            double weight = -Math.expm1(-(double) (now - countedAt)
+                    / Math.max(1, config.rebalanceInterval().toNanos()));
+            average += weight * (load - average);
+        }
+        sessions = count.sessions();
+        running = count.running();
+        countedAt = now;
+        rest = Math.max(
+                config.leaseRenewal().toNanos() / 2,
+                Duration.ofNanos(now - begun).multipliedBy(TIMES_THE_COUNT).toNanos());
+    }
+}

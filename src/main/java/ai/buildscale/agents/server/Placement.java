@@ -1,0 +1,144 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.session.Ownership.Takers;
+import ai.buildscale.agents.session.SessionHost;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Where sessions go: to the least loaded server (sessions ÷ capacity) that takes sessions and has the labels. It looks
+ * at the fleet as it was a moment ago, and adds what it has placed itself since; several servers that place at once
+ * differ by what they place between two looks.
+ */
+@ApplicationScoped
+class Placement implements SessionHost {
+    /** Those that share what one statement hands over: the least loaded ones; more would only make it longer. */
+    private static final int MOST_TAKERS = 16;
+
+    private final ServerConfig config;
+    private final Map<UUID, Long> placedSince = new ConcurrentHashMap<>();
+    private volatile List<Member> members = List.of();
+
+    Placement(ServerConfig config) {
+        this.config = config;
+    }
+
+    /** The fleet as it is now; what a server has counted anew includes what was placed there before. */
+    void update(List<Member> fleet) {
+        Map<UUID, Member> before = new ConcurrentHashMap<>();
+        members.forEach(member -> before.put(member.id(), member));
+        for (Member member : fleet) {
+            Member known = before.get(member.id());
+            if (known == null || known.sessions() != member.sessions()) {
+                placedSince.remove(member.id());
+            }
+        }
+        members = fleet;
+    }
+
+    /** The members that may be given sessions, with what they have as far as this server knows. */
+    List<Member> takers(Set<UUID> except) {
+        return members.stream()
+                .filter(member -> member.takes(config.lostAfter()) && !except.contains(member.id()))
+                .map(member -> member.with(member.sessions() + placedSince.getOrDefault(member.id(), 0L)))
+                .toList();
+    }
+
+    @Override
+    public Server place(Map<String, String> requires) {
+        Map<String, String> wanted = requires == null ? Map.of() : requires;
+        Member chosen = takers(Set.of()).stream()
+                .filter(member -> member.has(wanted))
+                .min(Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id))
+                .orElseThrow(() -> nobody(wanted));
+        placedSince.merge(chosen.id(), 1L, Long::sum);
+        return new Server(chosen.id(), chosen.hostname());
+    }
+
+    private static Problem nobody(Map<String, String> requires) {
+        Problem problem = new Problem(
+                        ProblemType.UNAVAILABLE,
+                        requires.isEmpty()
+                                ? "No server of the fleet takes sessions right now"
+                                : "No server that takes sessions right now has the labels that the session requires")
+                .retryAfter(2);
+        return requires.isEmpty() ? problem : problem.field("requires", "no server has these labels");
+    }
+
+    @Override
+    public void refused(Server server) {
+        members = members.stream()
+                .filter(member -> !member.id().equals(server.id()))
+                .toList();
+    }
+
+    private static double loadWithOneMore(Member member) {
+        return (member.sessions() + 1.0) / member.capacity();
+    }
+
+    /** Who takes the next batch that is handed over: each session goes to whoever is least loaded by then. */
+    Takers share(Set<UUID> except) {
+        return share(takers(except));
+    }
+
+    private Takers share(List<Member> all) {
+        Comparator<Member> leastLoaded =
+                Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id);
+        List<Member> chosen =
+                all.stream().sorted(leastLoaded).limit(MOST_TAKERS).toList();
+        PriorityQueue<Member> queue = new PriorityQueue<>(leastLoaded);
+        queue.addAll(chosen);
+        List<UUID> turns = new ArrayList<>();
+        while (!queue.isEmpty() && turns.size() < Takers.BATCH) {
+            Member next = queue.poll();
+            turns.add(next.id());
+            queue.add(next.with(next.sessions() + 1));
+        }
+        return new Takers(ServerRepository.ids(chosen), turns, config.lostAfter());
+    }
+
+    /** The one that was asked for takes it, or nobody. */
+    Takers only(UUID target) {
+        return share(takers(Set.of()).stream()
+                .filter(member -> member.id().equals(target))
+                .toList());
+    }
+
+    /** The least loaded one that has the labels, and is not this one. */
+    Takers leastLoaded(Map<String, String> requires, UUID except) {
+        return share(takers(Set.of(except)).stream()
+                .filter(member -> member.has(requires))
+                .sorted(Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id))
+                .limit(1)
+                .toList());
+    }
+
+    /** Counts what was handed over, until the takers have counted for themselves. */
+    void placed(Takers takers, int sessions) {
+        takers.turns().stream().limit(sessions).forEach(taker -> placedSince.merge(taker, 1L, Long::sum));
+    }
+
+    void placed(UUID taker, int sessions) {
+        placedSince.merge(taker, (long) sessions, Long::sum);
+    }
+
+    Member find(UUID id) {
+        return members.stream()
+                .filter(member -> member.id().equals(id))
+                .findFirst()
+                .orElse(null);
+    }
+
+    List<Member> members() {
+        return members;
+    }
+}

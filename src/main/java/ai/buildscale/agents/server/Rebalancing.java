@@ -1,0 +1,137 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Ticker;
+import ai.buildscale.agents.server.RebalancePolicy.Candidate;
+import ai.buildscale.agents.server.RebalancePolicy.Move;
+import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.Takers;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.jboss.logging.Logger;
+
+/**
+ * Each server gives away what it has above its share, by {@link RebalancePolicy}: now and then, and at once when an
+ * operator asks. Nothing is moved while sessions wait to be recovered. Where it does not help (what it could give nobody
+ * may take), it rests longer and longer.
+ */
+@ApplicationScoped
+class Rebalancing {
+    private static final Logger LOG = Logger.getLogger(Rebalancing.class);
+    private static final int LONGEST_REST = 16;
+    private static final Duration LOOK = Duration.ofSeconds(1);
+
+    private final Placement placement;
+    private final Fleet fleet;
+    private final Membership self;
+    private final Ownership ownership;
+    private final Vertx vertx;
+    private final ServerConfig config;
+    private final MeterRegistry metrics;
+    private long nextAt = System.nanoTime();
+    private int rest = 1;
+    private Instant answered;
+
+    Rebalancing(
+            Placement placement,
+            Fleet fleet,
+            Membership self,
+            Ownership ownership,
+            Vertx vertx,
+            ServerConfig config,
+            MeterRegistry metrics) {
+        this.placement = placement;
+        this.fleet = fleet;
+        this.self = self;
+        this.ownership = ownership;
+        this.vertx = vertx;
+        this.config = config;
+        this.metrics = metrics;
+    }
+
+    /**
+     * What would be moved now, in the whole fleet.
+     *
+     * @param reason why there is nothing to move, or null
+     */
+    record Plan(List<Move> moves, String reason) {}
+
+    Plan plan() {
+        if (fleet.isRecovering()) {
+            return new Plan(List.of(), "sessions of servers that are gone are being recovered");
+        }
+        List<Candidate> candidates = placement.takers(Set.of()).stream()
+                .map(member -> new Candidate(member.id(), member.sessions(), member.capacity(), member.load(), true))
+                .toList();
+        List<Move> moves = RebalancePolicy.plan(candidates);
+        return new Plan(moves, moves.isEmpty() ? "every server is within the dead band around its share" : null);
+    }
+
+    void start(@Observes @Priority(400) Migrations.Applied event) {
+        nextAt = System.nanoTime() + config.rebalanceInterval().toNanos();
+        Ticker.start(
+                vertx,
+                () -> LOOK.compareTo(config.rebalanceInterval()) < 0 ? LOOK : config.rebalanceInterval(),
+                this::runOnce);
+    }
+
+    /** Gives away this server's part of the plan, if it is time to or an operator has asked. */
+    Uni<Void> runOnce() {
+        Instant asked = self.rebalanceAt();
+        boolean wanted = asked != null && !asked.equals(answered);
+        boolean due = config.rebalance() && System.nanoTime() - nextAt >= 0;
+        if (!self.owns() || self.state() != ServerState.ACTIVE || !(wanted || due)) {
+            return Uni.createFrom().voidItem();
+        }
+        answered = asked;
+        UUID me = self.id();
+        List<Move> mine =
+                plan().moves().stream().filter(move -> move.from().equals(me)).toList();
+        int planned = mine.stream().mapToInt(Move::sessions).sum();
+        return Multi.createFrom()
+                .iterable(mine)
+                .onItem()
+                .transformToUniAndConcatenate(move -> give(me, move))
+                .collect()
+                .with(Collectors.summingInt(Integer::intValue))
+                .invoke(moved -> moved(me, planned, moved))
+                .replaceWithVoid();
+    }
+
+    private Uni<Integer> give(UUID me, Move move) {
+        Takers one = new Takers(List.of(move.to()), List.of(move.to()), config.lostAfter());
+        return give(me, one, move.sessions());
+    }
+
+    private Uni<Integer> give(UUID me, Takers one, int sessions) {
+        int batch = Math.min(sessions, Takers.BATCH);
+        return ownership.giveAway(me, one, "rebalance", batch).chain(handed -> {
+            placement.placed(one.servers().getFirst(), handed.sessions());
+            int left = sessions - handed.sessions();
+            return handed.sessions() == 0 || left <= 0
+                    ? Uni.createFrom().item(handed.sessions())
+                    : give(me, one, left).map(more -> more + handed.sessions());
+        });
+    }
+
+    private void moved(UUID me, int planned, int moved) {
+        rest = planned > 0 && moved == 0 ? Math.min(LONGEST_REST, rest * 2) : 1;
+        nextAt = System.nanoTime()
+                + config.rebalanceInterval().multipliedBy(rest).toNanos();
+        if (moved > 0) {
+            metrics.counter("server.migrated", "reason", "rebalance").increment(moved);
+            LOG.infof("server %s gave away %d of %d sessions for balance", me, moved, planned);
+        }
+    }
+}

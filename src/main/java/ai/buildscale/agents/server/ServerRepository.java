@@ -1,0 +1,201 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Wire;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.json.JsonObject;
+import io.vertx.mutiny.sqlclient.Row;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+/** The fleet's table: one row a server. */
+@ApplicationScoped
+class ServerRepository {
+    private static final String JOIN = """
+            insert into servers (id, hostname, url, version, capacity, labels, load)
+            values ($1, $2, $3, $4, $5, $6::text::jsonb, 0)""";
+
+    /** No row for a server that the others have given up. */
+    private static final String RENEW = """
+            update servers set renewed_at = now(), sessions = $2, load = $3, watched = $4
+            where id = $1 and lost_at is null and left_at is null
+            returning state, rebalance_at""";
+
+    private static final String LEAVE = """
+            update servers set left_at = now(), renewed_at = now(), watched = false
+            where id = $1 and lost_at is null and left_at is null""";
+
+    private static final String MEMBERS = """
+            select v.id, v.hostname, v.url,
+                   case when v.lost_at is null and v.left_at is null then v.state else 'gone' end as state,
+                   v.started_at, v.renewed_at, coalesce(v.left_at, v.lost_at) as gone_at,
+                   case when v.left_at is not null then 'left' else v.lost_reason end as gone_reason,
+                   v.capacity, v.labels::text as labels, v.sessions, v.load, v.version,
+                   (extract(epoch from now() - v.renewed_at) * 1000)::bigint as silent,
+                   -- right after a restart of Postgres nobody holds a lock yet
+                   v.watched and p.objid is null and pg_postmaster_start_time() < now() - interval '5 seconds' as vanished,
+                   (v.lost_at is not null or v.left_at is not null) and exists (
+                       select from agent_sessions s where s.server_id = v.id and s.ended_at is null) as holds,
+                   v.state = 'draining' and v.drain_until < now() as overdue,
+                   v.rebalance_at
+            from servers v
+            left join (
+                select distinct l.objid from pg_locks l
+                where l.locktype = 'advisory' and l.objsubid = 2 and l.classid = 1936028260
+                    and l.database = (select oid from pg_database where datname = current_database())) p
+                on p.objid = (presence_key(v.id)::bigint & 4294967295)::oid""";
+
+    /** $1 suspects by their lease, $2 suspects by their connection, $3 the age in ms at which a lease is lost. */
+    private static final String DECLARE_LOST = """
+            update servers v
+            set lost_at = now(),
+                lost_reason = case when v.id = any ($1::uuid[]) then 'lease_expired' else 'connection_lost' end
+            where v.lost_at is null and v.left_at is null
+                and (v.id = any ($1::uuid[]) and v.renewed_at < now() - $3 * interval '1 millisecond'
+                    or v.id = any ($2::uuid[]) and v.watched and not server_is_present(v.id))
+            returning v.id""";
+
+    /** $1 server, $2 state, $3 the ms that a drain may take. */
+    private static final String CHANGE_STATE = """
+            with changed as (
+                update servers v
+                set state = $2::text,
+                    drain_until = case when $2 <> 'draining' then null
+                        when v.state = 'draining' then v.drain_until
+                        else now() + $3 * interval '1 millisecond' end
+                where v.id = $1 and v.lost_at is null and v.left_at is null
+                returning 1)
+            select exists (select from changed) as changed, exists (select from servers where id = $1) as known""";
+
+    private static final String ASK_TO_REBALANCE = """
+            update servers set rebalance_at = now() where id = any ($1::uuid[]) and lost_at is null and left_at is null""";
+
+    private static final String COUNTS = """
+            select server_id, count(*) as sessions, count(*) filter (where status = 'running') as running
+            from agent_sessions
+            where server_id = any ($1::uuid[]) and ended_at is null
+            group by server_id""";
+
+    private static final String FORGET = """
+            delete from servers v
+            where coalesce(v.left_at, v.lost_at) < now() - $1 * interval '1 millisecond'
+                and not exists (select from agent_sessions s where s.server_id = v.id and s.ended_at is null)""";
+
+    private final Database database;
+
+    ServerRepository(Database database) {
+        this.database = database;
+    }
+
+    /** What a server learns when it renews its lease. */
+    record Renewed(ServerState state, Instant rebalanceAt) {}
+
+    record Counts(long sessions, long running) {}
+
+    Uni<Void> join(UUID id, String hostname, ServerConfig config, String version) {
+        return database.rows(
+                        JOIN,
+                        id,
+                        hostname,
+                        config.url().orElse(null),
+                        version,
+                        config.capacity(),
+                        new JsonObject(new HashMap<>(config.labels())).encode())
+                .replaceWithVoid();
+    }
+
+    /** Emits null if the others have given it up. */
+    Uni<Renewed> renew(UUID id, long sessions, double load, boolean watched) {
+        return database.row(RENEW, id, sessions, load, watched)
+                .map(row -> row == null
+                        ? null
+                        : new Renewed(
+                                Wire.read(ServerState.class, row.getString("state")),
+                                Rows.instant(row, "rebalance_at")));
+    }
+
+    Uni<Void> leave(UUID id) {
+        return database.rows(LEAVE, id).replaceWithVoid();
+    }
+
+    Uni<List<Member>> members() {
+        return database.rows(MEMBERS).map(rows -> Rows.map(rows, ServerRepository::member));
+    }
+
+    /** Emits null if there is no such server. */
+    Uni<Member> find(Db db, UUID id) {
+        return db.row(MEMBERS + "\nwhere v.id = $1", id).map(row -> row == null ? null : member(row));
+    }
+
+    /** Emits those that are lost from now on. */
+    Uni<List<UUID>> declareLost(Collection<UUID> byLease, Collection<UUID> byConnection, Duration lostAfter) {
+        return database.rows(
+                        DECLARE_LOST,
+                        byLease.toArray(UUID[]::new),
+                        byConnection.toArray(UUID[]::new),
+                        lostAfter.toMillis())
+                .map(rows -> Rows.map(rows, row -> row.getUUID("id")));
+    }
+
+    /** Whether there is such a server, and whether it could be changed because it is not gone. */
+    record Changed(boolean known, boolean changed) {}
+
+    Uni<Changed> change(Db db, UUID id, ServerState state, Duration drainTimeout) {
+        return db.row(CHANGE_STATE, id, state.toString(), drainTimeout.toMillis())
+                .map(row -> new Changed(row.getBoolean("known"), row.getBoolean("changed")));
+    }
+
+    Uni<Void> askToRebalance(Db db, Collection<UUID> servers) {
+        return db.rows(ASK_TO_REBALANCE, (Object) servers.toArray(UUID[]::new)).replaceWithVoid();
+    }
+
+    /** Counted now; servers that own nothing are missing. */
+    Uni<Map<UUID, Counts>> counts(Collection<UUID> servers) {
+        return database.rows(COUNTS, (Object) servers.toArray(UUID[]::new)).map(rows -> {
+            Map<UUID, Counts> counts = new HashMap<>();
+            rows.forEach(row ->
+                    counts.put(row.getUUID("server_id"), new Counts(row.getLong("sessions"), row.getLong("running"))));
+            return counts;
+        });
+    }
+
+    Uni<Integer> forget(Duration after) {
+        return database.rows(FORGET, after.toMillis()).map(rows -> rows.rowCount());
+    }
+
+    private static Member member(Row row) {
+        Map<String, String> labels = new HashMap<>();
+        new JsonObject(row.getString("labels")).forEach(label -> labels.put(label.getKey(), (String) label.getValue()));
+        return new Member(
+                row.getUUID("id"),
+                row.getString("hostname"),
+                row.getString("url"),
+                Wire.read(ServerState.class, row.getString("state")),
+                Rows.instant(row, "started_at"),
+                Rows.instant(row, "renewed_at"),
+                Rows.instant(row, "gone_at"),
+                row.getString("gone_reason"),
+                row.getInteger("capacity"),
+                Map.copyOf(labels),
+                row.getLong("sessions"),
+                row.getDouble("load"),
+                row.getString("version"),
+                Duration.ofMillis(row.getLong("silent")),
+                row.getBoolean("vanished"),
+                row.getBoolean("holds"),
+                Boolean.TRUE.equals(row.getBoolean("overdue")),
+                Rows.instant(row, "rebalance_at"));
+    }
+
+    static List<UUID> ids(Collection<Member> members) {
+        return members.stream().map(Member::id).toList();
+    }
+}

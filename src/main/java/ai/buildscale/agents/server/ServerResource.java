@@ -1,0 +1,211 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.platform.Answer;
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Idempotency;
+import ai.buildscale.agents.session.CommandView;
+import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.SessionView;
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import io.smallrye.mutiny.Uni;
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.HeaderParam;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.SecurityContext;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+
+/** The fleet over HTTP, for operators. */
+@Path("/api/v1")
+@Consumes(MediaType.APPLICATION_JSON)
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Servers", description = "For the group admin.")
+public class ServerResource {
+    private static final int MAX_WAIT = 30;
+    private static final int USUAL_WAIT = 2;
+
+    private final ServerService service;
+    private final Idempotency idempotency;
+
+    ServerResource(ServerService service, Idempotency idempotency) {
+        this.service = service;
+        this.idempotency = idempotency;
+    }
+
+    public record Servers(List<ServerView> servers, int count) {}
+
+    @RegisterForReflection
+    public record OneServer(ServerView server) {}
+
+    /** @param dryRun whether the plan is only to be shown */
+    public record Rebalance(Boolean dryRun) {}
+
+    /** @param reason why there is nothing to move */
+    @RegisterForReflection
+    public record Rebalanced(
+            boolean dryRun,
+            List<Move> moves,
+            @Schema(nullable = true) String reason) {}
+
+    @RegisterForReflection
+    public record Move(UUID from, UUID to, int sessions) {}
+
+    /** @param serverId where to; placement decides where none is given */
+    public record Migrate(UUID serverId) {}
+
+    /** @param command how far the migration is; null if the session is there already */
+    @RegisterForReflection
+    public record Migrating(
+            SessionView session,
+            String message,
+            @Schema(nullable = true) CommandView command) {}
+
+    @GET
+    @Path("/servers")
+    @Operation(summary = "The members of the fleet, those that went not long ago among them")
+    public Uni<Servers> list(@Context SecurityContext security) {
+        return service.list(Caller.of(security)).map(all -> new Servers(all, all.size()));
+    }
+
+    @GET
+    @Path("/servers/{id}")
+    @Operation(summary = "One server")
+    public Uni<OneServer> get(@Context SecurityContext security, UUID id) {
+        return service.get(Caller.of(security), id).map(OneServer::new);
+    }
+
+    @POST
+    @Path("/servers/{id}/cordon")
+    @Operation(summary = "It keeps its sessions and takes no more")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
+    public Uni<Response> cordon(
+            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, UUID id) {
+        return change(security, key, id, "cordon", ServerState.CORDONED);
+    }
+
+    @POST
+    @Path("/servers/{id}/uncordon")
+    @Operation(summary = "It takes sessions again, also after a drain")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
+    public Uni<Response> uncordon(
+            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, UUID id) {
+        return change(security, key, id, "uncordon", ServerState.ACTIVE);
+    }
+
+    @POST
+    @Path("/servers/{id}/drain")
+    @Operation(
+            summary = "It hands over all its sessions",
+            description = "It is not ready any more, ends its streams, and lives on without sessions until it is"
+                    + " uncordoned or stopped.")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
+    public Uni<Response> drain(@Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, UUID id) {
+        return change(security, key, id, "drain", ServerState.DRAINING);
+    }
+
+    private Uni<Response> change(SecurityContext security, String key, UUID id, String verb, ServerState state) {
+        Caller caller = Caller.of(security);
+        return idempotency
+                .once(
+                        caller,
+                        key,
+                        "POST /api/v1/servers/" + id + "/" + verb,
+                        null,
+                        db -> service.change(db, caller, id, state).map(server -> Answer.ok(new OneServer(server))))
+                .map(Answer::response);
+    }
+
+    @POST
+    @Path("/servers/rebalance")
+    @Operation(
+            summary = "Let servers with more than their share give sessions away, now",
+            description = "Answers the plan of one cycle; with `dry_run` nothing else.")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Rebalanced.class)))
+    public Uni<Response> rebalance(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            @RequestBody(required = false) @Valid Rebalance body) {
+        Caller caller = Caller.of(security);
+        boolean dryRun = body != null && Boolean.TRUE.equals(body.dryRun());
+        return idempotency
+                .once(
+                        caller,
+                        key,
+                        "POST /api/v1/servers/rebalance",
+                        body,
+                        db -> service.rebalance(db, caller, dryRun)
+                                .map(plan -> Answer.ok(new Rebalanced(
+                                        dryRun,
+                                        plan.moves().stream()
+                                                .map(move -> new Move(move.from(), move.to(), move.sessions()))
+                                                .toList(),
+                                        plan.reason()))))
+                .map(Answer::response);
+    }
+
+    @POST
+    @Path("/agent-sessions/{id}/migrate")
+    @Operation(
+            summary = "Give a session that is hosted here to another server",
+            description = "The owner brings the agent to a safe point and hands it over; one that does not in time"
+                    + " loses it. If the named server has stopped taking sessions by then, the least loaded one gets"
+                    + " it.")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Migrating.class)))
+    public Uni<Response> migrate(
+            @Context SecurityContext security,
+            @HeaderParam("Idempotency-Key") String key,
+            UUID id,
+            @QueryParam("wait")
+                    @Min(0)
+                    @Max(MAX_WAIT)
+                    @Parameter(
+                            description = "seconds that the answer may be held until the session has moved; 2 where"
+                                    + " it is not given")
+                    Integer wait,
+            @RequestBody(required = false) @Valid Migrate body) {
+        Caller caller = Caller.of(security);
+        Duration atMost = Duration.ofSeconds(wait == null ? USUAL_WAIT : wait);
+        return idempotency
+                .once(
+                        caller,
+                        key,
+                        "POST /api/v1/agent-sessions/" + id + "/migrate",
+                        body,
+                        db -> service.migrate(db, caller, id, body == null ? null : body.serverId())
+                                .map(ServerResource::answer))
+                .chain(answer -> answer.body() instanceof Migrating asked
+                        ? service.settled(new Ownership.Migration(asked.session(), asked.command()), atMost)
+                                .map(ServerResource::answer)
+                        : Uni.createFrom().item(answer))
+                .map(Answer::response);
+    }
+
+    private static Answer answer(Ownership.Migration migration) {
+        CommandView command = migration.command();
+        String message = command == null
+                ? "Session is on this server already"
+                : command.isOver()
+                        ? command.detail() == null ? "Session migrated" : "Session stays: " + command.detail()
+                        : "Session is being migrated";
+        return Answer.ok(new Migrating(migration.session(), message, command))
+                .tagged(migration.session().etag());
+    }
+}

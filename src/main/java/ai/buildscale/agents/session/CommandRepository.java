@@ -1,0 +1,115 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Rows;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+
+/** Runs {@link CommandSql} and reads its rows. */
+@ApplicationScoped
+class CommandRepository {
+    private static final int MOST_SHOWN = 200;
+
+    /**
+     * A session that was asked to migrate.
+     *
+     * @param command null if it was not, because it has ended, is hosted outside, or is there already
+     */
+    record Asked(SessionView session, CommandView command) {}
+
+    /** A migration that its owner has not carried out in time. */
+    record Overdue(UUID command, UUID session, UUID target, UUID owner, String requires, boolean ended) {}
+
+    /** Emits null if there is no such command. */
+    Uni<CommandView> find(Db db, UUID session, UUID command) {
+        return db.row(CommandSql.GET, session, command).map(row -> row == null ? null : view(row, 0));
+    }
+
+    Uni<List<CommandView>> ofSession(Db db, UUID session) {
+        return db.rows(CommandSql.OF_SESSION, session, MOST_SHOWN).map(rows -> Rows.map(rows, row -> view(row, 0)));
+    }
+
+    Uni<Set<UUID>> applied(Db db, Set<UUID> commands) {
+        return db.rows(CommandSql.APPLIED, (Object) commands.toArray(UUID[]::new))
+                .map(rows -> Rows.map(rows, row -> row.getUUID(0)).stream().collect(Collectors.toSet()));
+    }
+
+    /** Emits null if there is no such session. */
+    Uni<Asked> askToMigrate(Db db, UUID session, UUID command, UUID target) {
+        return db.row(CommandSql.ASK_TO_MIGRATE, session, command, target)
+                .map(row -> row == null
+                        ? null
+                        : new Asked(SessionRepository.view(row, 0), view(row, SessionRepository.VIEW_COLUMNS)));
+    }
+
+    Uni<List<Order>> deliver(Db db, UUID server) {
+        return db.rows(CommandSql.DELIVER, server, CommandSql.BATCH).map(CommandRepository::orders);
+    }
+
+    Uni<List<Order>> apply(Db db, UUID server, UUID[] commands) {
+        return db.rows(CommandSql.APPLY, server, CommandSql.BATCH, commands).map(CommandRepository::orders);
+    }
+
+    Uni<List<Order>> reject(Db db, UUID server, UUID command, String why) {
+        return db.rows(CommandSql.REJECT, server, 1, new UUID[] {command}, why).map(CommandRepository::orders);
+    }
+
+    Uni<List<Order>> fence(Db db, Duration timeout) {
+        return db.rows(CommandSql.FENCE, null, CommandSql.BATCH, timeout.toMillis())
+                .map(CommandRepository::orders);
+    }
+
+    Uni<List<Overdue>> overdueMigrations(Db db, Duration timeout) {
+        return db.rows(CommandSql.OVERDUE_MIGRATIONS, timeout.toMillis())
+                .map(rows -> Rows.map(
+                        rows,
+                        row -> new Overdue(
+                                row.getUUID(0),
+                                row.getUUID(1),
+                                row.getUUID(2),
+                                row.getUUID(3),
+                                row.getString(4),
+                                row.getBoolean(5))));
+    }
+
+    private static List<Order> orders(Iterable<Row> rows) {
+        List<Order> orders = new java.util.ArrayList<>();
+        for (Row row : rows) {
+            orders.add(new Order(view(row, 0), row.getString("requires"), row.getBoolean("ended")));
+        }
+        return orders;
+    }
+
+    /** Reads {@code CommandSql.VIEW}, which begins at the column {@code at}; null if there is none. */
+    static CommandView view(Row row, int at) {
+        UUID id = row.getUUID(at);
+        if (id == null) {
+            return null;
+        }
+        String rejected = row.getString(at + 10);
+        boolean applied = row.getValue(at + 8) != null;
+        boolean delivered = row.getValue(at + 7) != null;
+        CommandState state = rejected != null
+                ? CommandState.REJECTED
+                : applied ? CommandState.APPLIED : delivered ? CommandState.DELIVERED : CommandState.ACCEPTED;
+        return new CommandView(
+                id,
+                row.getUUID(at + 1),
+                row.getString(at + 2),
+                state,
+                Rows.instant(row, at + 6),
+                Rows.instant(row, at + 7),
+                Rows.instant(row, at + 8),
+                row.getUUID(at + 3),
+                row.getLong(at + 4),
+                row.getUUID(at + 5),
+                row.getBoolean(at + 9),
+                rejected);
+    }
+}

@@ -1,0 +1,14 @@
+package ai.buildscale.agents.session;
+
+/**
+ * A command as the owner of its session gets it.
+ *
+ * @param requires the labels, as JSON, that a server must have to host the session
+ * @param ended whether the session has ended
+ */
+public record Order(CommandView command, String requires, boolean ended) {
+    /** A command that leads away from here; all others are for the agent. */
+    public boolean isMigration() {
+        return command.command().equals("migrate");
+    }
+}

@@ -1,0 +1,230 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.Rows;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import io.vertx.mutiny.sqlclient.RowSet;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+
+/**
+ * Who owns the sessions that are hosted here, and what owners do: take commands, carry them out, give sessions away.
+ * Whatever an owner writes names itself and its epoch; what it has lost meanwhile stays as it is, and it is told so by
+ * getting fewer rows back. Everything may run on all servers at once.
+ */
+@ApplicationScoped
+public class Ownership {
+    private static final String ONE_MIGRATION = "session_commands_one_migration";
+    private static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, Takers.BATCH);
+
+    private final Database database;
+    private final CommandRepository commands;
+    private final WakeUps wakeUps;
+    private final SessionConfig config;
+    private final MeterRegistry metrics;
+
+    Ownership(
+            Database database,
+            CommandRepository commands,
+            WakeUps wakeUps,
+            SessionConfig config,
+            MeterRegistry metrics) {
+        this.database = database;
+        this.commands = commands;
+        this.wakeUps = wakeUps;
+        this.config = config;
+        this.metrics = metrics;
+    }
+
+    /**
+     * Who may take sessions.
+     *
+     * @param servers those that may
+     * @param turns which of them takes the next one, over and over
+     * @param lostAfter the age at which a lease no longer counts
+     */
+    public record Takers(List<UUID> servers, List<UUID> turns, Duration lostAfter) {
+        /** The sessions that one statement hands over. */
+        public static final int BATCH = 500;
+
+        public boolean isEmpty() {
+            return turns.isEmpty();
+        }
+    }
+
+    /**
+     * A batch that was handed over.
+     *
+     * @param sessions how many there were
+     * @param silent how long their last owner had not been heard of, at most
+     */
+    public record HandedOver(int sessions, Duration silent) {}
+
+    /** How many live sessions a server owns. */
+    public record Count(long sessions, long running) {}
+
+    /** Hands over a batch of what servers own that are gone, or draining past their time; each session once. */
+    public Uni<HandedOver> recover(Collection<UUID> gone, Takers takers) {
+        return handOver(gone, takers, null, HAND_OVER);
+    }
+
+    /**
+     * Hands over up to so many of the sessions that this server owns.
+     *
+     * @param why {@code drain} or {@code rebalance}
+     */
+    public Uni<HandedOver> giveAway(UUID server, Takers takers, String why, int atMost) {
+        String sql = atMost >= Takers.BATCH ? HAND_OVER : SessionSql.batched(OwnershipSql.HAND_OVER, atMost);
+        return handOver(List.of(server), takers, why, sql);
+    }
+
+    private Uni<HandedOver> handOver(Collection<UUID> from, Takers takers, String why, String sql) {
+        return database.rows(
+                        sql,
+                        from.toArray(UUID[]::new),
+                        takers.servers().toArray(UUID[]::new),
+                        takers.turns().toArray(UUID[]::new),
+                        takers.lostAfter().toMillis(),
+                        why)
+                .map(this::handedOver);
+    }
+
+    /**
+     * Hands over one session that was asked to migrate; its open migration is applied by it. Emits whether it was.
+     *
+     * @param owner whose it must still be; null for anybody's
+     */
+    public Uni<Boolean> migrate(UUID session, UUID owner, Takers takers) {
+        return database.rows(
+                        OwnershipSql.HAND_OVER_ONE,
+                        new UUID[] {session},
+                        takers.servers().toArray(UUID[]::new),
+                        takers.turns().toArray(UUID[]::new),
+                        takers.lostAfter().toMillis(),
+                        "requested",
+                        owner)
+                .map(this::handedOver)
+                .map(handed -> handed.sessions() > 0);
+    }
+
+    private HandedOver handedOver(RowSet<Row> rows) {
+        long sessions = 0;
+        long silent = 0;
+        for (Row row : rows) {
+            sessions += row.getLong("n");
+            silent = Math.max(silent, row.getLong("silent") == null ? 0 : row.getLong("silent"));
+        }
+        if (sessions > 0) {
+            wakeUps.concerns(
+                    Rows.map(rows, row -> row.getUUID("server_id")).stream().collect(Collectors.toSet()));
+        }
+        return new HandedOver((int) sessions, Duration.ofMillis(silent));
+    }
+
+    /** Takes the next commands for what this server owns: from now on they are delivered. Empty when there are none. */
+    public Uni<List<Order>> deliver(UUID server) {
+        return commands.deliver(database, server).invoke(this::tell);
+    }
+
+    /** Says that this server has carried these out; emits those that were its own to carry out. */
+    public Uni<List<Order>> applied(UUID server, Collection<UUID> carriedOut) {
+        return commands.apply(database, server, carriedOut.toArray(UUID[]::new))
+                .invoke(this::tell)
+                .invoke(orders -> orders.forEach(this::measure));
+    }
+
+    /** Says that a command cannot be carried out. */
+    public Uni<Void> reject(UUID server, UUID command, String why) {
+        return commands.reject(database, server, command, why)
+                .invoke(this::tell)
+                .replaceWithVoid();
+    }
+
+    /** Ends cancels whose owner does not obey, or is gone: it loses the session. Emits what was fenced. */
+    public Uni<List<Order>> fenceCancelled() {
+        return commands.fence(database, config.commandTimeout())
+                .invoke(this::tell)
+                .invoke(orders -> orders.forEach(this::measure));
+    }
+
+    /** Migrations that an owner has not carried out in time: anybody may. */
+    public Uni<List<Late>> lateMigrations() {
+        return commands.overdueMigrations(database, config.commandTimeout())
+                .map(all -> all.stream()
+                        .map(one -> new Late(
+                                one.command(), one.session(), one.target(), one.owner(), one.requires(), one.ended()))
+                        .toList());
+    }
+
+    /** A migration that its owner has not carried out in time. */
+    public record Late(UUID command, UUID session, UUID target, UUID owner, String requires, boolean ended) {}
+
+    private void tell(List<Order> orders) {
+        if (!orders.isEmpty()) {
+            wakeUps.appended();
+        }
+    }
+
+    private void measure(Order order) {
+        CommandView command = order.command();
+        Timer.builder("sessions.command.time")
+                .description("from a command's acceptance until the session's owner has carried it out")
+                .tag("command", command.command())
+                .tag("fenced", Boolean.toString(command.fenced()))
+                .register(metrics)
+                .record(Duration.between(command.acceptedAt(), command.appliedAt()));
+    }
+
+    public Uni<Count> count(UUID server) {
+        return database.row(OwnershipSql.COUNT, server)
+                .map(row -> new Count(row.getLong("sessions"), row.getLong("running")));
+    }
+
+    /** What became of the wish to migrate; no command if the session is there already. */
+    public record Migration(SessionView session, CommandView command) {}
+
+    /**
+     * Asks a session's owner to hand it over, to the target or where placement says.
+     *
+     * @throws Problem {@code NOT_FOUND}; {@code CONFLICT} if it has ended, is hosted outside, or migrates already
+     */
+    public Uni<Migration> askToMigrate(Db db, UUID session, UUID target) {
+        return commands.askToMigrate(db, session, Ids.next(), target)
+                .onFailure(e -> ONE_MIGRATION.equals(Database.violatedConstraint(e)))
+                .transform(
+                        _ -> new Problem(ProblemType.CONFLICT, "The session is being migrated already").retryAfter(1))
+                .map(asked -> judge(asked, target))
+                .invoke(migration -> {
+                    if (migration.command() != null) {
+                        db.afterCommit(() ->
+                                wakeUps.concerns(Set.of(migration.command().serverId())));
+                    }
+                });
+    }
+
+    private static Migration judge(CommandRepository.Asked asked, UUID target) {
+        if (asked == null) {
+            throw Problem.notFound("The session");
+        }
+        SessionView session = asked.session();
+        if (asked.command() == null && !(target != null && target.equals(session.serverId()) && !session.terminal())) {
+            throw session.terminal()
+                    ? SessionService.illegal(session.status(), "A session that is " + session.status() + " stays")
+                    : new Problem(ProblemType.CONFLICT, "The session is hosted outside: its own host decides where");
+        }
+        return new Migration(session, asked.command());
+    }
+}

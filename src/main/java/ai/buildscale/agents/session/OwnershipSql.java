@@ -1,0 +1,103 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.event.EventLog;
+
+/**
+ * The statements that give sessions another owner: locked, next epoch, event and open commands in one. Whoever held a
+ * session before is fenced by the epoch; a server that may not have sessions (any more) gets none.
+ */
+final class OwnershipSql {
+    private OwnershipSql() {}
+
+    /**
+     * Hands over a batch of what these servers own. $1 from, $2 to, $3 the turns in which they take, one after the
+     * other, $4 the milliseconds after which a lease is lost, $5 why: null for servers that are gone, and no others.
+     */
+    static final String HAND_OVER = handOver("""
+            from unnest($1::uuid[]) as wanted (id)
+            join servers v on v.id = wanted.id
+            cross join lateral (
+                select a.* from agent_sessions a
+                where a.server_id = v.id and a.ended_at is null
+                    and exists (select from fit f where f.labels @> a.requires and f.id <> v.id)
+                order by a.id
+                limit {batch}
+                for no key update skip locked) s
+            where ($5::text is not null or v.lost_at is not null or v.left_at is not null or v.drain_until < now())
+            limit {batch}""");
+
+    /** The same for one session. $1 the session, and $6 its owner if only that one's hand it may leave, else null. */
+    static final String HAND_OVER_ONE = handOver("""
+            from (
+                select a.* from agent_sessions a
+                where a.id = any ($1::uuid[]) and a.ended_at is null and ($6::uuid is null or a.server_id = $6)
+                for no key update) s
+            left join servers v on v.id = s.server_id""");
+
+    private static String handOver(String which) {
+        return """
+            with fit as materialized (
+                select v.id, v.hostname, v.labels from servers v
+                where v.id = any ($2::uuid[]) and v.state = 'active' and v.lost_at is null and v.left_at is null
+                    and v.renewed_at > now() - $4 * interval '1 millisecond'),
+            held as materialized (
+                select s.*,
+                       coalesce($5::text, v.lost_reason, case when v.left_at is null then 'drain' else 'left' end) as why,
+                       case when v.lost_at is null and v.left_at is null then 'agent_migrated' else 'agent_recovered'
+                           end as event,
+                       v.renewed_at
+                %1$s),
+            numbered as (
+                select h.*, row_number() over (order by h.id) - 1 as ordinal from held h),
+            o as (
+                select n.*, t.id as to_id, t.hostname as to_hostname
+                from numbered n
+                cross join lateral (
+                    select f.id, f.hostname from fit f
+                    where f.labels @> n.requires and f.id is distinct from n.server_id
+                    order by f.id = ($3::uuid[])[1 + n.ordinal %% cardinality($3::uuid[])] desc, f.id
+                    limit 1) t),
+            moved as (
+                update agent_sessions s
+                set server_id = o.to_id,
+                    server_hostname = o.to_hostname,
+                    epoch = o.epoch + 1,
+                    version = o.version + 1,
+                    last_position = next_position(o.last_position, o.ordinal) + 1
+                from o
+                where s.id = o.id
+                returning s.*, o.server_id as from_id, o.server_hostname as from_hostname, o.why, o.event, o.renewed_at),
+            redirected as (
+                update session_commands c
+                set server_id = m.server_id,
+                    epoch = m.epoch,
+                    delivered_at = case when m.why = 'requested' and c.command = 'migrate' then coalesce(c.delivered_at, clock_timestamp()) end,
+                    applied_at = case when m.why = 'requested' and c.command = 'migrate' then clock_timestamp() end
+                from moved m
+                where c.session_id = m.id and c.applied_at is null
+                returning c.*),
+            logged as (
+                %2$s
+                select m.last_position - 1, m.workspace_id, m.chat_id, m.id, m.event,
+                       jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+                           'status', m.status, 'from_server_id', m.from_id, 'from_server_hostname', m.from_hostname,
+                           'server_id', m.server_id, 'server_hostname', m.server_hostname, 'reason', m.why,
+                           'at', utc(clock_timestamp()), 'epoch', m.epoch, 'version', m.version),
+                       clock_timestamp(), false
+                from moved m
+                union all
+                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', %3$s, c.applied_at, false
+                from redirected c
+                join moved m on m.id = c.session_id
+                where c.command = 'migrate' and c.applied_at is not null)
+            select m.server_id, count(*) as n,
+                   (extract(epoch from max(clock_timestamp() - m.renewed_at)) * 1000)::bigint as silent
+            from moved m
+            group by m.server_id""".formatted(which, EventLog.APPEND, CommandSql.data("applied", "c.applied_at"));
+    }
+
+    /** How many live sessions a server owns, and how many of them run. $1 server. */
+    static final String COUNT = """
+            select count(*) as sessions, count(*) filter (where status = 'running') as running
+            from agent_sessions where server_id = $1 and ended_at is null""";
+}
