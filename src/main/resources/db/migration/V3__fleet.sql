@@ -27,9 +27,11 @@ create function server_is_present(server uuid) returns boolean
             and l.objid = (presence_key(server)::bigint & 4294967295)::oid
             and l.database = (select oid from pg_database where datname = current_database()));
 
--- The labels that a server must have to host the session.
 alter table agent_sessions
-    add column requires jsonb not null default '{}';
+    -- the labels that a server must have to host the session
+    add column requires      jsonb   not null default '{}',
+    -- those of session_commands that its owner has not carried out
+    add column open_commands integer not null default 0;
 
 -- What people told a hosted session to do, until its owner has done it, and when each of these was.
 create table session_commands (

@@ -37,6 +37,9 @@ public class Idempotency {
             values ($1, $2, $3, $4, $5::text::jsonb, $6)
             on conflict do nothing""";
 
+    private static final String AMEND = """
+            update idempotency_keys set headers = $3::text::jsonb, body = $4 where user_id = $1 and key = $2""";
+
     private final Database database;
     private final ObjectMapper json;
 
@@ -63,6 +66,32 @@ public class Idempotency {
         return database.inTransaction(db -> first(db, caller, key, fingerprint, work))
                 .onFailure(Problem.class)
                 .recoverWithUni(problem -> remembered(problem, caller, key, fingerprint, target));
+    }
+
+    /**
+     * The same, for work whose answer may be held until more has come of it: that answer is the one that a repeat gets.
+     *
+     * @param hold what comes after the change is committed; not for a repeat
+     */
+    public Uni<Answer> once(
+            Caller caller,
+            String key,
+            String target,
+            Object body,
+            Function<Db, Uni<Answer>> work,
+            Function<Answer, Uni<Answer>> hold) {
+        return once(caller, key, target, body, work)
+                .chain(first -> first.body() instanceof Raw
+                        ? Uni.createFrom().item(first)
+                        : hold.apply(first)
+                                .call(held -> key == null || held.equals(first)
+                                        ? Uni.createFrom().voidItem()
+                                        : database.rows(
+                                                AMEND,
+                                                caller.userId(),
+                                                key,
+                                                write(held.headers()),
+                                                write(held.body()))));
     }
 
     static Problem unusableKey() {

@@ -4,13 +4,21 @@ import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
 
-/** Where ids come from: UUIDv7 (RFC 9562, section 5.7), ordered by the millisecond of their creation. */
+/**
+ * Where ids come from: UUIDv7 (RFC 9562, section 5.7), ordered by the millisecond of their creation, and those of one
+ * process as they were made (section 6.2, method 1: what is left of the time's part counts).
+ */
 public final class Ids {
     private Ids() {}
 
     /** Made on first use, not when the class is initialised: a native image must not contain a seeded one. */
     private static volatile SecureRandom secure;
+
+    private static final int SEQUENCE_BITS = 12;
+    /** The last id's milliseconds, and the count within them. */
+    private static final AtomicLong LAST = new AtomicLong();
 
     private static byte[] random(int bytes) {
         SecureRandom source = secure;
@@ -24,7 +32,8 @@ public final class Ids {
     }
 
     public static UUID next() {
-        return next(System.currentTimeMillis());
+        long now = System.currentTimeMillis() << SEQUENCE_BITS;
+        return id(LAST.updateAndGet(last -> Math.max(last + 1, now)));
     }
 
     /** Names a request: unique enough to find it in a log, and cheaper than an id that is kept. */
@@ -33,14 +42,20 @@ public final class Ids {
         return new UUID(random.nextLong(), random.nextLong());
     }
 
-    static UUID next(long epochMillis) {
-        byte[] random = random(10);
-        long high = (epochMillis << 16) | 0x7000 | ((random[0] & 0x0fL) << 8) | (random[1] & 0xffL);
+    /** @param time the milliseconds, then {@link #SEQUENCE_BITS} that tell the ids of one millisecond apart */
+    private static UUID id(long time) {
+        byte[] random = random(8);
+        long high = (time >>> SEQUENCE_BITS << 16) | 0x7000 | (time & 0xfffL);
         long low = 0;
-        for (int i = 2; i < 10; i++) {
-            low = (low << 8) | (random[i] & 0xffL);
+        for (byte one : random) {
+            low = (low << 8) | (one & 0xffL);
         }
         return new UUID(high, (low & 0x3fffffffffffffffL) | 0x8000000000000000L);
+    }
+
+    static UUID next(long epochMillis) {
+        byte[] sequence = random(2);
+        return id(epochMillis << SEQUENCE_BITS | (sequence[0] & 0x0fL) << 8 | (sequence[1] & 0xffL));
     }
 
     /**

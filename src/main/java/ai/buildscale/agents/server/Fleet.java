@@ -142,9 +142,9 @@ class Fleet {
                 member -> !member.isGone()
                         && !member.id().equals(me)
                         && member.silent().compareTo(config.lostAfter()) > 0);
-        boolean steady = now - steadySince
-                > config.leaseRenewal().multipliedBy(3).dividedBy(2).toNanos();
-        if (!steady || !self.owns() || (byLease.isEmpty() && byConnection.isEmpty())) {
+        Duration enough = config.leaseRenewal().multipliedBy(3).dividedBy(2);
+        boolean steady = now - steadySince > enough.toNanos() && self.ownsFor().compareTo(enough) > 0;
+        if (!steady || (byLease.isEmpty() && byConnection.isEmpty())) {
             return Uni.createFrom().item(fleet);
         }
         byConnection.removeAll(byLease);
@@ -179,7 +179,7 @@ class Fleet {
         return orphaning > 0 || recovery.isRunning();
     }
 
-    @Scheduled(every = "1m", delayed = "1m")
+    @Scheduled(every = "${server.forget-interval:1m}")
     Uni<Void> forget() {
         return servers.forget(config.forgetAfter())
                 .replaceWithVoid()

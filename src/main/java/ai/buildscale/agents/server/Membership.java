@@ -49,6 +49,7 @@ class Membership {
     private volatile long ownsUntil = System.nanoTime();
     private volatile long renewedAt = System.nanoTime();
     private volatile boolean owned;
+    private volatile long ownsSince = System.nanoTime();
     private volatile ServerState state = ServerState.ACTIVE;
     private volatile Instant rebalanceAt;
     private volatile boolean failing;
@@ -210,7 +211,15 @@ class Membership {
         renewedAt = sent;
         // a tenth less than the others wait, for clocks that do not run alike
         ownsUntil = sent + config.lostAfter().toNanos() / 10 * 9;
-        owned = true;
+        if (!owned) {
+            owned = true;
+            ownsSince = System.nanoTime();
+        }
+    }
+
+    /** For how long it has owned without a break; zero if it does not. */
+    Duration ownsFor() {
+        return owns() ? Duration.ofNanos(System.nanoTime() - ownsSince) : Duration.ZERO;
     }
 
     private Uni<Void> fencedOff(UUID member) {

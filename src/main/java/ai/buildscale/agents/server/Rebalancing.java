@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
@@ -61,18 +62,24 @@ class Rebalancing {
     }
 
     /**
-     * What would be moved now, in the whole fleet.
+     * The moves of a cycle, in the whole fleet.
      *
      * @param reason why there is nothing to move, or null
      */
     record Plan(List<Move> moves, String reason) {}
 
-    Plan plan() {
+    /** What the servers would move if an operator asked now: by what they have, not by what they have had for a while. */
+    Plan planNow() {
+        return plan(member -> (double) member.sessions() / member.capacity());
+    }
+
+    private Plan plan(ToDoubleFunction<Member> load) {
         if (fleet.isRecovering()) {
             return new Plan(List.of(), "sessions of servers that are gone are being recovered");
         }
         List<Candidate> candidates = placement.takers(Set.of()).stream()
-                .map(member -> new Candidate(member.id(), member.sessions(), member.capacity(), member.load(), true))
+                .map(member -> new Candidate(
+                        member.id(), member.sessions(), member.capacity(), load.applyAsDouble(member), true))
                 .toList();
         List<Move> moves = RebalancePolicy.plan(candidates);
         return new Plan(moves, moves.isEmpty() ? "every server is within the dead band around its share" : null);
@@ -96,8 +103,9 @@ class Rebalancing {
         }
         answered = asked;
         UUID me = self.id();
+        Plan plan = wanted ? planNow() : plan(Member::load);
         List<Move> mine =
-                plan().moves().stream().filter(move -> move.from().equals(me)).toList();
+                plan.moves().stream().filter(move -> move.from().equals(me)).toList();
         int planned = mine.stream().mapToInt(Move::sessions).sum();
         return Multi.createFrom()
                 .iterable(mine)

@@ -48,6 +48,10 @@ interface ServerConfig {
     @WithDefault("10S")
     Duration rebalanceInterval();
 
+    /** How often rows of servers that are gone are looked for. */
+    @WithDefault("1M")
+    Duration forgetInterval();
+
     /** How long the row of a server that is gone is kept, once it owns nothing. */
     @WithDefault("1H")
     Duration forgetAfter();

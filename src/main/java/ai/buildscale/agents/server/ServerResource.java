@@ -190,12 +190,14 @@ public class ServerResource {
                         "POST /api/v1/agent-sessions/" + id + "/migrate",
                         body,
                         db -> service.migrate(db, caller, id, body == null ? null : body.serverId())
-                                .map(ServerResource::answer))
-                .chain(answer -> answer.body() instanceof Migrating asked
-                        ? service.settled(new Ownership.Migration(asked.session(), asked.command()), atMost)
-                                .map(ServerResource::answer)
-                        : Uni.createFrom().item(answer))
+                                .map(ServerResource::answer),
+                        answer -> settled((Migrating) answer.body(), atMost))
                 .map(Answer::response);
+    }
+
+    private Uni<Answer> settled(Migrating asked, Duration atMost) {
+        return service.settled(new Ownership.Migration(asked.session(), asked.command()), atMost)
+                .map(ServerResource::answer);
     }
 
     private static Answer answer(Ownership.Migration migration) {

@@ -46,8 +46,12 @@ public class ServerService {
 
     private static void requireAdmin(Caller caller) {
         if (!caller.isAdmin()) {
-            throw Problem.forbidden("This needs the group admin");
+            throw notAdmin();
         }
+    }
+
+    private static Problem notAdmin() {
+        return Problem.forbidden("This needs the group admin");
     }
 
     /** All members, those that went not long ago too; the oldest first. */
@@ -96,7 +100,7 @@ public class ServerService {
     Uni<Rebalancing.Plan> rebalance(Db db, Caller caller, boolean dryRun) {
         requireAdmin(caller);
         return fleet.runOnce()
-                .map(_ -> rebalancing.plan())
+                .map(_ -> rebalancing.planNow())
                 .call(plan -> dryRun
                         ? Uni.createFrom().voidItem()
                         : servers.askToRebalance(
@@ -112,7 +116,11 @@ public class ServerService {
      *     CONFLICT} if it takes no sessions, or the session cannot be moved
      */
     Uni<Ownership.Migration> migrate(Db db, Caller caller, UUID session, UUID target) {
-        requireAdmin(caller);
+        if (!caller.isAdmin()) {
+            return sessions.get(caller, session).map(_ -> {
+                throw notAdmin();
+            });
+        }
         Uni<Void> known = target == null || placement.find(target) != null
                 ? Uni.createFrom().voidItem()
                 : fleet.runOnce();

@@ -63,10 +63,10 @@ final class CommandSql {
                 and s.server_id = $1::uuid""",
             "delivered_at = clock_timestamp(), epoch = t.session_epoch",
             "c.applied_at is null and c.delivered_at is null",
-            "0",
+            0,
+            0,
             data("delivered", "c.delivered_at"),
-            "c.delivered_at",
-            "false");
+            "c.delivered_at");
 
     /** $1 the server, $2 a limit, $3 the commands that it has carried out. */
     static final String APPLY = carryOn(
@@ -75,10 +75,10 @@ final class CommandSql {
                 and s.server_id = $1::uuid and c.epoch = s.epoch""",
             "applied_at = clock_timestamp()",
             "c.applied_at is null",
-            "0",
+            1,
+            0,
             data("applied", "c.applied_at"),
-            "c.applied_at",
-            "m.ended_at is not null and c.command = 'cancel'");
+            "c.applied_at");
 
     /** $1 the server, $2 a limit, $3 commands that cannot be carried out, $4 why. */
     static final String REJECT = carryOn(
@@ -87,10 +87,10 @@ final class CommandSql {
             "delivered_at = coalesce(c.delivered_at, clock_timestamp()), applied_at = clock_timestamp(),"
                     + " rejected_why = $4::text",
             "c.applied_at is null",
-            "0",
+            1,
+            0,
             data("rejected", "c.applied_at"),
-            "c.applied_at",
-            "false");
+            "c.applied_at");
 
     /**
      * Ends cancels that an owner does not carry out: it loses the session, by its epoch. $1 null, $2 a limit, $3 how
@@ -104,10 +104,10 @@ final class CommandSql {
                                    and (v.lost_at is not null or v.left_at is not null)))""",
             "applied_at = clock_timestamp(), fenced = true, epoch = t.session_epoch + 1",
             "c.applied_at is null",
-            "1",
+            1,
+            1,
             data("applied", "c.applied_at"),
-            "c.applied_at",
-            "true");
+            "c.applied_at");
 
     /** Migrations that an owner does not carry out. $1 how long it has in ms. */
     static final String OVERDUE_MIGRATIONS = """
@@ -130,7 +130,8 @@ final class CommandSql {
                     and o.server_id is distinct from $3::uuid
                 returning *),
             placed as (
-                update agent_sessions s set last_position = next_position(o.last_position, 0)
+                update agent_sessions s
+                set last_position = next_position(o.last_position, 0), open_commands = o.open_commands + 1
                 from old o join commanded c on c.session_id = o.id
                 where s.id = o.id
                 returning s.*),
@@ -153,7 +154,7 @@ final class CommandSql {
             select count(*) as n from removed""";
 
     private static String carryOn(
-            String which, String set, String unless, String epochs, String data, String at, String ends) {
+            String which, String set, String unless, int settles, int fences, String data, String at) {
         return """
             with found as materialized (
                 select c.id as command_id, c.accepted_at, s.id, s.epoch as session_epoch, s.last_position
@@ -175,19 +176,24 @@ final class CommandSql {
                 returning c.*, next_position(t.last_position, t.ordinal) + t.place as position),
             placed as (
                 update agent_sessions s
-                set last_position = n.position, epoch = s.epoch + %4$s, version = s.version + %4$s
-                from (select session_id, max(position) as position from carried group by 1) n
+                set last_position = n.position,
+                    open_commands = s.open_commands - %4$d * n.commands,
+                    epoch = s.epoch + %5$d,
+                    version = s.version + %5$d
+                from (select session_id, max(position) as position, count(*)::integer as commands
+                      from carried group by 1) n
                 where s.id = n.session_id
                 returning s.*),
             logged as (
                 %8$s
-                select c.position, m.workspace_id, m.chat_id, m.id, 'agent_command', %5$s, %9$s, %6$s
+                select c.position, m.workspace_id, m.chat_id, m.id, 'agent_command', %6$s, %9$s,
+                       m.ended_at is not null and m.open_commands = 0 and c.position = m.last_position
                 from carried c
                 join placed m on m.id = c.session_id)
             select c.*, m.requires::text as requires, m.ended_at is not null as ended,
                    (select count(*) from taken) as locked
             from (select %10$s, c.position from carried c) c
             join placed m on m.id = c.session_id
-            order by c.session_id, c.accepted_at, c.id""".formatted(which, set, unless, epochs, data, ends, EACH, EventLog.APPEND, at, VIEW);
+            order by c.session_id, c.accepted_at, c.id""".formatted(which, set, unless, settles, fences, data, EACH, EventLog.APPEND, at, VIEW);
     }
 }

@@ -48,7 +48,11 @@ final class OwnershipSql {
                        v.renewed_at
                 %1$s),
             numbered as (
-                select h.*, row_number() over (order by h.id) - 1 as ordinal from held h),
+                select h.*, row_number() over (order by h.id) - 1 as ordinal,
+                       h.open_commands > 0 and exists (
+                           select from session_commands c
+                           where c.session_id = h.id and c.applied_at is null and c.command = 'migrate') as migrates
+                from held h),
             o as (
                 select n.*, t.id as to_id, t.hostname as to_hostname
                 from numbered n
@@ -63,6 +67,7 @@ final class OwnershipSql {
                     server_hostname = o.to_hostname,
                     epoch = o.epoch + 1,
                     version = o.version + 1,
+                    open_commands = o.open_commands - case when o.why = 'requested' and o.migrates then 1 else 0 end,
                     last_position = next_position(o.last_position, o.ordinal) + 1
                 from o
                 where s.id = o.id

@@ -513,12 +513,14 @@ public class SessionResource {
                         target,
                         body,
                         db -> service.command(db, caller, id, transition)
-                                .map(given -> answer(given, command.message())))
-                .chain(answer -> answer.body() instanceof Commanded given
-                        ? service.settled(new SessionService.Commanded(given.session(), given.command()), wait)
-                                .map(settled -> answer(settled, given.message()))
-                        : Uni.createFrom().item(answer))
+                                .map(given -> answer(given, command.message())),
+                        answer -> settled((Commanded) answer.body(), wait))
                 .map(Answer::response);
+    }
+
+    private Uni<Answer> settled(Commanded given, Duration wait) {
+        return service.settled(new SessionService.Commanded(given.session(), given.command()), wait)
+                .map(settled -> answer(settled, given.message()));
     }
 
     private static Answer answer(SessionService.Commanded given, String message) {

@@ -41,7 +41,7 @@ final class SessionSql {
             logged as (
                 %s
                 select m.last_position - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
-                       m.ended_at is not null and m.command is null
+                       m.ended_at is not null and m.open_commands = 0
                 from moved m
                 union all
                 select m.last_position - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
@@ -61,6 +61,14 @@ final class SessionSql {
                 union all
                 select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
                 from commanded c join moved m on m.id = c.session_id""".formatted(CommandSql.data("accepted", "c.accepted_at")));
+
+    /** What the owner of {@code o} is told by its move; null for what is not hosted, and for what agents do themselves. */
+    private static final String COMMAND = """
+            case when o.hosting = 'server' and o.server_id is not null then
+                case when o.next = 'paused' then 'pause'
+                     when o.next = 'cancelled' then 'cancel'
+                     when o.status = 'paused' and not o.ends then 'resume' end
+            end""";
 
     /** Moves each row of {@code o} (a locked session and where it goes) to its next state, with all that follows. */
     private static final String MOVE = """
@@ -85,15 +93,12 @@ final class SessionSql {
                     paused_from = case when o.next = 'paused' then o.status end,
                     resumed_pause_id = case when o.ends then o.resumed_pause_id
                         else coalesce(o.pause_id, o.resumed_pause_id) end,
+                    open_commands = o.open_commands + case when {command} is null then 0 else 1 end,
                     last_position = next_position(o.last_position, o.ordinal) + 2
                 from o
                 where s.id = o.id
                 returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
-                    case when s.hosting = 'server' and s.server_id is not null then
-                        case when s.status = 'paused' then 'pause'
-                             when s.status = 'cancelled' then 'cancel'
-                             when o.status = 'paused' and s.ended_at is null then 'resume' end
-                    end as command),
+                    {command} as command),
             revived as (
                 update session_heartbeats h set beat_at = now() from moved m
                 where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
@@ -104,7 +109,7 @@ final class SessionSql {
                 from (select workspace_id, count(*) as n from moved where ended_at is not null
                       group by 1 order by 1) ended
                 where u.workspace_id = ended.workspace_id),
-            """ + LOGGED_WITH_COMMANDS;
+            """.replace("{command}", COMMAND) + LOGGED_WITH_COMMANDS;
 
     /** The changed row if there is one, else the row as it is; with what a judge needs to know of how it was. */
     private static final String OUTCOME = """
@@ -290,20 +295,18 @@ final class SessionSql {
      * and the sessions. $1 workspace, $2 chat, or null for the workspace, $3 whether the sessions are wanted.
      */
     static final String STATE = """
-            select now.horizon, now.seen, s.*,
-                   exists (select from session_commands c where c.session_id = s.id and c.applied_at is null
-                               and c.command = 'cancel') as ending
+            select now.horizon, now.seen, s.*
             from (select events_horizon() as horizon,
                          array(select e.position from events e
                                where e.position >= events_horizon() and e.workspace_id = $1
                                    and ($2::uuid is null or e.chat_id = $2)) as seen) now
             left join lateral (
-                (select %1$s from agent_sessions s %2$s
+                (select %1$s, s.open_commands from agent_sessions s %2$s
                  where s.chat_id = $2 and s.workspace_id = $1
                  order by (s.ended_at is null) desc, s.id desc
                  limit 1)
                 union all
-                (select %1$s from agent_sessions s %2$s
+                (select %1$s, s.open_commands from agent_sessions s %2$s
                  where $3::boolean and $2::uuid is null and s.workspace_id = $1 and s.ended_at is null
                  order by s.id desc
                  limit %3$d)) s on true""".formatted(SUMMARY, LIVENESS, MAX_SNAPSHOT + 1);
@@ -426,6 +429,6 @@ final class SessionSql {
             id, workspace_id, chat_id, user_id, agent_type, status, model, mode, chat_name, current_task, blocked_on,
             labels, error_message, result, hosting, server_id, server_hostname, epoch, version, created_at, updated_at,
             last_progress_at, ended_at, last_heartbeat, pause_id, pause_reason, pause_by, pause_at, pause_expires_at,
-            paused_from, resumed_pause_id, last_position, requires""";
+            paused_from, resumed_pause_id, last_position, requires, open_commands""";
     }
 }

@@ -52,7 +52,8 @@ class SessionStreamState implements StreamState {
                         .filter(Objects::nonNull)
                         .toList();
         boolean chat = topic.chatId() != null;
-        boolean over = chat && !sessions.isEmpty() && sessions.getFirst().terminal() && !first.getBoolean("ending");
+        boolean over =
+                chat && !sessions.isEmpty() && sessions.getFirst().terminal() && first.getInteger("open_commands") == 0;
         return new State(
                 horizon,
                 seen,

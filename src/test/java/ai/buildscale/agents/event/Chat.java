@@ -9,9 +9,10 @@ import java.util.UUID;
 
 /** A chat's session with its stream, as the tests of events use it. */
 record Chat(Api owner, String workspaceId, String chatId, String sessionId) {
-    /** A new idle session in a chat of its own. */
+    /** A new idle session in a chat of its own; hosted outside, so that every event is one that the test has caused. */
     static Chat open(Api owner, String workspaceId) {
-        JsonNode session = owner.newSession(workspaceId);
+        JsonNode session = owner.newSession(
+                workspaceId, "{\"agent_type\":\"assistant\",\"model\":\"m\",\"hosting\":\"external\"}");
         return new Chat(
                 owner,
                 workspaceId,

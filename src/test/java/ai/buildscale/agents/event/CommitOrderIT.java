@@ -320,7 +320,7 @@ class CommitOrderIT {
     }
 
     private static List<Long> versions(SseStream stream, String sessionId) {
-        return stream.events().stream()
+        return stream.changes().stream()
                 .filter(event -> event.text("session_id").equals(sessionId))
                 .map(event -> event.data().get("version").asLong())
                 .toList();

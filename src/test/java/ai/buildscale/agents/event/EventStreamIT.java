@@ -41,7 +41,7 @@ class EventStreamIT {
             Chat second = Chat.open(OWNER, workspace).does("cancel");
 
             stream.awaitStatus("cancelled");
-            assertThat(stream.events())
+            assertThat(stream.changes())
                     .extracting(event -> event.text("session_id") + " " + event.text("status"))
                     .containsExactly(
                             first.sessionId() + " idle",
@@ -128,7 +128,7 @@ class EventStreamIT {
                     .containsExactlyInAnyOrderElementsOf(OWNER.session(chat.sessionId()).properties().stream()
                             .map(java.util.Map.Entry::getKey)
                             .toList());
-            assertThat(stream.events()).extracting(SseStream.Event::type).containsExactly("snapshot", "agent_status");
+            assertThat(stream.changes()).extracting(SseStream.Event::type).containsExactly("snapshot", "agent_status");
         }
     }
 
@@ -147,7 +147,7 @@ class EventStreamIT {
                     .extracting(session -> session.get("id").asText() + " "
                             + session.get("status").asText())
                     .containsExactlyInAnyOrder(idle.sessionId() + " idle", running.sessionId() + " running");
-            assertThat(stream.events()).hasSize(2);
+            assertThat(stream.changes()).hasSize(2);
         }
     }
 

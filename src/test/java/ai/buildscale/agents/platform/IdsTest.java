@@ -45,6 +45,12 @@ class IdsTest {
     }
 
     @Test
+    void areInTheOrderOfTheirMaking() {
+        assertThat(Stream.generate(Ids::next).limit(10_000).map(UUID::toString).toList())
+                .isSorted();
+    }
+
+    @Test
     void tellTheirTime() {
         long before = System.currentTimeMillis();
         long millis = Ids.next().getMostSignificantBits() >>> 16;

@@ -117,6 +117,7 @@ class MalformedInputIT {
             case "id" -> SESSION.get("id").asText();
             case "chatId" -> SESSION.get("chat_id").asText();
             case "userId" -> OWNER.userId().toString();
+            case "commandId" -> UUID.randomUUID().toString();
             default -> throw new AssertionError("a path parameter that this test does not know: " + name);
         });
     }
@@ -220,6 +221,7 @@ class MalformedInputIT {
                     case "string" -> badStrings(field);
                     case "integer" -> badIntegers(field.schema());
                     case "object" -> List.of("5", "\"x\"", "[]", "[{}]", "true", "{\"a\":1,\"a\":2}");
+                    case "boolean" -> List.of("5", "0", "\"true\"", "\"\"", "[]", "{}", "truer");
                     case "array" -> List.of("5", "\"x\"", "{}", "true", "[]", "[null]", "[5]", "[[]]");
                     case "any" ->
                         List.of(

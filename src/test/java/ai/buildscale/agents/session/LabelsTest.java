@@ -33,7 +33,7 @@ class LabelsTest {
 
     @Test
     void noLabelsAreNoJson() {
-        assertThat(Labels.json(null)).isNull();
+        assertThat(Labels.json("labels", null)).isNull();
         assertThat(Labels.filter(List.of())).isNull();
     }
 
@@ -41,19 +41,20 @@ class LabelsTest {
     void labelsBecomeAnObject() {
         Map<String, String> labels = Map.of("team", "research", "cost/centre", "a\"b:c", "empty", "");
 
-        assertThat(new JsonObject(Labels.json(labels)).getMap()).isEqualTo(labels);
+        assertThat(new JsonObject(Labels.json("labels", labels)).getMap()).isEqualTo(labels);
     }
 
     @Test
     void thereMayBeThirtyTwo() {
-        assertThat(new JsonObject(Labels.json(labels(32)))).hasSize(32);
-        assertRefused("labels", () -> Labels.json(labels(33)));
+        assertThat(new JsonObject(Labels.json("labels", labels(32)))).hasSize(32);
+        assertRefused("labels", () -> Labels.json("labels", labels(33)));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"a", "A9", "a.b-c_d/e", "012345678901234567890123456789012345678901234567890123456789012"})
     void goodKeys(String key) {
-        assertThat(new JsonObject(Labels.json(Map.of(key, "v"))).getString(key)).isEqualTo("v");
+        assertThat(new JsonObject(Labels.json("labels", Map.of(key, "v"))).getString(key))
+                .isEqualTo("v");
     }
 
     @ParameterizedTest
@@ -69,14 +70,14 @@ class LabelsTest {
                 "0123456789012345678901234567890123456789012345678901234567890123"
             })
     void badKeys(String key) {
-        assertRefused("labels." + key, () -> Labels.json(Map.of(key, "v")));
+        assertRefused("labels." + key, () -> Labels.json("labels", Map.of(key, "v")));
     }
 
     @Test
     void valuesHaveABound() {
-        assertThat(Labels.json(Map.of("k", "v".repeat(255)))).contains("v".repeat(255));
-        assertRefused("labels.k", () -> Labels.json(Map.of("k", "v".repeat(256))));
-        assertRefused("labels.k", () -> Labels.json(Collections.singletonMap("k", null)));
+        assertThat(Labels.json("labels", Map.of("k", "v".repeat(255)))).contains("v".repeat(255));
+        assertRefused("labels.k", () -> Labels.json("labels", Map.of("k", "v".repeat(256))));
+        assertRefused("labels.k", () -> Labels.json("labels", Collections.singletonMap("k", null)));
     }
 
     @Test

@@ -52,7 +52,8 @@ class SessionIT {
             "last_progress_at",
             "blocked_on",
             "pause",
-            "labels");
+            "labels",
+            "requires");
 
     private static String newId() {
         return OWNER.newSession(WORKSPACE).get("id").asText();
@@ -67,6 +68,7 @@ class SessionIT {
                 .expect(200)
                 .get("events")
                 .valueStream()
+                .filter(event -> !event.get("event").asText().equals("agent_command"))
                 .toList();
     }
 

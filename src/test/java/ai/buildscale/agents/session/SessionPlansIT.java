@@ -51,7 +51,10 @@ class SessionPlansIT {
                            case when i % 2 = 0 then hosts.ids[1 + i / 2 % 3] end,
                            case when i % 3 = 2 then now() - i * interval '1 minute' end
                     from w, hosts, generate_series(1, 30000) i
-                    returning id, hosting, ended_at)
+                    returning id, hosting, server_id, ended_at),
+                told as (
+                    insert into session_commands (id, session_id, command, server_id, epoch, applied_at)
+                    select gen_random_uuid(), s.id, 'pause', s.server_id, 1, now() from s where hosting = 'server')
                 insert into session_heartbeats select id from s where hosting = 'external' and ended_at is null""", WORKSPACE);
         Postgres.execute(database, "analyze");
         connection = Postgres.connect(database);
@@ -90,12 +93,20 @@ class SessionPlansIT {
     static Stream<Judged> statements() {
         return Stream.of(
                 new Judged("get", SessionSql.GET, 1),
-                new Judged("create", SessionSql.CREATE, 13),
+                new Judged("create", SessionSql.CREATE, 14),
                 new Judged("transition", SessionSql.TRANSITION, 13),
                 new Judged("change", SessionSql.CHANGE, 14),
                 new Judged("beat", SessionSql.BEAT, 3),
                 new Judged("sweep of the silent", SessionSql.batched(SessionSql.SWEEP_SILENT, BATCH), 1),
-                new Judged("sweep of the orphaned", SessionSql.batched(SessionSql.SWEEP_ORPHANED, BATCH), 1),
+                new Judged("hand over", SessionSql.batched(OwnershipSql.HAND_OVER, BATCH), 5),
+                new Judged("hand over one", OwnershipSql.HAND_OVER_ONE, 6),
+                new Judged("count of a server", OwnershipSql.COUNT, 1),
+                new Judged("ask to migrate", CommandSql.ASK_TO_MIGRATE, 3),
+                new Judged("deliver", CommandSql.DELIVER, 2),
+                new Judged("apply", CommandSql.APPLY, 3),
+                new Judged("reject", CommandSql.REJECT, 4),
+                new Judged("fence", CommandSql.FENCE, 3),
+                new Judged("late migrations", CommandSql.OVERDUE_MIGRATIONS, 1),
                 new Judged("sweep of pauses", SessionSql.batched(SessionSql.SWEEP_PAUSES, BATCH), 0),
                 new Judged("sweep of the inactive", SessionSql.batched(SessionSql.SWEEP_INACTIVE, BATCH), 3),
                 new Judged("removal", SessionSql.batched(SessionSql.REMOVE_ENDED, BATCH), 1));
@@ -108,7 +119,9 @@ class SessionPlansIT {
 
         String generic = plan("force_generic_plan", judged.sql(), nulls);
 
-        assertThat(generic).contains("agent_sessions").doesNotContain("Seq Scan on agent_sessions");
+        assertThat(generic)
+                .contains("agent_sessions")
+                .doesNotContain("Seq Scan on agent_sessions", "Seq Scan on session_commands");
         if (!judged.name().equals("sweep of the silent")) {
             // that one reads all beats, by design: they are few bytes, and an index on their time would cost each beat
             assertThat(generic).doesNotContain("Seq Scan on session_heartbeats");

@@ -111,7 +111,7 @@ class SessionRaceIT {
         Map<Long, String> statusAt = new TreeMap<>();
         String previous = null;
         long position = 0;
-        for (JsonNode event : OWNER.history(id)) {
+        for (JsonNode event : OWNER.changes(id)) {
             assertThat(event.get("event").asText()).isEqualTo("agent_status");
             String status = event.at("/data/status").asText();
             assertThat(event.at("/data/previous_status").asText(null)).isEqualTo(previous);
@@ -202,7 +202,7 @@ class SessionRaceIT {
                         .map(session -> session.at("/pause/id").asText())
                         .distinct())
                 .hasSize(1);
-        assertThat(OWNER.history(id)).hasSize(3);
+        assertThat(OWNER.changes(id)).hasSize(3);
     }
 
     @Test
@@ -232,7 +232,7 @@ class SessionRaceIT {
         boolean paused = OWNER.session(id).get("status").asText().equals("paused");
         assertThat(byStatus(replies)).isEqualTo(paused ? Map.of(200, 20L, 412, 20L) : Map.of(200, 1L, 412, 39L));
         assertThat(OWNER.session(id).get("version").asInt()).isEqualTo(2);
-        assertThat(OWNER.history(id)).hasSize(2);
+        assertThat(OWNER.changes(id)).hasSize(2);
     }
 
     @Test
@@ -260,7 +260,7 @@ class SessionRaceIT {
         JsonNode session = OWNER.get(path).expect(200).get("session");
         assertThat(session.get("current_task").asText()).isEqualTo("160");
         assertThat(session.get("version").asInt()).isEqualTo(161);
-        assertThat(OWNER.history(session.get("id").asText()).stream()
+        assertThat(OWNER.changes(session.get("id").asText()).stream()
                         .filter(event -> event.get("event").asText().equals("agent_task"))
                         .map(event -> event.at("/data/task").asInt()))
                 .containsExactlyElementsOf(

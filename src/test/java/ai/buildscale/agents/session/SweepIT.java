@@ -113,7 +113,7 @@ class SweepIT {
     }
 
     private static JsonNode lastEvent(String id) {
-        return owner.history(id).getLast().get("data");
+        return owner.changes(id).getLast().get("data");
     }
 
     @Test

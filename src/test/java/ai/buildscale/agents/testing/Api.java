@@ -208,6 +208,13 @@ public final class Api {
         return statuses;
     }
 
+    /** The session's history but for what its owner says of commands, in order. */
+    public java.util.List<JsonNode> changes(String sessionId) {
+        return history(sessionId).stream()
+                .filter(event -> !event.get("event").asText().equals("agent_command"))
+                .toList();
+    }
+
     /** The session's history, all of it, in order. */
     public java.util.List<JsonNode> history(String sessionId) {
         java.util.List<JsonNode> all = new java.util.ArrayList<>();

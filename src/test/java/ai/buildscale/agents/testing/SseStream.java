@@ -93,6 +93,13 @@ public final class SseStream implements AutoCloseable {
         return response.headers().firstValue(name).orElse(null);
     }
 
+    /** All but what owners say of commands. */
+    public List<Event> changes() {
+        return events.stream()
+                .filter(event -> !event.type().equals("agent_command"))
+                .toList();
+    }
+
     public List<Event> events() {
         return List.copyOf(events);
     }

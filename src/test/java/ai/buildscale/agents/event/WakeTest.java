@@ -1,0 +1,36 @@
+package ai.buildscale.agents.event;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class WakeTest {
+    private static Set<UUID> servers(int count) {
+        return Stream.generate(UUID::randomUUID).limit(count).collect(Collectors.toSet());
+    }
+
+    @Test
+    void isReadAsItWasSent() {
+        for (int count : new int[] {0, 1, 3, 200}) {
+            Set<UUID> servers = servers(count);
+
+            Wake read = Wake.read(Wake.of(servers).text());
+
+            assertThat(read).isEqualTo(new Wake(servers, false));
+            assertThat(servers).allMatch(read::concerns);
+            assertThat(read.concerns(UUID.randomUUID())).isFalse();
+        }
+    }
+
+    @Test
+    void isForEveryoneWhereItWouldBeTooLongForPostgres() {
+        Wake read = Wake.read(Wake.of(servers(201)).text());
+
+        assertThat(read.concerns(UUID.randomUUID())).isTrue();
+        assertThat(Wake.of(servers(200)).text().length()).isLessThan(7_900);
+    }
+}
