@@ -130,13 +130,15 @@ public final class Demo {
         say("The builder beats: " + lease);
         check("its lease is extended", "true", lease.get("lease_extended").asText());
 
-        command(assistant, "pause", "{\"reason\":\"Lunch\"}", "paused");
+        command(assistant, "pause?wait=10", "{\"reason\":\"Lunch\"}", "paused");
         check(
                 "the event's reason",
                 "Lunch",
                 expect(assistant, "agent_status", "paused").get("reason").asText());
+        obeyed(assistant, "pause");
         command(assistant, "resume", "{}", "running");
         expect(assistant, "agent_status", "running");
+        obeyed(assistant, "resume");
         command(planner, "complete", "{\"result\":{\"steps\":3}}", "completed");
         expect(planner, "agent_status", "completed");
         JsonNode cancelled = call("DELETE", "/agent-sessions/" + assistant + "?reason=Enough", null);
@@ -145,6 +147,7 @@ public final class Demo {
                 "the event's reason",
                 "Enough",
                 expect(assistant, "agent_status", "cancelled").get("reason").asText());
+        obeyed(assistant, "cancel");
 
         long ttl = lease.get("ttl_seconds").asLong();
         say("\nThe builder falls silent; after " + ttl + " s the sweep should find it …");
@@ -184,6 +187,13 @@ public final class Demo {
     private void command(String session, String command, String body, String status) throws Exception {
         JsonNode answer = call("POST", "/agent-sessions/" + session + "/" + command, body);
         check(command, status, answer.at("/session/status").asText());
+    }
+
+    /** The server that hosts the session says that it has the command, and that it has carried it out. */
+    private void obeyed(String session, String command) throws InterruptedException {
+        for (String state : List.of("accepted", "delivered", "applied")) {
+            check("the command", command, expect(session, "agent_command", state).get("command").asText());
+        }
     }
 
     private JsonNode call(String method, String path, String body) throws Exception {
@@ -247,7 +257,12 @@ public final class Demo {
         check(
                 "its value",
                 value,
-                data.get(event.equals("agent_task") ? "task" : "status").asText());
+                data.get(switch (event) {
+                            case "agent_task" -> "task";
+                            case "agent_command" -> "state";
+                            default -> "status";
+                        })
+                        .asText());
         return data;
     }
 

@@ -5,12 +5,14 @@ import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
+import jakarta.interceptor.Interceptor;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -47,6 +49,7 @@ class Fleet {
     private volatile long steadySince = System.nanoTime();
     private volatile long lastLook = System.nanoTime();
     private volatile int orphaning;
+    private volatile Ticker ticker;
     private final AtomicBoolean looking = new AtomicBoolean();
 
     Fleet(
@@ -80,7 +83,14 @@ class Fleet {
 
     void start(@Observes @Priority(200) Migrations.Applied event) {
         runOnce().await().atMost(Duration.ofSeconds(10));
-        Ticker.start(vertx, this::pause, this::runOnce);
+        ticker = Ticker.start(vertx, this::pause, this::runOnce);
+    }
+
+    /** After {@link Drain}, which needs to see who may take what is left. */
+    void stop(@Observes @Priority(Interceptor.Priority.LIBRARY_AFTER) ShutdownEvent event) {
+        if (ticker != null) {
+            ticker.stop();
+        }
     }
 
     private Duration pause() {

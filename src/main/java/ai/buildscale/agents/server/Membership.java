@@ -15,6 +15,9 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -40,10 +43,12 @@ class Membership {
     private final ServerConfig config;
     private final String version;
     private final String hostname;
+    private final Map<String, String> labels;
     private final Counter fenced;
     private final Counter demoted;
     private final AtomicBoolean joining = new AtomicBoolean();
-    private volatile UUID id = Ids.next();
+    private volatile UUID candidate = Ids.next();
+    private volatile UUID id = candidate;
     private volatile boolean joined;
     private volatile boolean leaving;
     private volatile long ownsUntil = System.nanoTime();
@@ -72,6 +77,7 @@ class Membership {
         this.config = config;
         this.version = version;
         this.hostname = config.hostname().orElseGet(Membership::machineName);
+        this.labels = labels(config.labels().orElse(List.of()));
         this.fenced = metrics.counter("server.fenced");
         this.demoted = metrics.counter("server.demoted");
         Gauge.builder("server.lease.age", () -> (System.nanoTime() - renewedAt) / 1e9)
@@ -83,6 +89,20 @@ class Membership {
                     "server.lost-after (%s) is not twice server.lease-renewal (%s): servers that live will be given up",
                     config.lostAfter(), config.leaseRenewal());
         }
+    }
+
+    private static Map<String, String> labels(List<String> pairs) {
+        Map<String, String> labels = new HashMap<>();
+        for (String pair : pairs) {
+            int equals = pair.indexOf('=');
+            if (equals < 1) {
+                throw new IllegalArgumentException("server.labels must look like gpu=true,zone=a, not " + pair);
+            }
+            labels.put(
+                    pair.substring(0, equals).strip(),
+                    pair.substring(equals + 1).strip());
+        }
+        return Map.copyOf(labels);
     }
 
     private static String machineName() {
@@ -151,9 +171,11 @@ class Membership {
                 })
                 .onFailure()
                 .invoke(e -> {
-                    failing = true;
-                    owns();
-                    trouble.met(e);
+                    if (!leaving) {
+                        failing = true;
+                        owns();
+                        trouble.met(e);
+                    }
                 });
     }
 
@@ -161,10 +183,17 @@ class Membership {
         if (leaving || !joining.compareAndSet(false, true)) {
             return Uni.createFrom().voidItem();
         }
-        UUID fresh = Ids.next();
+        // tried again under the same id: an attempt that nobody waited for may have come through
+        UUID fresh = candidate;
         long sent = System.nanoTime();
-        return servers.join(fresh, hostname, config, version)
-                .invoke(() -> joined(fresh, sent))
+        return servers.join(fresh, hostname, config, version, labels)
+                .invoke(accepted -> {
+                    candidate = Ids.next();
+                    if (accepted) {
+                        joined(fresh, sent);
+                    }
+                })
+                .replaceWithVoid()
                 .onTermination()
                 .invoke(() -> joining.set(false));
     }
@@ -247,6 +276,7 @@ class Membership {
             return Uni.createFrom().voidItem();
         }
         joined = false;
+        owned = false;
         return servers.leave(id);
     }
 }

@@ -6,6 +6,7 @@ import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.Takers;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
@@ -19,6 +20,7 @@ import org.jboss.logging.Logger;
  * Carries out a migration: the agent comes to a safe point, then the session gets its next owner and epoch in one
  * statement. If the server that was named does not take sessions by then, the least loaded one does.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class Migration {
     private static final Logger LOG = Logger.getLogger(Migration.class);

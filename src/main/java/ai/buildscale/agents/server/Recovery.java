@@ -6,6 +6,7 @@ import ai.buildscale.agents.session.Ownership.Takers;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.Collection;
@@ -19,6 +20,7 @@ import org.jboss.logging.Logger;
  * Shares out the sessions of servers that are gone, or overdue in draining, among those that live: in batches that
  * skip each other's, so that all servers may do it at once and each session is taken once.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class Recovery {
     private static final Logger LOG = Logger.getLogger(Recovery.class);

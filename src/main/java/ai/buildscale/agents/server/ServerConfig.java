@@ -4,7 +4,7 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import jakarta.validation.constraints.Min;
 import java.time.Duration;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
 
 /** This process as a member of the fleet. The times must be the same on all servers. */
@@ -33,8 +33,8 @@ interface ServerConfig {
     @Min(1)
     int capacity();
 
-    /** What sessions may require, as {@code gpu=true;zone=a}. */
-    Map<String, String> labels();
+    /** What sessions may require, as {@code gpu=true,zone=a}. */
+    Optional<List<String>> labels();
 
     /** How long a server that drains may take before others take over what it still has. */
     @WithDefault("20S")

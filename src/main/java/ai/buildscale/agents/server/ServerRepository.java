@@ -19,9 +19,12 @@ import java.util.UUID;
 /** The fleet's table: one row a server. */
 @ApplicationScoped
 class ServerRepository {
+    /** Once, however often it is tried under one id; no row if that was given up meanwhile. */
     private static final String JOIN = """
             insert into servers (id, hostname, url, version, capacity, labels, load)
-            values ($1, $2, $3, $4, $5, $6::text::jsonb, 0)""";
+            values ($1, $2, $3, $4, $5, $6::text::jsonb, 0)
+            on conflict (id) do update set renewed_at = now() where servers.lost_at is null
+            returning id""";
 
     /** No row for a server that the others have given up. */
     private static final String RENEW = """
@@ -100,7 +103,8 @@ class ServerRepository {
 
     record Counts(long sessions, long running) {}
 
-    Uni<Void> join(UUID id, String hostname, ServerConfig config, String version) {
+    /** Emits whether it has joined; false if this id was given up meanwhile. */
+    Uni<Boolean> join(UUID id, String hostname, ServerConfig config, String version, Map<String, String> labels) {
         return database.rows(
                         JOIN,
                         id,
@@ -108,8 +112,8 @@ class ServerRepository {
                         config.url().orElse(null),
                         version,
                         config.capacity(),
-                        new JsonObject(new HashMap<>(config.labels())).encode())
-                .replaceWithVoid();
+                        new JsonObject(new HashMap<>(labels)).encode())
+                .map(rows -> rows.size() > 0);
     }
 
     /** Emits null if the others have given it up. */

@@ -188,43 +188,44 @@ class FleetIT {
 
     @Test
     void requiredLabelsAreHonoured() {
-        Service labelled = servers.add(Map.of("server.hostname", "gpu", "server.labels", "gpu=true;zone=a"));
-        servers.awaitMembers(4);
-        try {
-            JsonNode session = operator.newSession(
+        JsonNode session;
+        try (Service _ = servers.add(Map.of("server.hostname", "gpu", "server.labels", "gpu=true,zone=a"))) {
+            servers.awaitMembers(4);
+            session = operator.newSession(
                     workspace, "{\"agent_type\":\"assistant\",\"model\":\"m\",\"requires\":{\"gpu\":\"true\"}}");
 
             assertThat(session.get("server_hostname").asText()).isEqualTo("gpu");
             assertThat(session.at("/requires/gpu").asText()).isEqualTo("true");
             assertThat(servers.living("gpu").at("/labels/zone").asText()).isEqualTo("a");
-            assertThat(operator.post(
-                                    "/workspaces/" + workspace + "/agent-sessions",
-                                    "{\"agent_type\":\"assistant\",\"model\":\"m\",\"requires\":{\"gpu\":\"no\"}}")
+            assertThat(create("server", "no")
                             .expectProblem(503, "UNAVAILABLE")
                             .at("/fields/requires")
                             .asText())
                     .isNotEmpty();
-            assertThat(operator.post(
-                                    "/workspaces/" + workspace + "/agent-sessions",
-                                    "{\"agent_type\":\"assistant\",\"model\":\"m\",\"hosting\":\"external\","
-                                            + "\"requires\":{\"gpu\":\"true\"}}")
+            assertThat(create("external", "true")
                             .expectProblem(400, "VALIDATION_ERROR")
                             .at("/fields/requires")
                             .asText())
                     .isNotEmpty();
+        }
 
-            // nobody else may have it: it waits, and is not lost
-            labelled.close();
-            String id = session.get("id").asText();
-            operator.command(id, "start", "{}").expect(200);
-            Service again = servers.add(Map.of("server.hostname", "gpu2", "server.labels", "gpu=true"));
+        // nobody else may have it: it waits, and is not lost
+        String id = session.get("id").asText();
+        operator.command(id, "start", "{}").expect(200);
+        try (Service _ = servers.add(Map.of("server.hostname", "gpu2", "server.labels", "gpu=true"))) {
             await().until(() ->
                     operator.session(id).get("server_hostname").asText().equals("gpu2"));
             assertThat(operator.session(id).get("status").asText()).isEqualTo("running");
-            again.close();
-        } finally {
-            servers.awaitMembers(3);
+            operator.delete("/agent-sessions/" + id).expect(200);
         }
+        servers.awaitMembers(3);
+    }
+
+    private static Api.Reply create(String hosting, String gpu) {
+        return operator.post(
+                "/workspaces/" + workspace + "/agent-sessions",
+                "{\"agent_type\":\"assistant\",\"model\":\"m\",\"hosting\":\"" + hosting + "\",\"requires\":{\"gpu\":\""
+                        + gpu + "\"}}");
     }
 
     @Test
