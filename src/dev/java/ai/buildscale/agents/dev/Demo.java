@@ -192,7 +192,10 @@ public final class Demo {
     /** The server that hosts the session says that it has the command, and that it has carried it out. */
     private void obeyed(String session, String command) throws InterruptedException {
         for (String state : List.of("accepted", "delivered", "applied")) {
-            check("the command", command, expect(session, "agent_command", state).get("command").asText());
+            check(
+                    "the command",
+                    command,
+                    expect(session, "agent_command", state).get("command").asText());
         }
     }
 
@@ -257,11 +260,12 @@ public final class Demo {
         check(
                 "its value",
                 value,
-                data.get(switch (event) {
-                            case "agent_task" -> "task";
-                            case "agent_command" -> "state";
-                            default -> "status";
-                        })
+                data.get(
+                                switch (event) {
+                                    case "agent_task" -> "task";
+                                    case "agent_command" -> "state";
+                                    default -> "status";
+                                })
                         .asText());
         return data;
     }
