@@ -7,7 +7,9 @@ alter table servers
     add column rebalance_at timestamptz,
     add column capacity    integer          not null default 1 check (capacity > 0),
     add column labels      jsonb            not null default '{}',
+    -- counted by itself, then
     add column sessions    bigint           not null default 0,
+    add column counted_at  timestamptz      not null default now(),
     add column load        double precision not null default 0,
     -- it holds its presence lock (see server_is_present): the end of its connection tells that it has died
     add column watched     boolean          not null default false,

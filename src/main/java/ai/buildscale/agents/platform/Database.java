@@ -2,12 +2,15 @@ package ai.buildscale.agents.platform;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultithreadEventLoopGroup;
+import io.quarkus.runtime.StartupEvent;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxException;
 import io.vertx.core.impl.ContextInternal;
 import io.vertx.core.impl.NoStackTraceThrowable;
+import io.vertx.core.impl.VertxInternal;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.RowSet;
@@ -16,7 +19,9 @@ import io.vertx.mutiny.sqlclient.Tuple;
 import io.vertx.pgclient.PgException;
 import io.vertx.sqlclient.ClosedConnectionException;
 import jakarta.annotation.PreDestroy;
+import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,6 +48,7 @@ public class Database implements Db {
     private final MeterRegistry metrics;
     private final Pool common;
     private final PoolSettings settings;
+    private final Vertx vertx;
     private final int connections;
     private final Duration timeout;
     private final Map<EventLoop, Pool> pools = new ConcurrentHashMap<>();
@@ -50,11 +56,13 @@ public class Database implements Db {
     Database(
             Pool common,
             PoolSettings settings,
+            Vertx vertx,
             MeterRegistry metrics,
             @ConfigProperty(name = "database.connections") int connections,
             @ConfigProperty(name = "database.timeout") Duration timeout) {
         this.common = common;
         this.settings = settings;
+        this.vertx = vertx;
         this.metrics = metrics;
         this.connections = connections;
         this.timeout = timeout;
@@ -66,8 +74,23 @@ public class Database implements Db {
         }
         return pools.computeIfAbsent(context.nettyEventLoop(), loop -> {
             int loops = ((MultithreadEventLoopGroup) loop.parent()).executorCount();
-            return Pool.newInstance(settings.create(Math.max(2, connections / loops), timeout));
+            return create(loops);
         });
+    }
+
+    private Pool create(int loops) {
+        return Pool.newInstance(settings.create(Math.max(2, connections / loops), timeout));
+    }
+
+    /**
+     * Makes the pools where no Vert.x context is current. One that is made within a request belongs to the HTTP server's
+     * deployment and is closed with it, long before the process has handed over what it owns.
+     */
+    void start(@Observes @Priority(1) StartupEvent event) {
+        common.getDelegate();
+        EventLoopGroup group = ((VertxInternal) vertx).getEventLoopGroup();
+        int loops = ((MultithreadEventLoopGroup) group).executorCount();
+        group.forEach(loop -> pools.put((EventLoop) loop, create(loops)));
     }
 
     @PreDestroy

@@ -36,6 +36,8 @@ public class PoolSettings implements PgPoolCreator {
                         .addProperty("application_name", "agent-sessions")
                         .addProperty("timezone", "UTC")
                         .addProperty("plan_cache_mode", "force_generic_plan")
+                        // as on a disk without a head: or the primary key is walked where an index has the few rows
+                        .addProperty("random_page_cost", "1.1")
                         .addProperty("statement_timeout", "30s")
                         .addProperty("idle_in_transaction_session_timeout", "10s"));
         return build(input.poolOptions(), List.copyOf(input.pgConnectOptionsList()));

@@ -9,6 +9,7 @@ import java.util.UUID;
  * A server as the fleet's table had it a moment ago.
  *
  * @param load the moving average of sessions ÷ capacity
+ * @param countedAgo how long ago it counted its sessions
  * @param silent how long ago it renewed its lease, by the database's clock
  * @param vanished it held its presence lock, and holds it no more
  * @param holds it is gone and still owns live sessions
@@ -29,6 +30,7 @@ record Member(
         long sessions,
         double load,
         String version,
+        Duration countedAgo,
         Duration silent,
         boolean vanished,
         boolean holds,
@@ -63,6 +65,7 @@ record Member(
                 nowSessions,
                 load,
                 version,
+                countedAgo,
                 silent,
                 vanished,
                 holds,

@@ -220,7 +220,7 @@ class Membership {
         UUID member = id;
         return load.refresh(member).chain(() -> {
             long sent = System.nanoTime();
-            return servers.renew(member, load.sessions(), load.average(), presence.isHeld())
+            return servers.renew(member, load.now(), presence.isHeld())
                     .chain(renewed -> {
                         if (!member.equals(id) || leaving) {
                             return Uni.createFrom().voidItem();

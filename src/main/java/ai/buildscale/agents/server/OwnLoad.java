@@ -21,6 +21,7 @@ class OwnLoad {
     private volatile long running;
     private volatile double average = Double.NaN;
     private long countedAt;
+    private long countedFrom;
     private long rest;
 
     OwnLoad(Ownership ownership, ServerConfig config, MeterRegistry metrics) {
@@ -31,8 +32,12 @@ class OwnLoad {
         metrics.gauge("server.load", this, OwnLoad::average);
     }
 
-    long sessions() {
-        return sessions;
+    /** What it was when it was counted. */
+    record Now(long sessions, double average, Duration countedAgo) {}
+
+    synchronized Now now() {
+        Duration ago = countedAt == 0 ? Duration.ZERO : Duration.ofNanos(System.nanoTime() - countedFrom);
+        return new Now(sessions, average(), ago);
     }
 
     /** Sessions ÷ capacity, smoothed over a rebalancing interval; 1 is full. */
@@ -81,6 +86,7 @@ class OwnLoad {
         sessions = count.sessions();
         running = count.running();
         countedAt = now;
+        countedFrom = begun;
         rest = Math.max(
                 config.leaseRenewal().toNanos() / 2,
                 Duration.ofNanos(now - begun).multipliedBy(TIMES_THE_COUNT).toNanos());

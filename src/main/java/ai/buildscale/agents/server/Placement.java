@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Where sessions go: to the least loaded server (sessions ÷ capacity) that takes sessions and has the labels. It looks
@@ -25,31 +24,28 @@ class Placement implements SessionHost {
     private static final int MOST_TAKERS = 16;
 
     private final ServerConfig config;
-    private final Map<UUID, Long> placedSince = new ConcurrentHashMap<>();
+    private final PlacedLately placed = new PlacedLately();
     private volatile List<Member> members = List.of();
+    private volatile long seenAt = System.nanoTime();
 
     Placement(ServerConfig config) {
         this.config = config;
     }
 
-    /** The fleet as it is now; what a server has counted anew includes what was placed there before. */
+    /** The fleet as it is now. */
     void update(List<Member> fleet) {
-        Map<UUID, Member> before = new ConcurrentHashMap<>();
-        members.forEach(member -> before.put(member.id(), member));
-        for (Member member : fleet) {
-            Member known = before.get(member.id());
-            if (known == null || known.sessions() != member.sessions()) {
-                placedSince.remove(member.id());
-            }
-        }
+        seenAt = System.nanoTime();
         members = fleet;
+        placed.keep(Set.copyOf(ServerRepository.ids(fleet)));
     }
 
     /** The members that may be given sessions, with what they have as far as this server knows. */
     List<Member> takers(Set<UUID> except) {
+        long seen = seenAt;
         return members.stream()
                 .filter(member -> member.takes(config.lostAfter()) && !except.contains(member.id()))
-                .map(member -> member.with(member.sessions() + placedSince.getOrDefault(member.id(), 0L)))
+                .map(member ->
+                        member.with(member.sessions() + placed.since(member.id(), member.countedAgo(), seen)))
                 .toList();
     }
 
@@ -60,7 +56,7 @@ class Placement implements SessionHost {
                 .filter(member -> member.has(wanted))
                 .min(Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id))
                 .orElseThrow(() -> nobody(wanted));
-        placedSince.merge(chosen.id(), 1L, Long::sum);
+        placed.add(chosen.id(), 1, System.nanoTime());
         return new Server(chosen.id(), chosen.hostname());
     }
 
@@ -124,11 +120,11 @@ class Placement implements SessionHost {
 
     /** Counts what was handed over, until the takers have counted for themselves. */
     void placed(Takers takers, int sessions) {
-        takers.turns().stream().limit(sessions).forEach(taker -> placedSince.merge(taker, 1L, Long::sum));
+        takers.turns().stream().limit(sessions).forEach(taker -> placed(taker, 1));
     }
 
     void placed(UUID taker, int sessions) {
-        placedSince.merge(taker, (long) sessions, Long::sum);
+        placed.add(taker, sessions, System.nanoTime());
     }
 
     Member find(UUID id) {

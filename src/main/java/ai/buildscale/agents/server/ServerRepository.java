@@ -28,7 +28,9 @@ class ServerRepository {
 
     /** No row for a server that the others have given up. */
     private static final String RENEW = """
-            update servers set renewed_at = now(), sessions = $2, load = $3, watched = $4
+            update servers
+            set renewed_at = now(), sessions = $2, load = $3, watched = $4,
+                counted_at = now() - $5 * interval '1 millisecond'
             where id = $1 and lost_at is null and left_at is null
             returning state, rebalance_at""";
 
@@ -42,6 +44,7 @@ class ServerRepository {
                    v.started_at, v.renewed_at, coalesce(v.left_at, v.lost_at) as gone_at,
                    case when v.left_at is not null then 'left' else v.lost_reason end as gone_reason,
                    v.capacity, v.labels::text as labels, v.sessions, v.load, v.version,
+                   (extract(epoch from now() - v.counted_at) * 1000)::bigint as counted,
                    (extract(epoch from now() - v.renewed_at) * 1000)::bigint as silent,
                    -- right after a restart of Postgres nobody holds a lock yet
                    v.watched and p.objid is null and pg_postmaster_start_time() < now() - interval '5 seconds' as vanished,
@@ -117,8 +120,9 @@ class ServerRepository {
     }
 
     /** Emits null if the others have given it up. */
-    Uni<Renewed> renew(UUID id, long sessions, double load, boolean watched) {
-        return database.row(RENEW, id, sessions, load, watched)
+    Uni<Renewed> renew(UUID id, OwnLoad.Now load, boolean watched) {
+        return database.row(
+                        RENEW, id, load.sessions(), load.average(), watched, load.countedAgo().toMillis())
                 .map(row -> row == null
                         ? null
                         : new Renewed(
@@ -192,6 +196,7 @@ class ServerRepository {
                 row.getLong("sessions"),
                 row.getDouble("load"),
                 row.getString("version"),
+                Duration.ofMillis(Math.max(0, row.getLong("counted"))),
                 Duration.ofMillis(row.getLong("silent")),
                 row.getBoolean("vanished"),
                 row.getBoolean("holds"),

@@ -19,7 +19,9 @@ final class OwnershipSql {
             cross join lateral (
                 select a.* from agent_sessions a
                 where a.server_id = v.id and a.ended_at is null
-                    and exists (select from fit f where f.labels @> a.requires and f.id <> v.id)
+                    -- the common case by itself, or the planner expects few rows to pass, and sorts all of them
+                    and (a.requires = '{}' or exists (select from fit f where f.labels @> a.requires and f.id <> v.id))
+                    and exists (select from fit f where f.id <> v.id)
                 order by a.id
                 limit {batch}
                 for no key update skip locked) s
