@@ -11,7 +11,7 @@ PRODUCT = target/quarkus-app/quarkus-run.jar
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run cluster test demo bench bench-get bench-write bench-heartbeats bench-sse format package clean reset
+.PHONY: help jdk run cluster test demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster format package clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -50,6 +50,9 @@ bench-heartbeats: jdk $(PRODUCT) $(BENCH) ## only: heartbeats of a million sessi
 
 bench-sse: jdk $(PRODUCT) $(BENCH) ## only: fan-out of events, against nginx + nchan; and from server to server
 	@$(BENCH_RUN) sse two-servers
+
+bench-cluster: jdk $(PRODUCT) $(BENCH) ## only: three servers of which one goes, commands and events from server to server
+	@$(BENCH_RUN) cluster commands two-servers
 
 $(PRODUCT): $(SOURCES) | jdk
 	@$(MVN) --quiet package -DskipTests

@@ -21,6 +21,8 @@ public final class Bench {
         ROWS.put("heartbeats", new HeartbeatRow());
         ROWS.put("sse", new SseRow());
         ROWS.put("two-servers", new TwoServersRow());
+        ROWS.put("cluster", new ClusterRow());
+        ROWS.put("commands", new CommandRow());
     }
 
     private Bench() {}

@@ -82,9 +82,13 @@ final class Lab implements AutoCloseable {
 
     /** An empty database; the one that an earlier run left under the name is dropped. */
     String newDatabase(String name) throws SQLException {
-        execute(postgres.url("postgres"), "drop database if exists " + name + " with (force)");
+        dropDatabase(name);
         execute(postgres.url("postgres"), "create database " + name);
         return postgres.url(name);
+    }
+
+    void dropDatabase(String name) throws SQLException {
+        execute(postgres.url("postgres"), "drop database if exists " + name + " with (force)");
     }
 
     String postgresVersion() {

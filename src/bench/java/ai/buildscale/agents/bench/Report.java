@@ -49,7 +49,7 @@ final class Report {
                         + "| --- | --- | --- | --- | --- |\n" + String.join("\n", lines) + "\n");
         StringBuilder all = new StringBuilder("# Figures\n\nClient, service, peer and Postgres share one machine: "
                         + "compare ratios, not rates.\nEach is the median of " + Rounds.COUNT
-                        + " interleaved rounds of " + Rounds.SECONDS + " s after a warm-up.\n\n")
+                        + " interleaved rounds after a warm-up, for a rate of " + Rounds.SECONDS + " s each.\n\n")
                 .append(machine(lab));
         for (String other : rows) {
             if (Files.exists(file(other))) {
