@@ -220,19 +220,18 @@ class Membership {
         UUID member = id;
         return load.refresh(member).chain(() -> {
             long sent = System.nanoTime();
-            return servers.renew(member, load.now(), presence.isHeld())
-                    .chain(renewed -> {
-                        if (!member.equals(id) || leaving) {
-                            return Uni.createFrom().voidItem();
-                        }
-                        if (renewed == null) {
-                            return fencedOff(member);
-                        }
-                        state = renewed.state();
-                        rebalanceAt = renewed.rebalanceAt();
-                        renewed(sent);
-                        return Uni.createFrom().voidItem();
-                    });
+            return servers.renew(member, load.now(), presence.isHeld()).chain(renewed -> {
+                if (!member.equals(id) || leaving) {
+                    return Uni.createFrom().voidItem();
+                }
+                if (renewed == null) {
+                    return fencedOff(member);
+                }
+                state = renewed.state();
+                rebalanceAt = renewed.rebalanceAt();
+                renewed(sent);
+                return Uni.createFrom().voidItem();
+            });
         });
     }
 

@@ -44,8 +44,7 @@ class Placement implements SessionHost {
         long seen = seenAt;
         return members.stream()
                 .filter(member -> member.takes(config.lostAfter()) && !except.contains(member.id()))
-                .map(member ->
-                        member.with(member.sessions() + placed.since(member.id(), member.countedAgo(), seen)))
+                .map(member -> member.with(member.sessions() + placed.since(member.id(), member.countedAgo(), seen)))
                 .toList();
     }
 

@@ -122,7 +122,12 @@ class ServerRepository {
     /** Emits null if the others have given it up. */
     Uni<Renewed> renew(UUID id, OwnLoad.Now load, boolean watched) {
         return database.row(
-                        RENEW, id, load.sessions(), load.average(), watched, load.countedAgo().toMillis())
+                        RENEW,
+                        id,
+                        load.sessions(),
+                        load.average(),
+                        watched,
+                        load.countedAgo().toMillis())
                 .map(row -> row == null
                         ? null
                         : new Renewed(

@@ -4,6 +4,7 @@ import static ai.buildscale.agents.server.Servers.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.testing.Api;
+import ai.buildscale.agents.testing.AtOnce;
 import ai.buildscale.agents.testing.Metrics;
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.SseStream;
@@ -168,6 +169,39 @@ class OwnershipIT {
                         .hasSize(back.session(id).get("epoch").asInt() - 1);
                 assertThat(back.statuses(id)).containsExactly("idle", "running");
             }
+        }
+    }
+
+    @Test
+    void whoIsToldToStopHandsOverEverythingFirst() {
+        int many = 6_000;
+        try (Servers servers = Servers.start(2)) {
+            Api api = servers.operator();
+            String workspace = api.newWorkspace();
+            Postgres.execute(servers.database(), """
+                    insert into agent_sessions (id, workspace_id, chat_id, user_id, agent_type, status, model, mode,
+                        hosting, server_id, server_hostname)
+                    select next_id(), ?::uuid, gen_random_uuid(), ?, 'assistant',
+                           case when i % 2 = 0 then 'idle' else 'running' end, 'm', 'chat', 'server', ?::uuid, 's2'
+                    from generate_series(1, ?) i""", workspace, api.userId(), servers.id(2), many);
+            // it has served requests, as one does that is stopped
+            Api there = api.at(servers.get(2));
+            String own = servers.sessionsOn(2, 1, there, workspace).getFirst();
+            AtOnce.run(50, _ -> there.session(own));
+
+            servers.get(2).close();
+
+            assertThat(Postgres.query(servers.database(), """
+                            select type || ' ' || (data ->> 'reason') as what, count(*) as n
+                            from events where type in ('agent_migrated', 'agent_recovered')
+                            group by 1"""))
+                    .containsExactly(Map.of("what", "agent_migrated drain", "n", many + 1L));
+            assertThat(Postgres.query(
+                            servers.database(),
+                            "select epoch, count(*) as n from agent_sessions where server_hostname = 's1' group by 1"
+                                    + " order by n desc limit 1"))
+                    .containsExactly(Map.of("epoch", 2L, "n", many + 1L));
+            assertThat(servers.get(2).log()).doesNotContain("Pool closed").doesNotContain("stopping all the same");
         }
     }
 
