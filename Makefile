@@ -11,7 +11,7 @@ PRODUCT = target/quarkus-app/quarkus-run.jar
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run cluster test demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster format package clean reset
+.PHONY: help jdk run cluster test chaos demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster format package clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -33,6 +33,9 @@ demo: jdk $(RUN) ## do the main job as a person would, on the service at URL, or
 
 test: jdk ## build, and pass every test
 	@$(MVN) verify
+
+chaos: jdk ## servers, Postgres and the network fail under load, for long and with the usual leases; all must hold (SEED=… repeats a run)
+	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=ChaosIT -Dchaos.long=true -Dchaos.seed=$(SEED)
 
 BENCH_RUN = "$(JDK)/bin/java" $(JVM_ARGS) -cp "target/bench/quarkus-app/app/*:target/bench/quarkus-app/lib/main/*:target/bench/quarkus-app/lib/boot/*" ai.buildscale.agents.bench.Bench
 

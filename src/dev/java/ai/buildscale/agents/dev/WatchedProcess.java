@@ -9,14 +9,14 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A process that ends with the one that started it, even if that is killed: a shell in a session of its own waits for
- * its standard input to close, then signals the process.
+ * its standard input to close, then signals the process (and wakes it, if it is stopped).
  */
 public final class WatchedProcess implements AutoCloseable {
     private static final String WATCH = """
             signal=$1; shift
             exec 3<&0
             "$@" 3<&- < /dev/null & pid=$!
-            { read -r _ <&3; kill -$signal $pid; } 2> /dev/null & watcher=$!
+            { read -r _ <&3; kill -$signal $pid; kill -CONT $pid; } 2> /dev/null & watcher=$!
             exec 3<&-
             wait $pid; status=$?
             kill $watcher 2> /dev/null

@@ -28,27 +28,34 @@ public final class Api {
     private final Service service;
     private final UUID userId;
     private final String token;
+    private final Duration patience;
 
-    private Api(Service service, UUID userId, String token) {
+    private Api(Service service, UUID userId, String token, Duration patience) {
         this.service = service;
         this.userId = userId;
         this.token = token;
+        this.patience = patience;
     }
 
     /** A new user in these groups. */
     public static Api user(Service service, String... groups) {
         UUID userId = UUID.randomUUID();
-        return new Api(service, userId, Tokens.of(userId, groups));
+        return withToken(service, userId, Tokens.of(userId, groups));
     }
 
     /** Somebody with this token (null: none). */
     public static Api withToken(Service service, UUID userId, String token) {
-        return new Api(service, userId, token);
+        return new Api(service, userId, token, Duration.ofSeconds(60));
     }
 
     /** The same user at another server. */
     public Api at(Service other) {
-        return new Api(other, userId, token);
+        return new Api(other, userId, token, patience);
+    }
+
+    /** The same user, who waits this long for the beginning of an answer. */
+    public Api within(Duration time) {
+        return new Api(service, userId, token, time);
     }
 
     public UUID userId() {
@@ -139,7 +146,7 @@ public final class Api {
     HttpRequest request(String method, String path, byte[] body, String... headers) {
         String full = path.startsWith("/q/") || path.startsWith("/api/") ? path : "/api/v1" + path;
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(service.url(full)))
-                .timeout(Duration.ofSeconds(60))
+                .timeout(patience)
                 .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofByteArray(body));
         if (body != null) {
             request.setHeader("Content-Type", "application/json");

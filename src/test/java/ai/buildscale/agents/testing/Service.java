@@ -72,8 +72,12 @@ public final class Service implements AutoCloseable {
         return service;
     }
 
-    /** Starts one without waiting for it to be ready. */
-    public static Service launch(String databaseUrl, Map<String, String> settings) {
+    /**
+     * Starts one without waiting for it to be ready.
+     *
+     * @param flags for the JVM, if it is one
+     */
+    public static Service launch(String databaseUrl, Map<String, String> settings, String... flags) {
         try {
             int port = freePort();
             Path folder = Files.createDirectories(TARGET.resolve("it"));
@@ -89,6 +93,7 @@ public final class Service implements AutoCloseable {
             if (jar) {
                 command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
                 command.add("-Xmx512m");
+                command.addAll(List.of(flags));
             } else {
                 command.add(ARTIFACT.toString());
             }
