@@ -39,7 +39,7 @@ public class PoolSettings implements PgPoolCreator {
                         // as on a disk without a head: or the primary key is walked where an index has the few rows
                         .addProperty("random_page_cost", "1.1")
                         .addProperty("statement_timeout", "30s")
-                        .addProperty("idle_in_transaction_session_timeout", "10s"));
+                        .addProperty("idle_in_transaction_session_timeout", "2s"));
         return build(input.poolOptions(), List.copyOf(input.pgConnectOptionsList()));
     }
 

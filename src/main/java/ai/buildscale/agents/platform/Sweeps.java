@@ -13,7 +13,6 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
-import org.jboss.logging.Logger;
 
 /**
  * Runs the periodic sweeps of all rooms. Every server's scheduler calls; one statement lets one of them through in
@@ -22,7 +21,7 @@ import org.jboss.logging.Logger;
  */
 @ApplicationScoped
 public class Sweeps {
-    private static final Logger LOG = Logger.getLogger(Sweeps.class);
+    private final Trouble trouble = new Trouble(Sweeps.class, "sweeps do not finish", Duration.ofSeconds(5));
 
     private static final String CLAIM = """
             with claimed as (
@@ -69,7 +68,7 @@ public class Sweeps {
                         ? sweep(name, every, sweep)
                         : Uni.createFrom().voidItem())
                 .onFailure()
-                .invoke(e -> LOG.warnf("sweep %s did not finish: %s", name, e.toString()))
+                .invoke(trouble::met)
                 .onFailure()
                 .recoverWithNull();
     }
@@ -91,6 +90,7 @@ public class Sweeps {
                         metrics.counter("sweep.swept", Tags.of("sweep", name)).increment(swept))
                 .chain(() -> database.rows(FINISH, name))
                 .invoke(() -> finished(name, every, 0))
+                .invoke(trouble::over)
                 .replaceWithVoid();
     }
 

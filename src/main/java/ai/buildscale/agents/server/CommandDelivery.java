@@ -161,7 +161,7 @@ class CommandDelivery {
         return ownership
                 .fenceCancelled()
                 .invoke(ended -> ended.forEach(order -> LOG.warnf(
-                        "session %s is fenced with epoch %d: server %s did not carry out its cancel in time",
+                        "session %s is fenced with epoch %d: server %s did not carry out its %s in time",
                         order.command().sessionId(),
                         order.command().epoch(),
                         order.command().serverId())))

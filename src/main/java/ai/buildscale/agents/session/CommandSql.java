@@ -93,16 +93,17 @@ final class CommandSql {
             "c.applied_at");
 
     /**
-     * Ends cancels that an owner does not carry out: it loses the session, by its epoch. $1 null, $2 a limit, $3 how
-     * long an owner has in ms.
+     * Ends what an owner does not carry out for a session that has ended, its cancel and whatever came before: it loses
+     * the session, by its epoch. $1 null, $2 a limit, $3 how long an owner has in ms.
      */
     static final String FENCE = carryOn(
             """
-            where c.command = 'cancel' and c.applied_at is null and s.ended_at is not null and $1::uuid is null
+            where c.command <> 'migrate' and c.applied_at is null and s.ended_at is not null and $1::uuid is null
                 and (c.accepted_at < now() - $3 * interval '1 millisecond'
                     or exists (select from servers v where v.id = s.server_id
                                    and (v.lost_at is not null or v.left_at is not null)))""",
-            "applied_at = clock_timestamp(), fenced = true, epoch = t.session_epoch + 1",
+            "delivered_at = coalesce(c.delivered_at, clock_timestamp()), applied_at = clock_timestamp(), fenced = true,"
+                    + " epoch = t.session_epoch + 1",
             "c.applied_at is null",
             1,
             1,

@@ -153,7 +153,7 @@ public class Ownership {
                 .replaceWithVoid();
     }
 
-    /** Ends cancels whose owner does not obey, or is gone: it loses the session. Emits what was fenced. */
+    /** Ends the commands of ended sessions whose owner does not obey, or is gone: it loses them. Emits what was fenced. */
     public Uni<List<Order>> fenceCancelled() {
         return commands.fence(database, config.commandTimeout())
                 .invoke(this::tell)

@@ -24,7 +24,7 @@ class ChaosIT {
      * What a transaction has locked that its server does not end, Postgres frees after this long: the
      * idle_in_transaction_session_timeout. Until then the session is passed over by those who take what the server owned.
      */
-    private static final Duration ABANDONED = Duration.ofSeconds(10);
+    private static final Duration ABANDONED = Duration.ofSeconds(2);
 
     private static final Duration READY_AGAIN = Duration.ofSeconds(5);
 
