@@ -164,7 +164,8 @@ class CommandDelivery {
                         "session %s is fenced with epoch %d: server %s did not carry out its %s in time",
                         order.command().sessionId(),
                         order.command().epoch(),
-                        order.command().serverId())))
+                        order.command().serverId(),
+                        order.command().command())))
                 .map(List::size)
                 .chain(n -> migration.carryOutLate().map(late -> n + late));
     }

@@ -34,6 +34,7 @@ import org.jboss.logging.Logger;
 @ApplicationScoped
 class Fleet {
     private static final Logger LOG = Logger.getLogger(Fleet.class);
+    private static final Duration FIRST_LOOK = Duration.ofSeconds(10);
     /** Looking costs each server a read of all rows: a large fleet looks less often. */
     private static final Duration PAUSE_A_MEMBER = Duration.ofMillis(5);
 
@@ -49,6 +50,7 @@ class Fleet {
     private volatile long steadySince = System.nanoTime();
     private volatile long lastLook = System.nanoTime();
     private volatile int orphaning;
+    private volatile boolean looked;
     private volatile Ticker ticker;
     private final AtomicBoolean looking = new AtomicBoolean();
 
@@ -82,7 +84,11 @@ class Fleet {
     }
 
     void start(@Observes @Priority(200) Migrations.Applied event) {
-        runOnce().await().atMost(Duration.ofSeconds(10));
+        try {
+            runOnce().await().atMost(FIRST_LOOK);
+        } catch (RuntimeException e) {
+            trouble.met(e);
+        }
         ticker = Ticker.start(vertx, this::pause, this::runOnce);
     }
 
@@ -135,6 +141,12 @@ class Fleet {
         }
         lastLook = now;
         placement.update(fleet);
+        looked = true;
+    }
+
+    /** Whether it has ever seen who is there. */
+    boolean hasLooked() {
+        return looked;
     }
 
     private Uni<List<Member>> judge(List<Member> fleet) {

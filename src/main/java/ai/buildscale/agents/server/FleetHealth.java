@@ -5,14 +5,16 @@ import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Readiness;
 
-/** Not ready while it drains. */
+/** Ready once it has seen the fleet, so that it can place sessions; not while it drains. */
 @Readiness
 @ApplicationScoped
 public class FleetHealth implements HealthCheck {
     private final Drain drain;
+    private final Fleet fleet;
     private final Membership self;
 
-    FleetHealth(Drain drain, Membership self) {
+    FleetHealth(Drain drain, Fleet fleet, Membership self) {
+        this.fleet = fleet;
         this.drain = drain;
         this.self = self;
     }
@@ -20,7 +22,7 @@ public class FleetHealth implements HealthCheck {
     @Override
     public HealthCheckResponse call() {
         return HealthCheckResponse.named("fleet")
-                .status(!drain.isDraining())
+                .status(fleet.hasLooked() && !drain.isDraining())
                 .withData("server_id", self.id().toString())
                 .withData(
                         "state", drain.isDraining() ? "draining" : self.state().toString())

@@ -151,7 +151,13 @@ class Membership {
                 vertx,
                 () -> failing ? shorter(config.leaseRenewal().dividedBy(4), SHORTEST_WAIT) : config.leaseRenewal(),
                 this::runOnce);
-        join().await().atMost(FIRST_JOIN);
+        try {
+            join().await().atMost(FIRST_JOIN);
+        } catch (RuntimeException e) {
+            // the ticker tries again; what else waits for the schema starts all the same
+            failing = true;
+            trouble.met(e);
+        }
     }
 
     private static Duration shorter(Duration one, Duration other) {
@@ -218,20 +224,19 @@ class Membership {
 
     private Uni<Void> renew() {
         UUID member = id;
-        return load.refresh(member).chain(() -> {
-            long sent = System.nanoTime();
-            return servers.renew(member, load.now(), presence.isHeld()).chain(renewed -> {
-                if (!member.equals(id) || leaving) {
-                    return Uni.createFrom().voidItem();
-                }
-                if (renewed == null) {
-                    return fencedOff(member);
-                }
-                state = renewed.state();
-                rebalanceAt = renewed.rebalanceAt();
-                renewed(sent);
+        long sent = System.nanoTime();
+        return servers.renew(member, load.now(), presence.isHeld()).chain(renewed -> {
+            if (!member.equals(id) || leaving) {
                 return Uni.createFrom().voidItem();
-            });
+            }
+            if (renewed == null) {
+                return fencedOff(member);
+            }
+            state = renewed.state();
+            rebalanceAt = renewed.rebalanceAt();
+            renewed(sent);
+            load.refresh(member);
+            return Uni.createFrom().voidItem();
         });
     }
 

@@ -1,11 +1,12 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.session.Ownership;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * How many sessions this server owns, and the moving average of its load. They are counted anew at most as often as the
@@ -17,6 +18,8 @@ class OwnLoad {
 
     private final Ownership ownership;
     private final ServerConfig config;
+    private final Trouble trouble = new Trouble(OwnLoad.class, "this server's sessions cannot be counted");
+    private final AtomicBoolean counting = new AtomicBoolean();
     private volatile long sessions;
     private volatile long running;
     private volatile double average = Double.NaN;
@@ -55,18 +58,17 @@ class OwnLoad {
         rest = 0;
     }
 
-    /** Counts if it is time to; a count that fails leaves the last one. */
-    Uni<Void> refresh(UUID server) {
+    /** Begins to count if it is time to; no lease waits for it. A count that fails leaves the last one. */
+    void refresh(UUID server) {
         long begun = System.nanoTime();
-        if (!due(begun)) {
-            return Uni.createFrom().voidItem();
+        if (due(begun) && counting.compareAndSet(false, true)) {
+            ownership
+                    .count(server)
+                    .onTermination()
+                    .invoke(() -> counting.set(false))
+                    .subscribe()
+                    .with(count -> counted(count, begun), trouble::met);
         }
-        return ownership
-                .count(server)
-                .invoke(count -> counted(count, begun))
-                .replaceWithVoid()
-                .onFailure()
-                .recoverWithNull();
     }
 
     private synchronized boolean due(long now) {
@@ -83,6 +85,7 @@ class OwnLoad {
                     / Math.max(1, config.rebalanceInterval().toNanos()));
             average += weight * (load - average);
         }
+        trouble.over();
         sessions = count.sessions();
         running = count.running();
         countedAt = now;

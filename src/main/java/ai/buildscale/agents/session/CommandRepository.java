@@ -48,8 +48,9 @@ class CommandRepository {
                         : new Asked(SessionRepository.view(row, 0), view(row, SessionRepository.VIEW_COLUMNS)));
     }
 
-    Uni<List<Order>> deliver(Db db, UUID server) {
-        return db.rows(CommandSql.DELIVER, server, CommandSql.BATCH).map(CommandRepository::orders);
+    Uni<List<Order>> deliver(Db db, UUID server, Duration again) {
+        return db.rows(CommandSql.DELIVER, server, CommandSql.BATCH, again.toMillis())
+                .map(CommandRepository::orders);
     }
 
     Uni<List<Order>> apply(Db db, UUID server, UUID[] commands) {

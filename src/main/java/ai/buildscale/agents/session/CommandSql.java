@@ -56,13 +56,17 @@ final class CommandSql {
 
     private static final String EACH = "16";
 
-    /** $1 the server, $2 a limit. What is new is delivered, and the owner learns it here. */
+    /**
+     * What is new is delivered, and the owner learns it here; what it has not said to be carried out after a while is
+     * delivered again: its answer may have been lost. $1 the server, $2 a limit, $3 that while in ms.
+     */
     static final String DELIVER = carryOn(
             """
-            where c.server_id = $1::uuid and c.applied_at is null and c.delivered_at is null
+            where c.server_id = $1::uuid and c.applied_at is null
+                and (c.delivered_at is null or c.delivered_at < now() - $3 * interval '1 millisecond')
                 and s.server_id = $1::uuid""",
             "delivered_at = clock_timestamp(), epoch = t.session_epoch",
-            "c.applied_at is null and c.delivered_at is null",
+            "c.applied_at is null and (c.delivered_at is null or c.delivered_at < now() - $3 * interval '1 millisecond')",
             0,
             0,
             data("delivered", "c.delivered_at"),

@@ -8,7 +8,7 @@ import java.util.UUID;
  * session is beyond its record is for the implementation to know.
  */
 public interface HostedAgents {
-    /** Carries out a pause, a resume or a cancel; completes once the agent has really done it. */
+    /** Carries out a pause, a resume or a cancel; completes once the agent has really done it. May be told again. */
     Uni<Void> obey(Order order);
 
     /** Stops what runs for the session at a safe point, written down, so that another server can go on from there. */

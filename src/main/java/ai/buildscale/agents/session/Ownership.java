@@ -136,7 +136,7 @@ public class Ownership {
 
     /** Takes the next commands for what this server owns: from now on they are delivered. Empty when there are none. */
     public Uni<List<Order>> deliver(UUID server) {
-        return commands.deliver(database, server).invoke(this::tell);
+        return commands.deliver(database, server, config.commandTimeout()).invoke(this::tell);
     }
 
     /** Says that this server has carried these out; emits those that were its own to carry out. */

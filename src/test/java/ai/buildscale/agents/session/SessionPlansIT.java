@@ -102,7 +102,7 @@ class SessionPlansIT {
                 new Judged("hand over one", OwnershipSql.HAND_OVER_ONE, 6),
                 new Judged("count of a server", OwnershipSql.COUNT, 1),
                 new Judged("ask to migrate", CommandSql.ASK_TO_MIGRATE, 3),
-                new Judged("deliver", CommandSql.DELIVER, 2),
+                new Judged("deliver", CommandSql.DELIVER, 3),
                 new Judged("apply", CommandSql.APPLY, 3),
                 new Judged("reject", CommandSql.REJECT, 4),
                 new Judged("fence", CommandSql.FENCE, 3),
