@@ -33,26 +33,27 @@ alter table agent_sessions
     -- the labels that a server must have to host the session
     add column requires      jsonb   not null default '{}',
     -- those of session_commands that its owner has not carried out
-    add column open_commands integer not null default 0;
+    add column open_commands integer not null default 0 check (open_commands >= 0);
 
 -- What people told a hosted session to do, until its owner has done it, and when each of these was.
 create table session_commands (
     id            uuid primary key,
     session_id    uuid        not null references agent_sessions on delete cascade,
     command       text        not null check (command in ('pause', 'resume', 'cancel', 'migrate')),
-    -- the owner that must carry it out, and its epoch; both follow the session
+    -- the owner that it was accepted for or delivered to, and its epoch: at another epoch it is delivered anew
     server_id     uuid        not null,
     epoch         bigint      not null,
     target_id     uuid,
     accepted_at   timestamptz not null default clock_timestamp(),
     delivered_at  timestamptz,
+    tried_at      timestamptz,
     applied_at    timestamptz,
     -- its owner did not do it in time, and lost the session
     fenced        boolean     not null default false,
     rejected_why  text
 ) with (fillfactor = 70);
 create index session_commands_of_session on session_commands (session_id, accepted_at, id);
-create index session_commands_open on session_commands (server_id) where applied_at is null;
+create index session_commands_open on session_commands (accepted_at) where applied_at is null;
 create unique index session_commands_one_migration on session_commands (session_id)
     where applied_at is null and command = 'migrate';
 create index session_commands_applied on session_commands (applied_at) where applied_at is not null;

@@ -12,15 +12,19 @@ import ai.buildscale.agents.session.Ownership;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.scheduler.Scheduled;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
@@ -35,7 +39,9 @@ class CommandDelivery {
     private static final Duration POLL = Duration.ofSeconds(1);
     private static final Duration LATE_INTERVAL = Duration.ofSeconds(1);
     private static final int BATCH = 500;
-    private static final Duration GATHER = Duration.ofMillis(2);
+
+    /** What this server, as the member that it was then, has carried out. */
+    private record Done(UUID server, Order order) {}
 
     private final Trouble trouble = new Trouble(CommandDelivery.class, "commands are not taken");
     private final Ownership ownership;
@@ -45,6 +51,9 @@ class CommandDelivery {
     private final Sweeps sweeps;
     private final Vertx vertx;
     private final Counter fenced;
+    private final Set<UUID> working = ConcurrentHashMap.newKeySet();
+    private final Queue<Done> done = new ConcurrentLinkedQueue<>();
+    private final AtomicBoolean saying = new AtomicBoolean();
     private final AtomicBoolean taking = new AtomicBoolean();
     private volatile boolean again;
 
@@ -73,6 +82,7 @@ class CommandDelivery {
 
     private void woken(Wake wake) {
         if (wake.concerns(self.id())) {
+            agents.ownershipChanged();
             take();
         }
     }
@@ -105,49 +115,78 @@ class CommandDelivery {
         }
     }
 
-    /** An agent that takes its time to stop holds up nobody else's command. */
+    /** An agent that takes its time to stop holds up nobody else's command; who is at it already is not told again. */
     private void carryOut(UUID server, List<Order> orders) {
-        Multi<Order> obeyed = Multi.createFrom()
-                .iterable(orders)
-                .filter(order -> !order.isMigration())
-                .onItem()
-                .transformToUniAndMerge(order ->
-                        agents.obey(order).replaceWith(order).onFailure().recoverWithItem(() -> null));
-        obeyed.group()
-                .intoLists()
-                .of(BATCH, GATHER)
-                .onItem()
-                .transformToUniAndConcatenate(done -> applied(server, done))
-                .subscribe()
-                .with(_ -> {}, e -> LOG.warnf("commands were carried out and could not be marked so: %s", e));
-        Multi.createFrom()
-                .iterable(orders)
-                .filter(Order::isMigration)
-                .onItem()
-                .transformToUniAndConcatenate(order -> migration.carryOut(server, order))
-                .subscribe()
-                .with(_ -> {}, e -> LOG.warnf("a migration was not carried out: %s", e));
+        for (Order order : orders) {
+            UUID id = order.command().id();
+            if (working.add(id)) {
+                Uni<Void> work = order.isMigration()
+                        ? migration.carryOut(server, order)
+                        : agents.obey(order).invoke(() -> done.add(new Done(server, order)));
+                work.onTermination()
+                        .invoke(() -> working.remove(id))
+                        .subscribe()
+                        .with(
+                                _ -> say(),
+                                e -> LOG.warnf(
+                                        "session %s: its %s was not carried out, and is tried again: %s",
+                                        order.command().sessionId(),
+                                        order.command().command(),
+                                        e));
+            }
+        }
     }
 
-    private Uni<Void> applied(UUID server, List<Order> done) {
-        List<UUID> ids = done.stream().map(order -> order.command().id()).toList();
-        return ownership
-                .applied(server, ids)
-                .invoke(mine -> fencedOff(done, mine))
-                .replaceWithVoid();
+    /** Marks what has been carried out, as much as there is in one statement. */
+    private void say() {
+        if (!done.isEmpty() && saying.compareAndSet(false, true)) {
+            vertx.runOnContext(_ -> sayAll());
+        }
     }
 
-    private void fencedOff(List<Order> done, List<Order> mine) {
-        if (mine.size() < done.size()) {
+    private void sayAll() {
+        List<Done> batch = new ArrayList<>();
+        UUID server = done.isEmpty() ? null : done.peek().server();
+        while (batch.size() < BATCH && !done.isEmpty() && done.peek().server().equals(server)) {
+            batch.add(done.poll());
+        }
+        if (batch.isEmpty()) {
+            saying.set(false);
+            return;
+        }
+        List<Order> orders = batch.stream().map(Done::order).toList();
+        ownership
+                .applied(
+                        server,
+                        orders.stream().map(order -> order.command().id()).toList())
+                .subscribe()
+                .with(mine -> said(orders, mine), e -> {
+                    trouble.met(e);
+                    saying.set(false);
+                });
+    }
+
+    private void said(List<Order> orders, List<Order> mine) {
+        fencedOff(orders, mine);
+        saying.set(false);
+        say();
+    }
+
+    private void fencedOff(List<Order> orders, List<Order> mine) {
+        if (mine.size() < orders.size()) {
             var kept = mine.stream().map(order -> order.command().id()).collect(Collectors.toSet());
-            done.stream().filter(order -> !kept.contains(order.command().id())).forEach(order -> {
-                fenced.increment();
-                UUID session = order.command().sessionId();
-                LOG.warnf(
-                        "session %s is fenced: server %s does not own it with epoch %d any more",
-                        session, order.command().serverId(), order.command().epoch());
-                agents.abandon(session);
-            });
+            orders.stream()
+                    .filter(order -> !kept.contains(order.command().id()))
+                    .forEach(order -> {
+                        fenced.increment();
+                        UUID session = order.command().sessionId();
+                        LOG.warnf(
+                                "session %s is fenced: server %s does not own it with epoch %d any more",
+                                session,
+                                order.command().serverId(),
+                                order.command().epoch());
+                        agents.abandon(session);
+                    });
         }
     }
 

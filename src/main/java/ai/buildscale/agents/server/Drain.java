@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
@@ -28,7 +29,9 @@ class Drain {
     private static final Logger LOG = Logger.getLogger(Drain.class);
     private static final Duration GOODBYE = Duration.ofSeconds(2);
     private static final int AT_ONCE = 2;
-    private static final long LOOK_AGAIN_MILLIS = 50;
+    private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
+    /** Longer than Postgres leaves a lock to a transaction that stands still. */
+    private static final Duration IN_VAIN = Duration.ofSeconds(4);
 
     private final Membership self;
     private final ServerRepository servers;
@@ -42,7 +45,6 @@ class Drain {
     private final AtomicBoolean running = new AtomicBoolean();
     private volatile boolean draining;
     private volatile boolean stopping;
-    private volatile Uni<Void> last = Uni.createFrom().voidItem();
 
     Drain(
             Membership self,
@@ -77,12 +79,11 @@ class Drain {
             streams.close();
         }
         if (running.compareAndSet(false, true)) {
-            last = runOnce(self.id())
+            runOnce(self.id())
                     .onTermination()
                     .invoke(() -> running.set(false))
-                    .memoize()
-                    .indefinitely();
-            last.subscribe().with(_ -> {}, e -> LOG.warnf("server %s has not drained: %s", self.id(), e));
+                    .subscribe()
+                    .with(_ -> {}, e -> LOG.warnf("server %s has not drained: %s", self.id(), e));
         }
     }
 
@@ -95,28 +96,32 @@ class Drain {
         }
     }
 
-    /** Hands over everything; completes when nothing is left, or nobody may take it. */
-    Uni<Void> runOnce(UUID server) {
+    /** Hands over batch after batch until one is empty: what is left is locked by a command, or nobody may take it. */
+    Uni<Integer> runOnce(UUID server) {
         return agents.checkpointAll()
                 .ifNoItem()
                 .after(config.drainTimeout().dividedBy(2))
                 .recoverWithItem((Void) null)
-                .chain(() -> handOverAll(server));
+                .chain(() -> Multi.createBy()
+                        .repeating()
+                        .uni(() -> batch(server))
+                        .whilst(sessions -> sessions > 0)
+                        .collect()
+                        .with(Collectors.summingInt(Integer::intValue)));
     }
 
-    private Uni<Void> handOverAll(UUID server) {
+    private Uni<Integer> batch(UUID server) {
         Takers takers = placement.share(Set.of(server));
         if (takers.isEmpty()) {
-            return Uni.createFrom().voidItem();
+            return Uni.createFrom().item(0);
         }
         return Multi.createFrom()
                 .range(0, AT_ONCE)
                 .onItem()
                 .transformToUniAndMerge(_ -> ownership.giveAway(server, takers, "drain", Takers.BATCH))
                 .collect()
-                .with(java.util.stream.Collectors.summingInt(Ownership.HandedOver::sessions))
-                .invoke(n -> handedOver(server, takers, n))
-                .chain(n -> n > 0 ? handOverAll(server) : unlessLeft(server));
+                .with(Collectors.summingInt(Ownership.HandedOver::sessions))
+                .invoke(n -> handedOver(server, takers, n));
     }
 
     private void handedOver(UUID server, Takers takers, int sessions) {
@@ -127,39 +132,36 @@ class Drain {
         }
     }
 
-    /** What is left was locked by a command a moment ago, or nobody has the labels that it requires. */
-    private Uni<Void> unlessLeft(UUID server) {
-        return ownership
-                .count(server)
-                .chain(left -> left.sessions() == 0 || !draining
-                        ? Uni.createFrom().voidItem()
-                        : Uni.createFrom()
-                                .voidItem()
-                                .onItem()
-                                .delayIt()
-                                .by(Duration.ofMillis(LOOK_AGAIN_MILLIS))
-                                .chain(() -> handOverAll(server)));
-    }
-
     /** Before requests are waited for: not ready any more, and the others take over. */
     void stopping(@Observes ShutdownDelayInitiatedEvent event) {
         stopping = true;
         if (self.owns()) {
-            last = servers.change(database, self.id(), ServerState.DRAINING, config.drainTimeout())
-                    .chain(() -> {
-                        begin();
-                        return last;
-                    });
-            last.subscribe().with(_ -> {}, e -> LOG.warnf("server %s leaves without draining: %s", self.id(), e));
+            servers.change(database, self.id(), ServerState.DRAINING, config.drainTimeout())
+                    .subscribe()
+                    .with(_ -> begin(), e -> LOG.warnf("server %s cannot say that it drains: %s", self.id(), e));
         }
     }
 
     /** Waits for the sessions to be gone, and leaves. */
     void stop(@Observes ShutdownEvent event) {
         if (stopping && self.owns()) {
-            attempt(last, config.drainTimeout());
+            attempt(emptied(self.id(), System.nanoTime() + IN_VAIN.toNanos()), config.drainTimeout());
         }
         attempt(self.leave(), GOODBYE);
+    }
+
+    /** Rounds until nothing is left; not for long if they move nothing, or nobody is there to take anything. */
+    private Uni<Void> emptied(UUID server, long giveUpAt) {
+        return ownership.count(server).chain(left -> {
+            if (left.sessions() == 0 || placement.share(Set.of(server)).isEmpty() || System.nanoTime() - giveUpAt > 0) {
+                return Uni.createFrom().voidItem();
+            }
+            return runOnce(server)
+                    .onItem()
+                    .delayIt()
+                    .by(LOOK_AGAIN)
+                    .chain(moved -> emptied(server, moved > 0 ? System.nanoTime() + IN_VAIN.toNanos() : giveUpAt));
+        });
     }
 
     private static void attempt(Uni<Void> work, Duration within) {

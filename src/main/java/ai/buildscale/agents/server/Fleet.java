@@ -104,7 +104,7 @@ class Fleet {
         return forAll.compareTo(config.watchInterval()) > 0 ? forAll : config.watchInterval();
     }
 
-    /** This server was told what to do: it looks at once. */
+    /** Some server was told what to do. If it is this one it does so at once, others see it at their next look. */
     void lookSoon() {
         if (looking.compareAndSet(false, true)) {
             vertx.runOnContext(_ -> runOnce()
@@ -166,11 +166,15 @@ class Fleet {
                         && member.silent().compareTo(config.lostAfter()) > 0);
         Duration enough = config.leaseRenewal().multipliedBy(3).dividedBy(2);
         boolean steady = now - steadySince > enough.toNanos() && self.ownsFor().compareTo(enough) > 0;
+        if (!self.isPresentFor(enough)) {
+            // what broke this server's connection may have broken theirs
+            byConnection.clear();
+        }
         if (!steady || (byLease.isEmpty() && byConnection.isEmpty())) {
             return Uni.createFrom().item(fleet);
         }
         byConnection.removeAll(byLease);
-        return servers.declareLost(byLease, byConnection, config.lostAfter())
+        return servers.declareLost(me, byLease, byConnection, config.lostAfter())
                 .invoke(lost -> lost.forEach(one -> LOG.warnf(
                         "server %s is lost (%s); its sessions go to the others",
                         one, byLease.contains(one) ? "lease_expired" : "connection_lost")))

@@ -24,6 +24,7 @@ public class FleetHealth implements HealthCheck {
         return HealthCheckResponse.named("fleet")
                 .status(fleet.hasLooked() && !drain.isDraining())
                 .withData("server_id", self.id().toString())
+                .withData("owns", self.owns())
                 .withData(
                         "state", drain.isDraining() ? "draining" : self.state().toString())
                 .build();

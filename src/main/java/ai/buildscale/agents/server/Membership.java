@@ -167,7 +167,7 @@ class Membership {
     /** Renews the lease, or joins if it has none. */
     Uni<Void> runOnce() {
         owns();
-        return (joined ? renew() : join())
+        return (joined ? presence.check().chain(this::renew) : join())
                 .ifNoItem()
                 .after(config.leaseRenewal().compareTo(SHORTEST_WAIT) > 0 ? config.leaseRenewal() : SHORTEST_WAIT)
                 .fail()
@@ -192,7 +192,7 @@ class Membership {
         // tried again under the same id: an attempt that nobody waited for may have come through
         UUID fresh = candidate;
         long sent = System.nanoTime();
-        return servers.join(fresh, hostname, config, version, labels)
+        return servers.join(fresh, hostname, config, version, labels, state)
                 .invoke(accepted -> {
                     candidate = Ids.next();
                     if (accepted) {
@@ -205,11 +205,14 @@ class Membership {
     }
 
     private void joined(UUID fresh, long sent) {
+        if (leaving) {
+            servers.leave(fresh).subscribe().with(_ -> {}, trouble::met);
+            return;
+        }
         id = fresh;
         joined = true;
-        state = ServerState.ACTIVE;
         rebalanceAt = null;
-        load.restart();
+        load.restart(fresh);
         renewed(sent);
         LOG.infof("server %s on %s joins the fleet", fresh, hostname);
         presence.hold(fresh, () -> renewAgain(fresh));
@@ -244,10 +247,18 @@ class Membership {
         renewedAt = sent;
         // a tenth less than the others wait, for clocks that do not run alike
         ownsUntil = sent + config.lostAfter().toNanos() / 10 * 9;
+        // so that ownership ends in time even if nobody asks
+        vertx.setTimer(Math.max(1, (ownsUntil - System.nanoTime()) / 1_000_000 + 1), _ -> owns());
         if (!owned) {
             owned = true;
             ownsSince = System.nanoTime();
+            agents.ownershipChanged();
         }
+    }
+
+    /** Whether its own presence lock has been held for so long. */
+    boolean isPresentFor(Duration atLeast) {
+        return presence.isHeldFor(atLeast);
     }
 
     /** For how long it has owned without a break; zero if it does not. */
@@ -273,14 +284,14 @@ class Membership {
     Uni<Void> leave() {
         leaving = true;
         presence.stop();
-        if (ticker != null) {
-            ticker.stop();
-        }
-        if (!joined) {
+        if (ticker == null) {
             return Uni.createFrom().voidItem();
         }
+        ticker.stop();
+        // an attempt to join whose answer has not come may have come through
+        UUID member = joined ? id : candidate;
         joined = false;
         owned = false;
-        return servers.leave(id);
+        return servers.leave(member);
     }
 }

@@ -12,6 +12,7 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.jboss.logging.Logger;
@@ -43,8 +44,13 @@ class Migration {
         if (order.ended()) {
             return ownership.reject(self, order.command().id(), "The session has ended");
         }
+        if (self.equals(order.command().targetServerId())) {
+            // it came here by another way
+            return ownership.applied(self, List.of(order.command().id())).replaceWithVoid();
+        }
         return agents.checkpoint(session)
-                .chain(() -> move(session, self, order.command().targetServerId(), order.requires()))
+                .chain(() -> move(
+                        session, self, order.command().id(), order.command().targetServerId(), order.requires()))
                 .chain(moved -> moved
                         ? Uni.createFrom().voidItem()
                         : ownership.reject(self, order.command().id(), "No other server takes the session"))
@@ -61,30 +67,34 @@ class Migration {
                 .onItem()
                 .transformToMulti(Multi.createFrom()::iterable)
                 .onItem()
-                .transformToUniAndConcatenate(late -> late.ended()
+                .transformToUniAndConcatenate(late -> late.owner().equals(late.target())
                         ? ownership
-                                .reject(late.owner(), late.command(), "The session has ended")
-                                .replaceWith(true)
-                        : move(late.session(), late.owner(), late.target(), late.requires())
-                                .chain(moved -> moved
-                                        ? Uni.createFrom().item(true)
-                                        : ownership
-                                                .reject(
-                                                        late.owner(),
-                                                        late.command(),
-                                                        "No other server takes the session")
-                                                .replaceWith(false)))
+                                .applied(late.owner(), List.of(late.command()))
+                                .map(done -> !done.isEmpty())
+                        : late.ended()
+                                ? ownership
+                                        .reject(late.owner(), late.command(), "The session has ended")
+                                        .replaceWith(true)
+                                : move(late.session(), late.owner(), late.command(), late.target(), late.requires())
+                                        .chain(moved -> moved
+                                                ? Uni.createFrom().item(true)
+                                                : ownership
+                                                        .reject(
+                                                                late.owner(),
+                                                                late.command(),
+                                                                "No other server takes the session")
+                                                        .replaceWith(false)))
                 .collect()
                 .asList()
-                .map(java.util.List::size);
+                .map(List::size);
     }
 
-    private Uni<Boolean> move(UUID session, UUID owner, UUID target, String requires) {
+    private Uni<Boolean> move(UUID session, UUID owner, UUID command, UUID target, String requires) {
         Uni<Boolean> toTarget =
-                target == null ? Uni.createFrom().item(false) : moveTo(session, owner, placement.only(target));
+                target == null ? Uni.createFrom().item(false) : moveTo(session, owner, command, placement.only(target));
         return toTarget.chain(moved -> moved
                         ? Uni.createFrom().item(true)
-                        : moveTo(session, owner, placement.leastLoaded(labels(requires), owner)))
+                        : moveTo(session, owner, command, placement.leastLoaded(labels(requires), owner)))
                 .invoke(moved -> {
                     if (moved) {
                         migrated.increment();
@@ -92,8 +102,8 @@ class Migration {
                 });
     }
 
-    private Uni<Boolean> moveTo(UUID session, UUID owner, Takers takers) {
-        return takers.isEmpty() ? Uni.createFrom().item(false) : ownership.migrate(session, owner, takers);
+    private Uni<Boolean> moveTo(UUID session, UUID owner, UUID command, Takers takers) {
+        return takers.isEmpty() ? Uni.createFrom().item(false) : ownership.migrate(session, owner, command, takers);
     }
 
     private static Map<String, String> labels(String json) {

@@ -23,6 +23,7 @@ class OwnLoad {
     private volatile long sessions;
     private volatile long running;
     private volatile double average = Double.NaN;
+    private UUID member;
     private long countedAt;
     private long countedFrom;
     private long rest;
@@ -50,7 +51,8 @@ class OwnLoad {
     }
 
     /** Forgets what it was: this is a new member. */
-    synchronized void restart() {
+    synchronized void restart(UUID fresh) {
+        member = fresh;
         sessions = 0;
         running = 0;
         average = Double.NaN;
@@ -67,7 +69,7 @@ class OwnLoad {
                     .onTermination()
                     .invoke(() -> counting.set(false))
                     .subscribe()
-                    .with(count -> counted(count, begun), trouble::met);
+                    .with(count -> counted(server, count, begun), trouble::met);
         }
     }
 
@@ -75,7 +77,10 @@ class OwnLoad {
         return countedAt == 0 || now - countedAt > rest;
     }
 
-    private synchronized void counted(Ownership.Count count, long begun) {
+    private synchronized void counted(UUID server, Ownership.Count count, long begun) {
+        if (!server.equals(member)) {
+            return;
+        }
         long now = System.nanoTime();
         double load = (double) count.sessions() / config.capacity();
         if (Double.isNaN(average)) {

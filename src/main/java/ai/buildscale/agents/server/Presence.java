@@ -1,12 +1,14 @@
 package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.platform.Trouble;
+import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.SqlConnection;
 import io.vertx.mutiny.sqlclient.Tuple;
 import io.vertx.pgclient.PgConnection;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -17,6 +19,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 @ApplicationScoped
 class Presence {
     private static final long AGAIN_MILLIS = 500;
+    private static final Duration PATIENCE = Duration.ofSeconds(1);
     private static final String HOLD = "select pg_try_advisory_lock_shared(1936028260, presence_key($1)) as held";
 
     private final Trouble trouble =
@@ -27,6 +30,7 @@ class Presence {
     private volatile UUID server;
     private volatile Runnable changed = () -> {};
     private volatile boolean held;
+    private volatile long heldSince;
     private volatile boolean stopping;
 
     Presence(Pool pool, Vertx vertx) {
@@ -40,18 +44,20 @@ class Presence {
         this.changed = changed;
         held = false;
         SqlConnection old = connection;
-        if (old == null) {
-            connect(server);
-        } else {
-            // its end connects again, for the new one
-            old.close().subscribe().with(_ -> {}, _ -> {});
-            connection = null;
-            connect(server);
+        connection = null;
+        if (old != null) {
+            // back to the pool; nobody looks for the lock of a member that is gone
+            old.close().subscribe().with(_ -> {}, trouble::met);
         }
+        connect(server);
     }
 
     boolean isHeld() {
         return held;
+    }
+
+    boolean isHeldFor(Duration atLeast) {
+        return held && System.nanoTime() - heldSince > atLeast.toNanos();
     }
 
     void stop() {
@@ -68,12 +74,11 @@ class Presence {
                     PgConnection.cast(fresh.getDelegate()).closeHandler(_ -> lost(wanted, lost));
                     return fresh.preparedQuery(HOLD)
                             .execute(Tuple.of(wanted))
-                            .invoke(rows -> {
-                                connection = fresh;
-                                held = wanted.equals(server)
-                                        && rows.iterator().next().getBoolean("held");
-                                changed.run();
-                            })
+                            .ifNoItem()
+                            .after(PATIENCE)
+                            .fail()
+                            .call(rows ->
+                                    took(wanted, fresh, rows.iterator().next().getBoolean("held")))
                             .onFailure()
                             .call(fresh::close);
                 })
@@ -82,6 +87,36 @@ class Presence {
                     trouble.met(e);
                     lost(wanted, lost);
                 });
+    }
+
+    private Uni<Void> took(UUID wanted, SqlConnection fresh, boolean locked) {
+        if (!wanted.equals(server)) {
+            return fresh.close();
+        }
+        connection = fresh;
+        heldSince = System.nanoTime();
+        held = locked;
+        changed.run();
+        return Uni.createFrom().voidItem();
+    }
+
+    /** Finds out whether the connection still lives: one that nobody uses may be cut without a word. */
+    Uni<Void> check() {
+        SqlConnection now = connection;
+        return now == null
+                ? Uni.createFrom().voidItem()
+                : now.query("select 1")
+                        .execute()
+                        .ifNoItem()
+                        .after(PATIENCE)
+                        .fail()
+                        .replaceWithVoid()
+                        .onFailure()
+                        .recoverWithUni(e -> {
+                            trouble.met(e);
+                            hold(server, changed);
+                            return Uni.createFrom().voidItem();
+                        });
     }
 
     private void lost(UUID wanted, AtomicBoolean lost) {

@@ -101,7 +101,6 @@ class Rebalancing {
         if (!self.owns() || self.state() != ServerState.ACTIVE || !(wanted || due)) {
             return Uni.createFrom().voidItem();
         }
-        answered = asked;
         UUID me = self.id();
         Plan plan = wanted ? planNow() : plan(Member::load);
         List<Move> mine =
@@ -113,8 +112,13 @@ class Rebalancing {
                 .transformToUniAndConcatenate(move -> give(me, move))
                 .collect()
                 .with(Collectors.summingInt(Integer::intValue))
-                .invoke(moved -> moved(me, planned, moved))
-                .replaceWithVoid();
+                .invoke(moved -> {
+                    answered = asked;
+                    moved(me, planned, moved);
+                })
+                .replaceWithVoid()
+                .onFailure()
+                .invoke(e -> LOG.warnf("server %s could not give sessions away for balance: %s", me, e));
     }
 
     private Uni<Integer> give(UUID me, Move move) {

@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.quarkus.runtime.Startup;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.Collection;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
@@ -63,16 +65,22 @@ class Recovery {
 
     /** Hands over batches until none is left that can be; emits how many sessions it were. */
     Uni<Integer> runOnce(Collection<UUID> gone) {
+        return Multi.createBy()
+                .repeating()
+                .uni(() -> batch(gone))
+                .whilst(sessions -> sessions > 0)
+                .collect()
+                .with(Collectors.summingInt(Integer::intValue));
+    }
+
+    private Uni<Integer> batch(Collection<UUID> gone) {
         Takers takers = placement.share(Set.copyOf(gone));
-        if (takers.isEmpty()) {
-            return Uni.createFrom().item(0);
-        }
-        return ownership
-                .recover(gone, takers)
-                .invoke(handed -> count(takers, handed))
-                .chain(handed -> handed.sessions() == 0
-                        ? Uni.createFrom().item(0)
-                        : runOnce(gone).map(more -> more + handed.sessions()));
+        return takers.isEmpty()
+                ? Uni.createFrom().item(0)
+                : ownership
+                        .recover(gone, takers)
+                        .invoke(handed -> count(takers, handed))
+                        .map(HandedOver::sessions);
     }
 
     private void count(Takers takers, HandedOver handed) {

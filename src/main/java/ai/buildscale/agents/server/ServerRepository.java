@@ -21,8 +21,9 @@ import java.util.UUID;
 class ServerRepository {
     /** Once, however often it is tried under one id; no row if that was given up meanwhile. */
     private static final String JOIN = """
-            insert into servers (id, hostname, url, version, capacity, labels, load)
-            values ($1, $2, $3, $4, $5, $6::text::jsonb, 0)
+            insert into servers (id, hostname, url, version, capacity, labels, state, drain_until)
+            values ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text,
+                case when $7 = 'draining' then now() + $8 * interval '1 millisecond' end)
             on conflict (id) do update set renewed_at = now() where servers.lost_at is null
             returning id""";
 
@@ -59,7 +60,10 @@ class ServerRepository {
                     and l.database = (select oid from pg_database where datname = current_database())) p
                 on p.objid = (presence_key(v.id)::bigint & 4294967295)::oid""";
 
-    /** $1 suspects by their lease, $2 suspects by their connection, $3 the age in ms at which a lease is lost. */
+    /**
+     * $1 suspects by their lease, $2 suspects by their connection, $3 the age in ms at which a lease is lost, $4 who says
+     * so: a member whose own lease holds.
+     */
     private static final String DECLARE_LOST = """
             update servers v
             set lost_at = now(),
@@ -67,6 +71,10 @@ class ServerRepository {
             where v.lost_at is null and v.left_at is null
                 and (v.id = any ($1::uuid[]) and v.renewed_at < now() - $3 * interval '1 millisecond'
                     or v.id = any ($2::uuid[]) and v.watched and not server_is_present(v.id))
+                and exists (
+                    select from servers me
+                    where me.id = $4 and me.lost_at is null and me.left_at is null
+                        and me.renewed_at > now() - $3 * interval '1 millisecond')
             returning v.id""";
 
     /** $1 server, $2 state, $3 the ms that a drain may take. */
@@ -107,7 +115,13 @@ class ServerRepository {
     record Counts(long sessions, long running) {}
 
     /** Emits whether it has joined; false if this id was given up meanwhile. */
-    Uni<Boolean> join(UUID id, String hostname, ServerConfig config, String version, Map<String, String> labels) {
+    Uni<Boolean> join(
+            UUID id,
+            String hostname,
+            ServerConfig config,
+            String version,
+            Map<String, String> labels,
+            ServerState state) {
         return database.rows(
                         JOIN,
                         id,
@@ -115,7 +129,9 @@ class ServerRepository {
                         config.url().orElse(null),
                         version,
                         config.capacity(),
-                        new JsonObject(new HashMap<>(labels)).encode())
+                        new JsonObject(new HashMap<>(labels)).encode(),
+                        state.toString(),
+                        config.drainTimeout().toMillis())
                 .map(rows -> rows.size() > 0);
     }
 
@@ -149,12 +165,14 @@ class ServerRepository {
     }
 
     /** Emits those that are lost from now on. */
-    Uni<List<UUID>> declareLost(Collection<UUID> byLease, Collection<UUID> byConnection, Duration lostAfter) {
+    Uni<List<UUID>> declareLost(
+            UUID judge, Collection<UUID> byLease, Collection<UUID> byConnection, Duration lostAfter) {
         return database.rows(
                         DECLARE_LOST,
                         byLease.toArray(UUID[]::new),
                         byConnection.toArray(UUID[]::new),
-                        lostAfter.toMillis())
+                        lostAfter.toMillis(),
+                        judge)
                 .map(rows -> Rows.map(rows, row -> row.getUUID("id")));
     }
 

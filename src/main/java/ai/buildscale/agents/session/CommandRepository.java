@@ -6,6 +6,7 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
@@ -22,9 +23,6 @@ class CommandRepository {
      * @param command null if it was not, because it has ended, is hosted outside, or is there already
      */
     record Asked(SessionView session, CommandView command) {}
-
-    /** A migration that its owner has not carried out in time. */
-    record Overdue(UUID command, UUID session, UUID target, UUID owner, String requires, boolean ended) {}
 
     /** Emits null if there is no such command. */
     Uni<CommandView> find(Db db, UUID session, UUID command) {
@@ -66,11 +64,11 @@ class CommandRepository {
                 .map(CommandRepository::orders);
     }
 
-    Uni<List<Overdue>> overdueMigrations(Db db, Duration timeout) {
-        return db.rows(CommandSql.OVERDUE_MIGRATIONS, timeout.toMillis())
+    Uni<List<Ownership.Late>> lateMigrations(Db db, Duration timeout) {
+        return db.rows(CommandSql.LATE_MIGRATIONS, timeout.toMillis())
                 .map(rows -> Rows.map(
                         rows,
-                        row -> new Overdue(
+                        row -> new Ownership.Late(
                                 row.getUUID(0),
                                 row.getUUID(1),
                                 row.getUUID(2),
@@ -80,7 +78,7 @@ class CommandRepository {
     }
 
     private static List<Order> orders(Iterable<Row> rows) {
-        List<Order> orders = new java.util.ArrayList<>();
+        List<Order> orders = new ArrayList<>();
         for (Row row : rows) {
             orders.add(new Order(view(row, 0), row.getString("requires"), row.getBoolean("ended")));
         }

@@ -25,13 +25,15 @@ final class CommandSql {
                 'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why)""".formatted(state, at);
     }
 
-    /** Joins {@code c}, the command that this statement gave to the session {@code s}, else the newest one it had. */
+    /** Joins {@code c}, the command that this transition gave to the session {@code s}, else the newest of its kind. */
     static final String NEWEST = """
             left join lateral (
                 select c.* from commanded c
                 union all
                 (select c.* from session_commands c
                  where c.session_id = s.id and not exists (select from commanded)
+                     and c.command = case $4::text
+                         when 'paused' then 'pause' when 'cancelled' then 'cancel' else 'resume' end
                  order by c.accepted_at desc, c.id desc
                  limit 1)) c on true
             """;
@@ -62,11 +64,19 @@ final class CommandSql {
      */
     static final String DELIVER = carryOn(
             """
-            where c.server_id = $1::uuid and c.applied_at is null
-                and (c.delivered_at is null or c.delivered_at < now() - $3 * interval '1 millisecond')
-                and s.server_id = $1::uuid""",
-            "delivered_at = clock_timestamp(), epoch = t.session_epoch",
-            "c.applied_at is null and (c.delivered_at is null or c.delivered_at < now() - $3 * interval '1 millisecond')",
+            where s.server_id = $1::uuid and c.applied_at is null
+                and (c.delivered_at is null or c.epoch <> s.epoch
+                    or c.tried_at < now() - $3 * interval '1 millisecond')""",
+            """
+            server_id = $1::uuid, epoch = t.session_epoch, tried_at = clock_timestamp(),
+                delivered_at = case when c.epoch = t.session_epoch then coalesce(c.delivered_at, clock_timestamp())
+                    else clock_timestamp() end""",
+            """
+            c.applied_at is null
+                and (c.delivered_at is null or c.epoch <> t.session_epoch
+                    or c.tried_at < now() - $3 * interval '1 millisecond')""",
+            // told once: what was delivered before this transaction began is only tried again
+            "c.delivered_at >= now()",
             0,
             0,
             data("delivered", "c.delivered_at"),
@@ -79,6 +89,7 @@ final class CommandSql {
                 and s.server_id = $1::uuid and c.epoch = s.epoch""",
             "applied_at = clock_timestamp()",
             "c.applied_at is null",
+            "true",
             1,
             0,
             data("applied", "c.applied_at"),
@@ -91,6 +102,7 @@ final class CommandSql {
             "delivered_at = coalesce(c.delivered_at, clock_timestamp()), applied_at = clock_timestamp(),"
                     + " rejected_why = $4::text",
             "c.applied_at is null",
+            "true",
             1,
             0,
             data("rejected", "c.applied_at"),
@@ -109,13 +121,14 @@ final class CommandSql {
             "delivered_at = coalesce(c.delivered_at, clock_timestamp()), applied_at = clock_timestamp(), fenced = true,"
                     + " epoch = t.session_epoch + 1",
             "c.applied_at is null",
+            "true",
             1,
             1,
             data("applied", "c.applied_at"),
             "c.applied_at");
 
     /** Migrations that an owner does not carry out. $1 how long it has in ms. */
-    static final String OVERDUE_MIGRATIONS = """
+    static final String LATE_MIGRATIONS = """
             select c.id, c.session_id, c.target_id, s.server_id, s.requires::text, s.ended_at is not null as ended
             from session_commands c
             join agent_sessions s on s.id = c.session_id
@@ -159,7 +172,7 @@ final class CommandSql {
             select count(*) as n from removed""";
 
     private static String carryOn(
-            String which, String set, String unless, int settles, int fences, String data, String at) {
+            String which, String set, String unless, String told, int settles, int fences, String data, String at) {
         return """
             with found as materialized (
                 select c.id as command_id, c.accepted_at, s.id, s.epoch as session_epoch, s.last_position
@@ -193,12 +206,15 @@ final class CommandSql {
                 %8$s
                 select c.position, m.workspace_id, m.chat_id, m.id, 'agent_command', %6$s, %9$s,
                        m.ended_at is not null and m.open_commands = 0 and c.position = m.last_position
+                           and not exists (
+                               select from agent_sessions x
+                               where x.workspace_id = m.workspace_id and x.chat_id = m.chat_id and x.ended_at is null)
                 from carried c
-                join placed m on m.id = c.session_id)
-            select c.*, m.requires::text as requires, m.ended_at is not null as ended,
-                   (select count(*) from taken) as locked
+                join placed m on m.id = c.session_id
+                where %11$s)
+            select c.*, m.requires::text as requires, m.ended_at is not null as ended
             from (select %10$s, c.position from carried c) c
             join placed m on m.id = c.session_id
-            order by c.session_id, c.accepted_at, c.id""".formatted(which, set, unless, settles, fences, data, EACH, EventLog.APPEND, at, VIEW);
+            order by c.session_id, c.accepted_at, c.id""".formatted(which, set, unless, settles, fences, data, EACH, EventLog.APPEND, at, VIEW, told);
     }
 }

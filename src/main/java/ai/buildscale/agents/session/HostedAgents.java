@@ -17,6 +17,9 @@ public interface HostedAgents {
     /** The same for all sessions. */
     Uni<Void> checkpointAll();
 
+    /** This server may own sessions that it did not a moment ago: it has joined, owns again, or was handed some. */
+    void ownershipChanged();
+
     /** Nothing here is this server's any more: stops at once, and writes nothing. */
     void abandonAll();
 

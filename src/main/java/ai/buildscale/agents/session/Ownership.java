@@ -103,11 +103,12 @@ public class Ownership {
     }
 
     /**
-     * Hands over one session that was asked to migrate; its open migration is applied by it. Emits whether it was.
+     * Hands over one session that was asked to migrate, which is applied by it. Emits whether it was.
      *
-     * @param owner whose it must still be; null for anybody's
+     * @param owner whose it must still be
+     * @param command the migration, which must still be open
      */
-    public Uni<Boolean> migrate(UUID session, UUID owner, Takers takers) {
+    public Uni<Boolean> migrate(UUID session, UUID owner, UUID command, Takers takers) {
         return database.rows(
                         OwnershipSql.HAND_OVER_ONE,
                         new UUID[] {session},
@@ -115,7 +116,8 @@ public class Ownership {
                         takers.turns().toArray(UUID[]::new),
                         takers.lostAfter().toMillis(),
                         "requested",
-                        owner)
+                        owner,
+                        command)
                 .map(this::handedOver)
                 .map(handed -> handed.sessions() > 0);
     }
@@ -162,11 +164,7 @@ public class Ownership {
 
     /** Migrations that an owner has not carried out in time: anybody may. */
     public Uni<List<Late>> lateMigrations() {
-        return commands.overdueMigrations(database, config.commandTimeout())
-                .map(all -> all.stream()
-                        .map(one -> new Late(
-                                one.command(), one.session(), one.target(), one.owner(), one.requires(), one.ended()))
-                        .toList());
+        return commands.lateMigrations(database, config.commandTimeout());
     }
 
     /** A migration that its owner has not carried out in time. */

@@ -3,8 +3,9 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.event.EventLog;
 
 /**
- * The statements that give sessions another owner: locked, next epoch, event and open commands in one. Whoever held a
- * session before is fenced by the epoch; a server that may not have sessions (any more) gets none.
+ * The statements that give sessions another owner: locked, next epoch and event in one. Whoever held a session before is
+ * fenced by the epoch; a server that may not have sessions (any more) gets none. Open commands need not be touched: they
+ * are delivered to whoever owns their session, anew at each epoch.
  */
 final class OwnershipSql {
     private OwnershipSql() {}
@@ -26,15 +27,30 @@ final class OwnershipSql {
                 limit {batch}
                 for no key update skip locked) s
             where ($5::text is not null or v.lost_at is not null or v.left_at is not null or v.drain_until < now())
-            limit {batch}""");
+            limit {batch}""")
+            .replace("{asked}", "asked as (select null::uuid as id, null::uuid as session_id where false),")
+            .replace("{only}", "")
+            .replace("{settled}", "0");
 
-    /** The same for one session. $1 the session, and $6 its owner if only that one's hand it may leave, else null. */
+    /**
+     * The same for one session that was asked to migrate, which this applies. $1 the session, $6 its owner, $7 the
+     * command; nothing if the session has left that owner, or the command is not open any more.
+     */
     static final String HAND_OVER_ONE = handOver("""
             from (
                 select a.* from agent_sessions a
-                where a.id = any ($1::uuid[]) and a.ended_at is null and ($6::uuid is null or a.server_id = $6)
+                where a.id = any ($1::uuid[]) and a.ended_at is null and a.server_id = $6
                 for no key update) s
-            left join servers v on v.id = s.server_id""");
+            left join servers v on v.id = s.server_id""")
+            // locked after its session, as all do: it is read again if somebody has closed it meanwhile
+            .replace("{asked}", """
+            asked as materialized (
+                select c.id, c.session_id from session_commands c
+                join held h on h.id = c.session_id
+                where c.id = $7 and c.applied_at is null
+                for no key update of c),""")
+            .replace("{only}", "join asked on asked.session_id = n.id")
+            .replace("{settled}", "1");
 
     private static String handOver(String which) {
         return """
@@ -49,15 +65,13 @@ final class OwnershipSql {
                            end as event,
                        v.renewed_at
                 %1$s),
+            {asked}
             numbered as (
-                select h.*, row_number() over (order by h.id) - 1 as ordinal,
-                       h.open_commands > 0 and exists (
-                           select from session_commands c
-                           where c.session_id = h.id and c.applied_at is null and c.command = 'migrate') as migrates
-                from held h),
+                select h.*, row_number() over (order by h.id) - 1 as ordinal from held h),
             o as (
                 select n.*, t.id as to_id, t.hostname as to_hostname
                 from numbered n
+                {only}
                 cross join lateral (
                     select f.id, f.hostname from fit f
                     where f.labels @> n.requires and f.id is distinct from n.server_id
@@ -69,19 +83,18 @@ final class OwnershipSql {
                     server_hostname = o.to_hostname,
                     epoch = o.epoch + 1,
                     version = o.version + 1,
-                    open_commands = o.open_commands - case when o.why = 'requested' and o.migrates then 1 else 0 end,
+                    open_commands = o.open_commands - {settled},
                     last_position = next_position(o.last_position, o.ordinal) + 1
                 from o
                 where s.id = o.id
                 returning s.*, o.server_id as from_id, o.server_hostname as from_hostname, o.why, o.event, o.renewed_at),
-            redirected as (
+            settled as (
                 update session_commands c
-                set server_id = m.server_id,
-                    epoch = m.epoch,
-                    delivered_at = case when m.why = 'requested' and c.command = 'migrate' then coalesce(c.delivered_at, clock_timestamp()) end,
-                    applied_at = case when m.why = 'requested' and c.command = 'migrate' then clock_timestamp() end
-                from moved m
-                where c.session_id = m.id and c.applied_at is null
+                set delivered_at = coalesce(c.delivered_at, clock_timestamp()), applied_at = clock_timestamp(),
+                    server_id = m.server_id, epoch = m.epoch
+                from asked a
+                join moved m on m.id = a.session_id
+                where c.id = a.id
                 returning c.*),
             logged as (
                 %2$s
@@ -94,9 +107,8 @@ final class OwnershipSql {
                 from moved m
                 union all
                 select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', %3$s, c.applied_at, false
-                from redirected c
-                join moved m on m.id = c.session_id
-                where c.command = 'migrate' and c.applied_at is not null)
+                from settled c
+                join moved m on m.id = c.session_id)
             select m.server_id, count(*) as n,
                    (extract(epoch from max(clock_timestamp() - m.renewed_at)) * 1000)::bigint as silent
             from moved m

@@ -25,6 +25,11 @@ class RecordsOnly implements HostedAgents {
     }
 
     @Override
+    public void ownershipChanged() {
+        // there is nothing to start
+    }
+
+    @Override
     public void abandonAll() {
         // there is nothing to stop
     }

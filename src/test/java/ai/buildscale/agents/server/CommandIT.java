@@ -225,6 +225,33 @@ class CommandIT {
     }
 
     @Test
+    void theEndOfASessionDoesNotEndTheStreamOfTheNextInItsChat() {
+        JsonNode session = running();
+        String id = session.get("id").asText();
+        String chat = session.get("chat_id").asText();
+        try {
+            servers.signal(2, "STOP");
+            owner.delete("/agent-sessions/" + id).expect(200);
+            String next = owner.newSession(
+                            workspace,
+                            "{\"agent_type\":\"assistant\",\"model\":\"m\",\"chat_id\":\"" + chat + "\"}")
+                    .get("id")
+                    .asText();
+            try (SseStream stream = owner.stream("/workspaces/" + workspace + "/chats/" + chat + "/events")) {
+                stream.await(event ->
+                        event.text("session_id").equals(id) && event.text("fenced").equals("true"));
+
+                owner.command(next, "start", "{}").expect(200);
+
+                stream.awaitStatus("running");
+                assertThat(stream.isEnded()).isFalse();
+            }
+        } finally {
+            servers.signal(2, "CONT");
+        }
+    }
+
+    @Test
     void aCancelEndsEvenIfItsOwnerHangs() {
         JsonNode session = running();
         String id = session.get("id").asText();
