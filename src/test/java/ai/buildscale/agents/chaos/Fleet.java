@@ -70,8 +70,7 @@ final class Fleet implements AutoCloseable {
 
     /** One of them; waits for the first if there is none. */
     Member any(Random random) {
-        await().atMost(Duration.ofSeconds(60)).until(() -> !members.isEmpty());
-        List<Member> now = members();
+        List<Member> now = await().atMost(Duration.ofSeconds(60)).until(this::members, known -> !known.isEmpty());
         return now.get(random.nextInt(now.size()));
     }
 

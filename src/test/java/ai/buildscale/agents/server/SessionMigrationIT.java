@@ -240,8 +240,17 @@ class SessionMigrationIT {
             fleet.get(3).kill();
             fleet.signal(2, "CONT");
 
-            await().until(() -> !operator.session(id).get("server_id").asText().equals(doomed)
-                    && operator.session(id).get("epoch").asInt() >= 2);
+            // once the dead one is noticed, and nobody is to go there any more
+            await().until(() -> fleet.list().stream()
+                    .anyMatch(server -> server.get("id").asText().equals(doomed)
+                            && server.get("state").asText().equals("gone")
+                            && server.get("sessions").asInt() == 0));
+            await().until(() -> operator
+                    .get("/agent-sessions/" + id + "/commands")
+                    .expect(200)
+                    .get("commands")
+                    .valueStream()
+                    .noneMatch(command -> command.get("applied_at").isNull()));
             JsonNode moved = operator.session(id);
             assertThat(moved.get("server_hostname").asText()).isIn("s1", "s2");
             assertThat(moved.get("status").asText()).isEqualTo("idle");
