@@ -233,13 +233,12 @@ class CommandIT {
             servers.signal(2, "STOP");
             owner.delete("/agent-sessions/" + id).expect(200);
             String next = owner.newSession(
-                            workspace,
-                            "{\"agent_type\":\"assistant\",\"model\":\"m\",\"chat_id\":\"" + chat + "\"}")
+                            workspace, "{\"agent_type\":\"assistant\",\"model\":\"m\",\"chat_id\":\"" + chat + "\"}")
                     .get("id")
                     .asText();
             try (SseStream stream = owner.stream("/workspaces/" + workspace + "/chats/" + chat + "/events")) {
-                stream.await(event ->
-                        event.text("session_id").equals(id) && event.text("fenced").equals("true"));
+                stream.await(event -> event.text("session_id").equals(id)
+                        && event.text("fenced").equals("true"));
 
                 owner.command(next, "start", "{}").expect(200);
 

@@ -245,8 +245,7 @@ class SessionMigrationIT {
                     .anyMatch(server -> server.get("id").asText().equals(doomed)
                             && server.get("state").asText().equals("gone")
                             && server.get("sessions").asInt() == 0));
-            await().until(() -> operator
-                    .get("/agent-sessions/" + id + "/commands")
+            await().until(() -> operator.get("/agent-sessions/" + id + "/commands")
                     .expect(200)
                     .get("commands")
                     .valueStream()
