@@ -4,7 +4,6 @@ import ai.buildscale.agents.event.Wake;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Sweeps;
-import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.session.HostedAgents;
 import ai.buildscale.agents.session.Order;
@@ -77,7 +76,7 @@ class CommandDelivery {
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
-        Ticker.start(vertx, () -> POLL, () -> Uni.createFrom().voidItem().invoke(this::take));
+        vertx.setPeriodic(POLL.toMillis(), _ -> take());
     }
 
     private void woken(Wake wake) {

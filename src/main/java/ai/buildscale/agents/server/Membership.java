@@ -121,10 +121,6 @@ class Membership {
         return id;
     }
 
-    String hostname() {
-        return hostname;
-    }
-
     ServerState state() {
         return state;
     }

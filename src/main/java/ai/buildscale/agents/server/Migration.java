@@ -3,18 +3,17 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.session.HostedAgents;
 import ai.buildscale.agents.session.Order;
 import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.OpenMigration;
 import ai.buildscale.agents.session.Ownership.Takers;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.json.JsonObject;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
@@ -41,19 +40,9 @@ class Migration {
     /** As the owner. */
     Uni<Void> carryOut(UUID self, Order order) {
         UUID session = order.command().sessionId();
-        if (order.ended()) {
-            return ownership.reject(self, order.command().id(), "The session has ended");
-        }
-        if (self.equals(order.command().targetServerId())) {
-            // it came here by another way
-            return ownership.applied(self, List.of(order.command().id())).replaceWithVoid();
-        }
-        return agents.checkpoint(session)
-                .chain(() -> move(
-                        session, self, order.command().id(), order.command().targetServerId(), order.requires()))
-                .chain(moved -> moved
-                        ? Uni.createFrom().voidItem()
-                        : ownership.reject(self, order.command().id(), "No other server takes the session"))
+        OpenMigration migration = new OpenMigration(
+                order.command().id(), session, order.command().targetServerId(), self, order.requires(), order.ended());
+        return settle(migration, agents.checkpoint(session))
                 .onFailure()
                 .invoke(e -> LOG.warnf("session %s was not migrated: %s", session, e))
                 .onFailure()
@@ -67,34 +56,41 @@ class Migration {
                 .onItem()
                 .transformToMulti(Multi.createFrom()::iterable)
                 .onItem()
-                .transformToUniAndConcatenate(late -> late.owner().equals(late.target())
-                        ? ownership
-                                .applied(late.owner(), List.of(late.command()))
-                                .map(done -> !done.isEmpty())
-                        : late.ended()
-                                ? ownership
-                                        .reject(late.owner(), late.command(), "The session has ended")
-                                        .replaceWith(true)
-                                : move(late.session(), late.owner(), late.command(), late.target(), late.requires())
-                                        .chain(moved -> moved
-                                                ? Uni.createFrom().item(true)
-                                                : ownership
-                                                        .reject(
-                                                                late.owner(),
-                                                                late.command(),
-                                                                "No other server takes the session")
-                                                        .replaceWith(false)))
+                .transformToUniAndConcatenate(
+                        late -> settle(late, Uni.createFrom().voidItem()).replaceWith(1))
                 .collect()
-                .asList()
-                .map(List::size);
+                .with(Collectors.summingInt(Integer::intValue));
     }
 
-    private Uni<Boolean> move(UUID session, UUID owner, UUID command, UUID target, String requires) {
-        Uni<Boolean> toTarget =
-                target == null ? Uni.createFrom().item(false) : moveTo(session, owner, command, placement.only(target));
+    /** Brings a migration to its end, in whichever way; it moves after its safe point. */
+    private Uni<Void> settle(OpenMigration migration, Uni<Void> safePoint) {
+        if (migration.ended()) {
+            return ownership.reject(migration.owner(), migration.command(), "The session has ended");
+        }
+        if (migration.owner().equals(migration.target())) {
+            // it came here by another way
+            return ownership
+                    .applied(migration.owner(), List.of(migration.command()))
+                    .replaceWithVoid();
+        }
+        return safePoint
+                .chain(() -> move(migration))
+                .chain(moved -> moved
+                        ? Uni.createFrom().voidItem()
+                        : ownership.reject(
+                                migration.owner(), migration.command(), "No other server takes the session"));
+    }
+
+    private Uni<Boolean> move(OpenMigration migration) {
+        Uni<Boolean> toTarget = migration.target() == null
+                ? Uni.createFrom().item(false)
+                : moveTo(migration, placement.only(migration.target()));
         return toTarget.chain(moved -> moved
                         ? Uni.createFrom().item(true)
-                        : moveTo(session, owner, command, placement.leastLoaded(labels(requires), owner)))
+                        : moveTo(
+                                migration,
+                                placement.leastLoaded(
+                                        ServerRepository.labels(migration.requires()), migration.owner())))
                 .invoke(moved -> {
                     if (moved) {
                         migrated.increment();
@@ -102,13 +98,9 @@ class Migration {
                 });
     }
 
-    private Uni<Boolean> moveTo(UUID session, UUID owner, UUID command, Takers takers) {
-        return takers.isEmpty() ? Uni.createFrom().item(false) : ownership.migrate(session, owner, command, takers);
-    }
-
-    private static Map<String, String> labels(String json) {
-        Map<String, String> labels = new HashMap<>();
-        new JsonObject(json).forEach(label -> labels.put(label.getKey(), (String) label.getValue()));
-        return labels;
+    private Uni<Boolean> moveTo(OpenMigration migration, Takers takers) {
+        return takers.isEmpty()
+                ? Uni.createFrom().item(false)
+                : ownership.migrate(migration.session(), migration.owner(), migration.command(), takers);
     }
 }

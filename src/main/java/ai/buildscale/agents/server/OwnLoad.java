@@ -2,6 +2,7 @@ package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.session.Ownership;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
@@ -9,7 +10,7 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * How many sessions this server owns, and the moving average of its load. They are counted anew at most as often as the
+ * How many sessions this server owns, what it has still to do for them, and the moving average of its load. They are counted anew at most as often as the
  * lease is renewed, and so seldom that counting takes a twentieth of the time at most.
  */
 @ApplicationScoped
@@ -22,6 +23,8 @@ class OwnLoad {
     private final AtomicBoolean counting = new AtomicBoolean();
     private volatile long sessions;
     private volatile long running;
+    private volatile long openCommands;
+    private volatile Duration oldestCommand = Duration.ZERO;
     private volatile double average = Double.NaN;
     private UUID member;
     private long countedAt;
@@ -34,6 +37,11 @@ class OwnLoad {
         metrics.gauge("server.sessions", this, load -> load.sessions);
         metrics.gauge("server.sessions.running", this, load -> load.running);
         metrics.gauge("server.load", this, OwnLoad::average);
+        metrics.gauge("server.commands.open", this, load -> load.openCommands);
+        Gauge.builder("server.commands.age", this, load -> load.oldestCommand.toMillis() / 1e3)
+                .description("since the oldest command that this server has not carried out was accepted")
+                .baseUnit("seconds")
+                .register(metrics);
     }
 
     /** What it was when it was counted. */
@@ -55,6 +63,8 @@ class OwnLoad {
         member = fresh;
         sessions = 0;
         running = 0;
+        openCommands = 0;
+        oldestCommand = Duration.ZERO;
         average = Double.NaN;
         countedAt = 0;
         rest = 0;
@@ -93,6 +103,8 @@ class OwnLoad {
         trouble.over();
         sessions = count.sessions();
         running = count.running();
+        openCommands = count.openCommands();
+        oldestCommand = count.oldestCommand();
         countedAt = now;
         countedFrom = begun;
         rest = Math.max(

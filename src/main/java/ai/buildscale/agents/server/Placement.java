@@ -23,6 +23,9 @@ class Placement implements SessionHost {
     /** Those that share what one statement hands over: the least loaded ones; more would only make it longer. */
     private static final int MOST_TAKERS = 16;
 
+    private static final Comparator<Member> LEAST_LOADED =
+            Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id);
+
     private final ServerConfig config;
     private final PlacedLately placed = new PlacedLately();
     private volatile List<Member> members = List.of();
@@ -53,7 +56,7 @@ class Placement implements SessionHost {
         Map<String, String> wanted = requires == null ? Map.of() : requires;
         Member chosen = takers(Set.of()).stream()
                 .filter(member -> member.has(wanted))
-                .min(Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id))
+                .min(LEAST_LOADED)
                 .orElseThrow(() -> nobody(wanted));
         placed.add(chosen.id(), 1, System.nanoTime());
         return new Server(chosen.id(), chosen.hostname());
@@ -86,11 +89,9 @@ class Placement implements SessionHost {
     }
 
     private Takers share(List<Member> all) {
-        Comparator<Member> leastLoaded =
-                Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id);
         List<Member> chosen =
-                all.stream().sorted(leastLoaded).limit(MOST_TAKERS).toList();
-        PriorityQueue<Member> queue = new PriorityQueue<>(leastLoaded);
+                all.stream().sorted(LEAST_LOADED).limit(MOST_TAKERS).toList();
+        PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
         queue.addAll(chosen);
         List<UUID> turns = new ArrayList<>();
         while (!queue.isEmpty() && turns.size() < Takers.BATCH) {
@@ -112,7 +113,7 @@ class Placement implements SessionHost {
     Takers leastLoaded(Map<String, String> requires, UUID except) {
         return share(takers(Set.of(except)).stream()
                 .filter(member -> member.has(requires))
-                .sorted(Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id))
+                .sorted(LEAST_LOADED)
                 .limit(1)
                 .toList());
     }

@@ -20,7 +20,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 class Presence {
     private static final long AGAIN_MILLIS = 500;
     private static final Duration PATIENCE = Duration.ofSeconds(1);
-    private static final String HOLD = "select pg_try_advisory_lock_shared(1936028260, presence_key($1)) as held";
+    private static final String HOLD =
+            "select pg_try_advisory_lock_shared(" + ServerRepository.PRESENCE_LOCKS + ", presence_key($1)) as held";
 
     private final Trouble trouble =
             new Trouble(Presence.class, "this server's presence lock is not held, its death would be noticed late");

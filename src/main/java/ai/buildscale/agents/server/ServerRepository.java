@@ -19,6 +19,9 @@ import java.util.UUID;
 /** The fleet's table: one row a server. */
 @ApplicationScoped
 class ServerRepository {
+    /** The class of the advisory locks that servers hold while they live; V3__fleet.sql names it too. */
+    static final int PRESENCE_LOCKS = 1936028260;
+
     /** Once, however often it is tried under one id; no row if that was given up meanwhile. */
     private static final String JOIN = """
             insert into servers (id, hostname, url, version, capacity, labels, state, drain_until)
@@ -56,9 +59,9 @@ class ServerRepository {
             from servers v
             left join (
                 select distinct l.objid from pg_locks l
-                where l.locktype = 'advisory' and l.objsubid = 2 and l.classid = 1936028260
+                where l.locktype = 'advisory' and l.objsubid = 2 and l.classid = %d
                     and l.database = (select oid from pg_database where datname = current_database())) p
-                on p.objid = (presence_key(v.id)::bigint & 4294967295)::oid""";
+                on p.objid = (presence_key(v.id)::bigint & 4294967295)::oid""".formatted(PRESENCE_LOCKS);
 
     /**
      * $1 suspects by their lease, $2 suspects by their connection, $3 the age in ms at which a lease is lost, $4 who says
@@ -203,8 +206,6 @@ class ServerRepository {
     }
 
     private static Member member(Row row) {
-        Map<String, String> labels = new HashMap<>();
-        new JsonObject(row.getString("labels")).forEach(label -> labels.put(label.getKey(), (String) label.getValue()));
         return new Member(
                 row.getUUID("id"),
                 row.getString("hostname"),
@@ -215,7 +216,7 @@ class ServerRepository {
                 Rows.instant(row, "gone_at"),
                 row.getString("gone_reason"),
                 row.getInteger("capacity"),
-                Map.copyOf(labels),
+                labels(row.getString("labels")),
                 row.getLong("sessions"),
                 row.getDouble("load"),
                 row.getString("version"),
@@ -225,6 +226,13 @@ class ServerRepository {
                 row.getBoolean("holds"),
                 Boolean.TRUE.equals(row.getBoolean("overdue")),
                 Rows.instant(row, "rebalance_at"));
+    }
+
+    /** Labels as the database holds them. */
+    static Map<String, String> labels(String json) {
+        Map<String, String> labels = new HashMap<>();
+        new JsonObject(json).forEach(label -> labels.put(label.getKey(), (String) label.getValue()));
+        return Map.copyOf(labels);
     }
 
     static List<UUID> ids(Collection<Member> members) {

@@ -4,8 +4,9 @@ import ai.buildscale.agents.platform.Answer;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Idempotency;
 import ai.buildscale.agents.session.CommandView;
-import ai.buildscale.agents.session.Ownership;
-import ai.buildscale.agents.session.SessionView;
+import ai.buildscale.agents.session.SessionResource;
+import ai.buildscale.agents.session.SessionResource.Commanded;
+import ai.buildscale.agents.session.SessionService;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;
@@ -39,7 +40,6 @@ import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 @Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Servers", description = "For the group admin.")
 public class ServerResource {
-    private static final int MAX_WAIT = 30;
     private static final int USUAL_WAIT = 2;
 
     private final ServerService service;
@@ -70,13 +70,6 @@ public class ServerResource {
 
     /** @param serverId where to; placement decides where none is given */
     public record Migrate(UUID serverId) {}
-
-    /** @param command how far the migration is; null if the session is there already */
-    @RegisterForReflection
-    public record Migrating(
-            SessionView session,
-            String message,
-            @Schema(nullable = true) CommandView command) {}
 
     @GET
     @Path("/servers")
@@ -168,14 +161,14 @@ public class ServerResource {
             description = "The owner brings the agent to a safe point and hands it over; one that does not in time"
                     + " loses it. If the named server has stopped taking sessions by then, the least loaded one gets"
                     + " it.")
-    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Migrating.class)))
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> migrate(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
             UUID id,
             @QueryParam("wait")
                     @Min(0)
-                    @Max(MAX_WAIT)
+                    @Max(SessionResource.MAX_WAIT)
                     @Parameter(
                             description = "seconds that the answer may be held until the session has moved; 2 where"
                                     + " it is not given")
@@ -191,23 +184,23 @@ public class ServerResource {
                         body,
                         db -> service.migrate(db, caller, id, body == null ? null : body.serverId())
                                 .map(ServerResource::answer),
-                        answer -> settled((Migrating) answer.body(), atMost))
+                        answer -> settled((Commanded) answer.body(), atMost))
                 .map(Answer::response);
     }
 
-    private Uni<Answer> settled(Migrating asked, Duration atMost) {
-        return service.settled(new Ownership.Migration(asked.session(), asked.command()), atMost)
+    private Uni<Answer> settled(Commanded asked, Duration atMost) {
+        return service.settled(new SessionService.Commanded(asked.session(), asked.command()), atMost)
                 .map(ServerResource::answer);
     }
 
-    private static Answer answer(Ownership.Migration migration) {
+    private static Answer answer(SessionService.Commanded migration) {
         CommandView command = migration.command();
         String message = command == null
                 ? "Session is on this server already"
                 : command.isOver()
                         ? command.detail() == null ? "Session migrated" : "Session stays: " + command.detail()
                         : "Session is being migrated";
-        return Answer.ok(new Migrating(migration.session(), message, command))
+        return Answer.ok(new Commanded(migration.session(), message, command))
                 .tagged(migration.session().etag());
     }
 }

@@ -115,7 +115,7 @@ public class ServerService {
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code VALIDATION_ERROR} if there is no such server; {@code
      *     CONFLICT} if it takes no sessions, or the session cannot be moved
      */
-    Uni<Ownership.Migration> migrate(Db db, Caller caller, UUID session, UUID target) {
+    Uni<SessionService.Commanded> migrate(Db db, Caller caller, UUID session, UUID target) {
         if (!caller.isAdmin()) {
             return sessions.get(caller, session).map(_ -> {
                 throw notAdmin();
@@ -146,8 +146,7 @@ public class ServerService {
     }
 
     /** The migration, once it is applied or that time is over. */
-    Uni<Ownership.Migration> settled(Ownership.Migration asked, Duration wait) {
-        return sessions.settled(new SessionService.Commanded(asked.session(), asked.command()), wait)
-                .map(now -> new Ownership.Migration(now.session(), now.command()));
+    Uni<SessionService.Commanded> settled(SessionService.Commanded asked, Duration wait) {
+        return sessions.settled(asked, wait);
     }
 }

@@ -64,11 +64,11 @@ class CommandRepository {
                 .map(CommandRepository::orders);
     }
 
-    Uni<List<Ownership.Late>> lateMigrations(Db db, Duration timeout) {
+    Uni<List<Ownership.OpenMigration>> lateMigrations(Db db, Duration timeout) {
         return db.rows(CommandSql.LATE_MIGRATIONS, timeout.toMillis())
                 .map(rows -> Rows.map(
                         rows,
-                        row -> new Ownership.Late(
+                        row -> new Ownership.OpenMigration(
                                 row.getUUID(0),
                                 row.getUUID(1),
                                 row.getUUID(2),

@@ -22,8 +22,8 @@ import java.util.stream.Collectors;
 
 /**
  * Who owns the sessions that are hosted here, and what owners do: take commands, carry them out, give sessions away.
- * Whatever an owner writes names itself and its epoch; what it has lost meanwhile stays as it is, and it is told so by
- * getting fewer rows back. Everything may run on all servers at once.
+ * Whatever an owner writes names itself, and what it says to have done also its epoch; what it has lost meanwhile stays
+ * as it is, and it is told so by getting fewer rows back. Everything may run on all servers at once.
  */
 @ApplicationScoped
 public class Ownership {
@@ -73,8 +73,12 @@ public class Ownership {
      */
     public record HandedOver(int sessions, Duration silent) {}
 
-    /** How many live sessions a server owns. */
-    public record Count(long sessions, long running) {}
+    /**
+     * How many live sessions a server owns, and which of their commands it has not carried out.
+     *
+     * @param oldestCommand since when the oldest of these waits
+     */
+    public record Count(long sessions, long running, long openCommands, Duration oldestCommand) {}
 
     /** Hands over a batch of what servers own that are gone, or draining past their time; each session once. */
     public Uni<HandedOver> recover(Collection<UUID> gone, Takers takers) {
@@ -163,12 +167,12 @@ public class Ownership {
     }
 
     /** Migrations that an owner has not carried out in time: anybody may. */
-    public Uni<List<Late>> lateMigrations() {
+    public Uni<List<OpenMigration>> lateMigrations() {
         return commands.lateMigrations(database, config.commandTimeout());
     }
 
-    /** A migration that its owner has not carried out in time. */
-    public record Late(UUID command, UUID session, UUID target, UUID owner, String requires, boolean ended) {}
+    /** A migration that has not been carried out. */
+    public record OpenMigration(UUID command, UUID session, UUID target, UUID owner, String requires, boolean ended) {}
 
     private void tell(List<Order> orders) {
         if (!orders.isEmpty()) {
@@ -188,18 +192,19 @@ public class Ownership {
 
     public Uni<Count> count(UUID server) {
         return database.row(OwnershipSql.COUNT, server)
-                .map(row -> new Count(row.getLong("sessions"), row.getLong("running")));
+                .map(row -> new Count(
+                        row.getLong("sessions"),
+                        row.getLong("running"),
+                        row.getLong("commands"),
+                        Duration.ofMillis(row.getLong("oldest"))));
     }
 
-    /** What became of the wish to migrate; no command if the session is there already. */
-    public record Migration(SessionView session, CommandView command) {}
-
     /**
-     * Asks a session's owner to hand it over, to the target or where placement says.
+     * Asks a session's owner to hand it over, to the target or where placement says. No command if it is there already.
      *
      * @throws Problem {@code NOT_FOUND}; {@code CONFLICT} if it has ended, is hosted outside, or migrates already
      */
-    public Uni<Migration> askToMigrate(Db db, UUID session, UUID target) {
+    public Uni<SessionService.Commanded> askToMigrate(Db db, UUID session, UUID target) {
         return commands.askToMigrate(db, session, Ids.next(), target)
                 .onFailure(e -> ONE_MIGRATION.equals(Database.violatedConstraint(e)))
                 .transform(
@@ -213,7 +218,7 @@ public class Ownership {
                 });
     }
 
-    private static Migration judge(CommandRepository.Asked asked, UUID target) {
+    private static SessionService.Commanded judge(CommandRepository.Asked asked, UUID target) {
         if (asked == null) {
             throw Problem.notFound("The session");
         }
@@ -223,6 +228,6 @@ public class Ownership {
                     ? SessionService.illegal(session.status(), "A session that is " + session.status() + " stays")
                     : new Problem(ProblemType.CONFLICT, "The session is hosted outside: its own host decides where");
         }
-        return new Migration(session, asked.command());
+        return new SessionService.Commanded(session, asked.command());
     }
 }

@@ -115,8 +115,11 @@ final class OwnershipSql {
             group by m.server_id""".formatted(which, EventLog.APPEND, CommandSql.data("applied", "c.applied_at"));
     }
 
-    /** How many live sessions a server owns, and how many of them run. $1 server. */
+    /** How many live sessions a server owns, how many of them run, and what it has not done yet. $1 server. */
     static final String COUNT = """
-            select count(*) as sessions, count(*) filter (where status = 'running') as running
+            select count(*) as sessions, count(*) filter (where status = 'running') as running,
+                   (select count(*) from session_commands where applied_at is null and server_id = $1) as commands,
+                   (select coalesce((extract(epoch from clock_timestamp() - min(accepted_at)) * 1000)::bigint, 0)
+                    from session_commands where applied_at is null and server_id = $1) as oldest
             from agent_sessions where server_id = $1 and ended_at is null""";
 }

@@ -59,7 +59,9 @@ public class SessionResource {
     private static final int MAX_EVENTS = 1_000;
     private static final int MAX_REASON = 1_000;
     private static final int MAX_RESULT = 65_536;
-    private static final int MAX_WAIT = 30;
+    /** The longest that an answer is held, in seconds. */
+    public static final int MAX_WAIT = 30;
+
     private static final String WAIT =
             "seconds that the answer may be held until the owner of a hosted session has carried the command out";
 
