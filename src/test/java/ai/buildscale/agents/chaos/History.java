@@ -39,6 +39,7 @@ final class History {
     private long position;
     private long version;
     private long epoch = 1;
+    private long fencedAt;
     private String status;
 
     private History(Workload.Created session, List<JsonNode> events, JsonNode now) {
@@ -179,18 +180,23 @@ final class History {
         require(before == null || !isOver(before), "command was over", event);
         require(!state.equals("delivered") || deliveries.add(id + epoch), "delivered to this owner before", event);
         if (data.get("fenced").asBoolean()) {
-            require(
-                    data.get("command").asText().equals("cancel") && state.equals("applied"),
-                    "only a cancel is fenced",
-                    event);
-            version++;
-            nextEpoch(event, data, owners.get(epoch));
+            fenced(event, data, state);
         } else {
             require(data.get("epoch").asLong() == epoch, "command of another epoch", event);
             require(
                     data.get("server_id").asText().equals(owners.get(epoch)),
                     "command by another than " + owners.get(epoch),
                     event);
+        }
+    }
+
+    /** An owner that does not carry out the commands of an ended session loses it: all that are open, by one epoch. */
+    private void fenced(JsonNode event, JsonNode data, String state) {
+        require(LIFECYCLE.get(status).isEmpty() && state.equals("applied"), "was fenced before its end", event);
+        if (data.get("epoch").asLong() != fencedAt) {
+            version++;
+            nextEpoch(event, data, owners.get(epoch));
+            fencedAt = epoch;
         }
     }
 

@@ -105,6 +105,17 @@ class HistoryTest {
     }
 
     @Test
+    void knowsThatOneFencingEndsAllThatIsOpen() {
+        List<String> lines = new ArrayList<>(EVENTS);
+        lines.remove(7); // the pause is not carried out
+        lines.add(lines.getLast().replace("'c'", "'p'").replace("cancel", "pause"));
+        assertThat(history(lines).broken(List.of())).isEmpty();
+
+        lines.set(7, lines.get(7).replace("cancelled", "running"));
+        assertThat(history(lines).broken(List.of())).isNotEmpty();
+    }
+
+    @Test
     void findsAcknowledgedChangesThatAreNotThere() {
         History history = history(EVENTS);
         assertThat(history.broken(List.of(change("cancelled", 7, null)))).hasSize(1);

@@ -46,7 +46,7 @@ record Scale(
                         "false");
         return new Scale(
                 seed.isEmpty() ? ThreadLocalRandom.current().nextInt(1_000_000) : Long.parseLong(seed),
-                Integer.getInteger("chaos.rounds", full ? 2 : 1),
+                Integer.getInteger("chaos.rounds", 1),
                 full ? 12 : 4,
                 Duration.ofSeconds(Integer.getInteger("chaos.seconds", full ? 20 : 1)),
                 full ? Duration.ofSeconds(2) : Duration.ofSeconds(1),
