@@ -21,6 +21,13 @@ public class EventLog {
     public static final String APPEND =
             "insert into events (position, workspace_id, chat_id, session_id, type, data, at, ends_session)";
 
+    /**
+     * The head of the insert of chunks, which are live only. A statement that appends them appends no events; their
+     * positions are {@code (pg_current_xact_id()::text::bigint << 16) + n}, n below 65,536.
+     */
+    public static final String APPEND_CHUNKS =
+            "insert into chunks (position, workspace_id, chat_id, session_id, turn_id, from_char, text)";
+
     /** The rows that the tail reads in one go. */
     static final int BATCH = 1_000;
 
@@ -30,15 +37,35 @@ public class EventLog {
     private static final String COLUMNS =
             "e.position, e.workspace_id, e.chat_id, e.type, e.data::text as data, e.ends_session";
 
+    private static final String CHUNK_DATA = """
+            jsonb_build_object('session_id', c.session_id, 'chat_id', c.chat_id, 'turn_id', c.turn_id,
+                'offset', c.from_char, 'text', c.text)::text""";
+
     private static final String TAIL = """
             select pg_snapshot_xmin(s.snapshot)::text::bigint << 16 as horizon,
                    pg_snapshot_xmax(s.snapshot)::text::bigint << 16 as ceiling, e.*
             from (select pg_current_snapshot() as snapshot) s
             left join lateral (
-                select %s from events e
-                where e.position > $1 and e.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
-                order by e.position
-                limit $2) e on true""".formatted(COLUMNS);
+                (select %s, false as live from events e
+                 where e.position > $1 and e.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
+                 order by e.position
+                 limit $2)
+                union all
+                (select c.position, c.workspace_id, c.chat_id, 'chunk', %s, false, true from chunks c
+                 where c.position > $1 and c.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
+                 order by c.position
+                 limit $2)
+                order by position
+                limit $2) e on true""".formatted(COLUMNS, CHUNK_DATA);
+
+    /** What agents have said in turns that are not over. $1 workspace, $2 chat or null for all, $3 up to this position. */
+    private static final String SO_FAR = """
+            select c.session_id, c.chat_id, c.turn_id, c.from_char, c.text from chunks c
+            where c.workspace_id = $1 and ($2::uuid is null or c.chat_id = $2) and c.position <= $3
+            order by c.turn_id, c.from_char, c.position""";
+
+    private static final String SO_FAR_OF_CHAT =
+            SO_FAR.replace("($2::uuid is null or c.chat_id = $2)", "c.chat_id = $2");
 
     private static final String PAGE_OF_CHAT = page("e.workspace_id = $1 and e.position > $2 and e.chat_id = $4");
 
@@ -100,7 +127,10 @@ public class EventLog {
         return database.rows(TAIL, after, BATCH).map(rows -> {
             Row first = rows.iterator().next();
             boolean empty = first.getLong("position") == null;
-            return new Batch(empty ? List.of() : frames(rows), first.getLong("horizon"), first.getLong("ceiling"));
+            return new Batch(
+                    empty ? List.of() : Rows.map(rows, EventLog::liveFrame),
+                    first.getLong("horizon"),
+                    first.getLong("ceiling"));
         });
     }
 
@@ -126,6 +156,12 @@ public class EventLog {
                     }
                     return first.getLong("position") == null ? List.of() : frames(rows);
                 });
+    }
+
+    /** What the topic's agents have said so far in turns that are not over, up to the position. */
+    Uni<List<SoFar>> soFar(Topic topic, long position) {
+        return database.rows(topic.isChat() ? SO_FAR_OF_CHAT : SO_FAR, topic.workspaceId(), topic.chatId(), position)
+                .map(SoFar::of);
     }
 
     /** A session's events after the position, in order. */
@@ -156,15 +192,28 @@ public class EventLog {
                 .map(row -> row.getLong("n").intValue());
     }
 
-    private static List<Frame> frames(RowSet<Row> rows) {
-        return Rows.map(
-                rows,
-                row -> Frame.of(
+    private static Frame liveFrame(Row row) {
+        return row.getBoolean("live")
+                ? Frame.live(
                         row.getLong("position"),
                         row.getUUID("workspace_id"),
                         row.getUUID("chat_id"),
                         row.getString("type"),
-                        row.getString("data"),
-                        row.getBoolean("ends_session")));
+                        row.getString("data"))
+                : frame(row);
+    }
+
+    private static Frame frame(Row row) {
+        return Frame.of(
+                row.getLong("position"),
+                row.getUUID("workspace_id"),
+                row.getUUID("chat_id"),
+                row.getString("type"),
+                row.getString("data"),
+                row.getBoolean("ends_session"));
+    }
+
+    private static List<Frame> frames(RowSet<Row> rows) {
+        return Rows.map(rows, EventLog::frame);
     }
 }

@@ -192,7 +192,7 @@ public class EventService {
 
     private void closeGap(Subscriber subscriber, long delivered, MultiEmitter<? super Buffer> out) {
         if (subscriber.after() >= delivered) {
-            subscriber.live();
+            goLive(subscriber, delivered, out);
             return;
         }
         log.page(subscriber.topic(), subscriber.after())
@@ -203,11 +203,18 @@ public class EventService {
                                 subscriber.send(LoopSubscribers.Payload.of(subscriber.topic(), page));
                             }
                             if (page.size() < EventLog.PAGE) {
-                                subscriber.live();
+                                goLive(subscriber, delivered, out);
                             } else {
                                 closeGap(subscriber, delivered, out);
                             }
                         },
                         out::fail);
+    }
+
+    /** Chunks are not in the log: who comes in the middle of a turn gets what was said so far in one piece. */
+    private void goLive(Subscriber subscriber, long delivered, MultiEmitter<? super Buffer> out) {
+        log.soFar(subscriber.topic(), Math.max(delivered, subscriber.after()))
+                .subscribe()
+                .with(subscriber::live, out::fail);
     }
 }

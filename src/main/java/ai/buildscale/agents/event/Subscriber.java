@@ -89,8 +89,9 @@ final class Subscriber {
         }
     }
 
-    /** The gap is closed: what was held goes out, then all that comes. */
-    void live() {
+    /** The gap is closed: what its agents are saying just now, then what was held, then all that comes. */
+    void live(List<SoFar> saying) {
+        saying.forEach(soFar -> emit(soFar.frame()));
         List<LoopSubscribers.Payload> waiting = held;
         held = null;
         waiting.forEach(this::take);

@@ -108,6 +108,11 @@ public class Database implements Db {
         action.run();
     }
 
+    @Override
+    public <T> Uni<T> atomically(Function<Db, Uni<T>> work) {
+        return inTransaction(work);
+    }
+
     /** Runs the work in one transaction; it may run more than once if Postgres reports contention. */
     public <T> Uni<T> inTransaction(Function<Db, Uni<T>> work) {
         return guarded(() -> {
@@ -206,6 +211,11 @@ public class Database implements Db {
         @Override
         public Uni<RowSet<Row>> rows(String sql, Object... arguments) {
             return execute(connection, sql, arguments);
+        }
+
+        @Override
+        public <T> Uni<T> atomically(Function<Db, Uni<T>> work) {
+            return work.apply(this);
         }
 
         @Override

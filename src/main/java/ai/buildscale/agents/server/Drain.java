@@ -92,6 +92,7 @@ class Drain {
         if (draining && !stopping) {
             draining = false;
             LOG.infof("server %s does not drain any more", self.id());
+            agents.goOn();
             streams.open();
         }
     }

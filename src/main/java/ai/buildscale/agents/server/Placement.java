@@ -27,12 +27,19 @@ class Placement implements SessionHost {
             Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id);
 
     private final ServerConfig config;
+    private final Membership self;
     private final PlacedLately placed = new PlacedLately();
     private volatile List<Member> members = List.of();
     private volatile long seenAt = System.nanoTime();
 
-    Placement(ServerConfig config) {
+    Placement(ServerConfig config, Membership self) {
         this.config = config;
+        this.self = self;
+    }
+
+    @Override
+    public UUID self() {
+        return self.owns() ? self.id() : null;
     }
 
     /** The fleet as it is now. */

@@ -212,7 +212,8 @@ final class CommandSql {
                 from carried c
                 join placed m on m.id = c.session_id
                 where %11$s)
-            select c.*, m.requires::text as requires, m.ended_at is not null as ended
+            select c.*, m.requires::text as requires, m.ended_at is not null as ended,
+                   m.turn_id is not null as at_work
             from (select %10$s, c.position from carried c) c
             join placed m on m.id = c.session_id
             order by c.session_id, c.accepted_at, c.id""".formatted(which, set, unless, settles, fences, data, EACH, EventLog.APPEND, at, VIEW, told);

@@ -14,8 +14,11 @@ public interface HostedAgents {
     /** Stops what runs for the session at a safe point, written down, so that another server can go on from there. */
     Uni<Void> checkpoint(UUID session);
 
-    /** The same for all sessions. */
+    /** The same for all sessions; nothing new is begun until {@link #goOn}. */
     Uni<Void> checkpointAll();
+
+    /** What was held by {@link #checkpointAll} may go on here. */
+    void goOn();
 
     /** This server may own sessions that it did not a moment ago: it has joined, owns again, or was handed some. */
     void ownershipChanged();

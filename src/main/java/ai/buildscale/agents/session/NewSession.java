@@ -1,6 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.platform.Ids;
+import jakarta.validation.Valid;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Size;
@@ -15,6 +16,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  * @param chatId a chat of its own where none is given
  * @param hosting {@code server} where it is not given
  * @param requires the labels that a server must have to host it; for hosted sessions only
+ * @param budget what it may use before it is paused; no limit where none is given
  */
 public record NewSession(
         @NotNull @Schema(examples = "assistant") AgentType agentType,
@@ -31,7 +33,9 @@ public record NewSession(
         Hosting hosting,
         @Schema(examples = "{\"team\": \"research\"}") Map<String, String> labels,
 
-        @Schema(examples = "{\"gpu\": \"true\"}") Map<String, String> requires) {
+        @Schema(examples = "{\"gpu\": \"true\"}") Map<String, String> requires,
+
+        @Valid Budget budget) {
 
     /** The same with every default in its place. */
     NewSession complete() {
@@ -43,7 +47,8 @@ public record NewSession(
                 task,
                 hosting == null ? Hosting.SERVER : hosting,
                 labels,
-                requires);
+                requires,
+                budget);
     }
 
     String labelsJson() {

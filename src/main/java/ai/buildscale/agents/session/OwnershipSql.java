@@ -20,6 +20,8 @@ final class OwnershipSql {
             cross join lateral (
                 select a.* from agent_sessions a
                 where a.server_id = v.id and a.ended_at is null
+                    -- whoever is at work is not disturbed for the sake of balance
+                    and (a.turn_id is null or $5::text is distinct from 'rebalance')
                     -- the common case by itself, or the planner expects few rows to pass, and sorts all of them
                     and (a.requires = '{}' or exists (select from fit f where f.labels @> a.requires and f.id <> v.id))
                     and exists (select from fit f where f.id <> v.id)

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.session;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
+import jakarta.validation.Valid;
 import jakarta.validation.constraints.Pattern;
 import jakarta.validation.constraints.Size;
 import java.util.HashSet;
@@ -10,7 +11,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
  * What a PATCH changes. A field that is not named stays as it is; {@code current_task} and {@code blocked_on} are
- * cleared by null; {@code labels} replaces all labels. A bean, not a record, to tell null from not named.
+ * cleared by null, all of {@code budget} likewise; {@code labels} replaces all labels. A bean, not a record, to tell null from not named.
  */
 public class SessionChange {
     /** The longest task, error message or the like, in characters. */
@@ -31,6 +32,10 @@ public class SessionChange {
     @Size(max = MAX_TEXT)
     @Schema(nullable = true, examples = "waiting for an approval")
     private String blockedOn;
+
+    @Valid
+    @Schema(nullable = true)
+    private Budget budget;
 
     @JsonIgnore
     private boolean progress;
@@ -63,6 +68,15 @@ public class SessionChange {
 
     String labelsJson() {
         return Labels.json("labels", labels);
+    }
+
+    public Budget getBudget() {
+        return budget;
+    }
+
+    public void setBudget(Budget budget) {
+        this.budget = budget;
+        named.add("budget");
     }
 
     public String getCurrentTask() {

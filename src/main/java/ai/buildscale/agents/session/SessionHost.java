@@ -17,6 +17,9 @@ public interface SessionHost {
     /** The server that was given turned out not to take sessions any more: the next answer is another one. */
     void refused(Server server);
 
+    /** This server's id while it may act as an owner, else null. */
+    UUID self();
+
     /** A server of this service, as sessions carry it. */
     record Server(UUID id, String hostname) {}
 }

@@ -18,7 +18,7 @@ import java.util.UUID;
 @ApplicationScoped
 class SessionRepository {
     /** Columns of a view, after which a statement's own begin. */
-    static final int VIEW_COLUMNS = 30;
+    static final int VIEW_COLUMNS = 38;
 
     /**
      * What a changing statement found and did.
@@ -118,7 +118,11 @@ class SessionRepository {
                         change.getBlockedOn(),
                         change.madeProgress(),
                         epoch,
-                        epoch != null)
+                        epoch != null,
+                        change.names("budget"),
+                        turns(change.getBudget()),
+                        tokens(change.getBudget()),
+                        seconds(change.getBudget()))
                 .map(row -> outcome(row, false));
     }
 
@@ -128,7 +132,14 @@ class SessionRepository {
      * @param roles those that may; null for everybody
      */
     Uni<Creation> create(
-            Db db, UUID id, UUID workspaceId, UUID userId, String[] roles, NewSession wanted, SessionHost.Server host) {
+            Db db,
+            UUID id,
+            UUID workspaceId,
+            UUID userId,
+            String[] roles,
+            NewSession wanted,
+            String chatName,
+            SessionHost.Server host) {
         return db.row(
                         SessionSql.CREATE,
                         id,
@@ -144,7 +155,11 @@ class SessionRepository {
                         wanted.labelsJson(),
                         host == null ? null : host.id(),
                         host == null ? null : host.hostname(),
-                        wanted.requiresJson())
+                        wanted.requiresJson(),
+                        chatName,
+                        turns(wanted.budget()),
+                        tokens(wanted.budget()),
+                        seconds(wanted.budget()))
                 .map(row -> row == null
                         ? null
                         : new Creation(
@@ -209,6 +224,18 @@ class SessionRepository {
         });
     }
 
+    private static Integer turns(Budget budget) {
+        return budget == null ? null : budget.maxTurns();
+    }
+
+    private static Long tokens(Budget budget) {
+        return budget == null ? null : budget.maxTokens();
+    }
+
+    private static Long seconds(Budget budget) {
+        return budget == null ? null : budget.maxSeconds();
+    }
+
     private static String string(Object constant) {
         return constant == null ? null : constant.toString();
     }
@@ -265,6 +292,13 @@ class SessionRepository {
                                 Rows.instant(row, at + 26),
                                 Rows.instant(row, at + 27)),
                 row.getString(at + 28),
-                row.getString(at + 29));
+                row.getString(at + 29),
+                Rows.instant(row, at + 30),
+                new SessionView.Usage(
+                        row.getInteger(at + 31),
+                        row.getLong(at + 32),
+                        row.getLong(at + 33),
+                        row.getLong(at + 34) / 1_000),
+                new Budget(row.getInteger(at + 35), row.getLong(at + 36), row.getLong(at + 37)));
     }
 }

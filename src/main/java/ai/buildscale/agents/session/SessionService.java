@@ -90,7 +90,12 @@ public class SessionService {
      *     live session
      */
     public Uni<SessionView> create(Db db, Caller caller, UUID workspaceId, NewSession asked) {
-        return create(db, caller, workspaceId, asked.complete(), PLACEMENTS)
+        return create(db, caller, workspaceId, asked, null);
+    }
+
+    /** The same, in a chat of that name. */
+    public Uni<SessionView> create(Db db, Caller caller, UUID workspaceId, NewSession asked, String chatName) {
+        return create(db, caller, workspaceId, asked.complete(), chatName, PLACEMENTS)
                 .onFailure(e -> ONE_LIVE_PER_CHAT.equals(Database.violatedConstraint(e)))
                 .transform(_ -> occupied())
                 .map(creation -> judge(caller, creation))
@@ -101,7 +106,8 @@ public class SessionService {
     }
 
     /** A server may have stopped taking sessions since placement heard of it: then another one is asked for. */
-    private Uni<Creation> create(Db db, Caller caller, UUID workspaceId, NewSession wanted, int placements) {
+    private Uni<Creation> create(
+            Db db, Caller caller, UUID workspaceId, NewSession wanted, String chatName, int placements) {
         SessionHost.Server server = wanted.hosting() == Hosting.SERVER ? host.place(wanted.requires()) : null;
         return sessions.create(
                         db,
@@ -110,6 +116,7 @@ public class SessionService {
                         caller.userId(),
                         caller.isAdmin() ? null : CREATORS,
                         wanted,
+                        chatName,
                         server)
                 .chain(creation -> {
                     if (creation == null || creation.takes()) {
@@ -117,7 +124,7 @@ public class SessionService {
                     }
                     host.refused(server);
                     return placements > 1
-                            ? create(db, caller, workspaceId, wanted, placements - 1)
+                            ? create(db, caller, workspaceId, wanted, chatName, placements - 1)
                             : Uni.createFrom().failure(Problem.unavailable());
                 });
     }
@@ -146,6 +153,11 @@ public class SessionService {
     /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller owns it */
     public Uni<SessionView> get(Caller caller, UUID id) {
         return sessions.find(database, id).invoke(session -> requireOwner(caller, session));
+    }
+
+    /** The session, whoever asks; null if there is none. For rooms that have judged who may. */
+    public Uni<SessionView> find(UUID id) {
+        return sessions.find(database, id);
     }
 
     /** A page of sessions, and how many the filter leaves in all. */
@@ -223,7 +235,7 @@ public class SessionService {
     }
 
     /** The command, once it is applied or that time is over; null if there is none. */
-    Uni<CommandView> applied(UUID id, UUID command, Duration wait) {
+    public Uni<CommandView> applied(UUID id, UUID command, Duration wait) {
         return orders.find(database, id, command)
                 .chain(found -> found == null || found.isOver() || wait.isZero()
                         ? Uni.createFrom().item(found)

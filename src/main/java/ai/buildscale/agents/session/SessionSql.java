@@ -6,7 +6,7 @@ import ai.buildscale.agents.event.EventLog;
  * The statements on sessions. Each change is one statement: it locks the row, changes it, keeps the counters and appends
  * its events; the row's lock is taken before the event's position is, so that positions follow the order of changes.
  */
-final class SessionSql {
+public final class SessionSql {
     private SessionSql() {}
 
     /** What a {@link SessionView} is read from; {@code s} the session, {@code v} its server, {@code h} its own beat. */
@@ -15,7 +15,9 @@ final class SessionSql {
             s.current_task, s.error_message, s.result::text, s.created_at, s.updated_at,
             coalesce(s.last_heartbeat, greatest(s.created_at, h.beat_at, v.renewed_at)) as last_heartbeat,
             s.ended_at, s.version, s.epoch, s.hosting, s.server_id, s.server_hostname, s.last_progress_at, s.blocked_on,
-            s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels::text, s.requires::text""";
+            s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels::text, s.requires::text,
+            s.stalled_at, s.turns, s.input_tokens, s.output_tokens, s.worked_ms, s.max_turns, s.max_tokens,
+            s.max_seconds""";
 
     static final String LIVENESS = """
             left join servers v on v.id = s.server_id
@@ -40,11 +42,12 @@ final class SessionSql {
     private static final String LOGGED = """
             logged as (
                 %s
-                select m.last_position - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
+                select m.last_position - {after} - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
                        m.ended_at is not null and m.open_commands = 0
                 from moved m
+                where m.status is distinct from m.previous_status
                 union all
-                select m.last_position - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
+                select m.last_position - {after} - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
                 from moved m
                 where m.current_task is distinct from m.previous_task
                 {commanded})
@@ -59,7 +62,7 @@ final class SessionSql {
                 returning *),
             """ + LOGGED.replace("{commanded}", """
                 union all
-                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
+                select m.last_position - {after}, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
                 from commanded c join moved m on m.id = c.session_id""".formatted(CommandSql.data("accepted", "c.accepted_at")));
 
     /** What the owner of {@code o} is told by its move; null for what is not hosted, and for what agents do themselves. */
@@ -94,7 +97,8 @@ final class SessionSql {
                     resumed_pause_id = case when o.ends then o.resumed_pause_id
                         else coalesce(o.pause_id, o.resumed_pause_id) end,
                     open_commands = o.open_commands + case when {command} is null then 0 else 1 end,
-                    last_position = next_position(o.last_position, o.ordinal) + 2
+                    last_position = next_position(o.last_position, o.ordinal) + {before} + 2 + {after}
+                    {also}
                 from o
                 where s.id = o.id
                 returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
@@ -110,6 +114,22 @@ final class SessionSql {
                       group by 1 order by 1) ended
                 where u.workspace_id = ended.workspace_id),
             """.replace("{command}", COMMAND) + LOGGED_WITH_COMMANDS;
+
+    /**
+     * {@code moved}, and all that follows from it: each row of {@code o} gets its next state. {@code o} has a locked
+     * session's columns, and {@code next, why, task, message, outcome, new_pause_id, pause_seconds, actor, ends, ordinal}
+     * (see {@link #TRANSITION}; the ordinal counts from 0).
+     *
+     * @param also more assignments of {@code agent_sessions s}, with a comma before each
+     * @param before places in the log that the statement keeps for events of its own before those of the move: the first
+     *     is {@code moved.last_position - after - 2 - before}
+     * @param after the same after them: the first is {@code moved.last_position - after + 1}; 16 in all, with 3 of the move
+     */
+    public static String move(String also, int before, int after) {
+        return MOVE.replace("{before}", Integer.toString(before))
+                .replace("{after}", Integer.toString(after))
+                .replace("{also}", also);
+    }
 
     /** The changed row if there is one, else the row as it is; with what a judge needs to know of how it was. */
     private static final String OUTCOME = """
@@ -145,13 +165,13 @@ final class SessionSql {
                     and ($2::uuid is null or old.user_id = $2)
                     and ($9::bigint is null or old.version = $9)
                     and ($10::uuid is null or old.pause_id = $10)),
-            """ + MOVE + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
+            """ + move("", 0, 0) + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
 
     /**
      * Changes what is not the state, and beats at once where that is asked. $1 id, $2 whose sessions the caller may
      * touch (null: all), $3 the version it expects, $4 whether the task is given, $5 task, $6 model, $7 mode, $8 agent
      * type, $9 labels, $10 whether blocked_on is given, $11 blocked_on, $12 whether progress was made, $13 the epoch it
-     * names (null: any), $14 whether it is a heartbeat.
+     * names (null: any), $14 whether it is a heartbeat, $15 whether a budget is given, $16 to $18 its turns, tokens, seconds.
      */
     static final String CHANGE = OLD + """
             moved as (
@@ -165,6 +185,10 @@ final class SessionSql {
                     labels = coalesce($9::text::jsonb, o.labels),
                     blocked_on = case when $10::boolean then $11::text else o.blocked_on end,
                     last_progress_at = case when $12::boolean then clock_timestamp() else o.last_progress_at end,
+                    stalled_at = case when $12::boolean then null else o.stalled_at end,
+                    max_turns = case when $15::boolean then $16::integer else o.max_turns end,
+                    max_tokens = case when $15::boolean then $17::bigint else o.max_tokens end,
+                    max_seconds = case when $15::boolean then $18::bigint else o.max_seconds end,
                     last_position = next_position(o.last_position, 0) + 1
                 from old o
                 where s.id = o.id
@@ -180,11 +204,12 @@ final class SessionSql {
                 select m.last_position - 1, m.workspace_id, m.chat_id, m.id, 'agent_updated',
                        jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
                            'model', m.model, 'mode', m.mode, 'labels', m.labels, 'blocked_on', m.blocked_on,
-                           'at', utc(m.updated_at), 'version', m.version),
+                           'budget', jsonb_build_object('max_turns', m.max_turns, 'max_tokens', m.max_tokens,
+                               'max_seconds', m.max_seconds), 'at', utc(m.updated_at), 'version', m.version),
                        m.updated_at, false
                 from moved m
                 where $6::text is not null or $7::text is not null or $8::text is not null or $9::text is not null
-                    or $10::boolean
+                    or $10::boolean or $15::boolean
                 union all
                 select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
                 from moved m
@@ -194,13 +219,15 @@ final class SessionSql {
     /**
      * Creates a session if the caller may, the chat has no live one and the quota has room. $1 id, $2 workspace, $3
      * chat, $4 user, $5 the roles that may (null: everybody), $6 agent type, $7 model, $8 mode, $9 task, $10 hosting,
-     * $11 labels, $12 server, $13 its hostname, $14 the labels it requires. A live session of the chat that this does not see yet violates {@code
+     * $11 labels, $12 server, $13 its hostname, $14 the labels it requires, $15 the chat's name, $16 to $18
+     * its budget. A live session of the chat that this does not see yet violates {@code
      * agent_sessions_one_live_per_chat}.
      *
      * <p>Locks in the order of those who end a session and of those who delete the workspace (workspace, session,
      * counters), or they would wait for each other.
      */
-    static final String CREATE = """
+    static final String CREATE =
+            """
             with host as materialized (
                 select $12::uuid is null or exists (
                     select from servers v
@@ -227,10 +254,12 @@ final class SessionSql {
                 returning u.workspace_id),
             created as (
                 insert into agent_sessions (id, workspace_id, chat_id, user_id, agent_type, status, model, mode,
-                    current_task, hosting, labels, server_id, server_hostname, requires, last_position)
+                    current_task, hosting, labels, server_id, server_hostname, requires, chat_name, max_turns, max_tokens,
+                    max_seconds, last_position)
                 select $1::uuid, r.workspace_id, $3::uuid, $4::uuid, $6::text, 'idle', $7::text, $8::text, $9::text,
                        $10::text, coalesce($11::text::jsonb, '{}'), $12::uuid, $13::text,
-                       coalesce($14::text::jsonb, '{}'), next_position(0, 0) + 2
+                       coalesce($14::text::jsonb, '{}'), $15::text, $16::integer, $17::bigint, $18::bigint,
+                       next_position(0, 0) + 2
                 from room r
                 returning *),
             beating as (
@@ -244,7 +273,7 @@ final class SessionSql {
             from place p
             cross join host
             left join created s on true
-            %s""".formatted(LOGGED.replace("{commanded}", ""), VIEW, LIVENESS);
+            %s""".formatted(LOGGED.replace("{commanded}", "").replace("{after}", "0"), VIEW, LIVENESS);
 
     private static final String FILTERS = """
             where s.workspace_id = $1
@@ -420,7 +449,7 @@ final class SessionSql {
                        null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
                        row_number() over (order by id) - 1 as ordinal
                 from due),
-            %s""".formatted(next, due, MOVE);
+            %s""".formatted(next, due, move("", 0, 0));
     }
 
     /** The columns of agent_sessions, so that rows of {@code moved} and {@code old} can stand in one union. */
@@ -429,6 +458,7 @@ final class SessionSql {
             id, workspace_id, chat_id, user_id, agent_type, status, model, mode, chat_name, current_task, blocked_on,
             labels, error_message, result, hosting, server_id, server_hostname, epoch, version, created_at, updated_at,
             last_progress_at, ended_at, last_heartbeat, pause_id, pause_reason, pause_by, pause_at, pause_expires_at,
-            paused_from, resumed_pause_id, last_position, requires, open_commands""";
+            paused_from, resumed_pause_id, last_position, requires, open_commands, stalled_at, turns, input_tokens,
+            output_tokens, worked_ms, max_turns, max_tokens, max_seconds""";
     }
 }

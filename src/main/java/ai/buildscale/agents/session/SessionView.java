@@ -17,6 +17,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  * @param version counts changes of the session; the {@code ETag} is {@code "v<version>"}
  * @param epoch counts changes of owner; what an owner writes names it
  * @param requires the labels that a server must have to host it
+ * @param stalledAt since when it runs without making progress; null if all is well
  */
 @Schema(name = "Session")
 @RegisterForReflection
@@ -56,7 +57,15 @@ public record SessionView(
 
         @JsonRawValue
         @Schema(type = SchemaType.OBJECT, additionalProperties = String.class, examples = "{\"gpu\": \"true\"}")
-        String requires) {
+        String requires,
+
+        @Schema(nullable = true) Instant stalledAt,
+        Usage usage,
+        Budget budget) {
+
+    /** What the session has used; {@code seconds} is the time in which its turns ran. */
+    @RegisterForReflection
+    public record Usage(int turns, long inputTokens, long outputTokens, long seconds) {}
 
     /** @param by the user who paused it */
     @RegisterForReflection

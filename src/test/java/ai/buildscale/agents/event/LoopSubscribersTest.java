@@ -102,7 +102,7 @@ class LoopSubscribersTest {
 
     private void live(Client client) {
         onLoop(() -> {
-            client.subscriber.live();
+            client.subscriber.live(List.of());
             return null;
         });
     }
@@ -144,7 +144,7 @@ class LoopSubscribersTest {
 
         onLoop(() -> {
             client.subscriber.send(LoopSubscribers.Payload.of(OF_CHAT, events(6, 12)));
-            client.subscriber.live();
+            client.subscriber.live(List.of());
             return null;
         });
         deliver(events(14, 14));
@@ -174,7 +174,7 @@ class LoopSubscribersTest {
                 .subscribe()
                 .with(sent::add);
 
-        client.subscriber.live();
+        client.subscriber.live(List.of());
         client.subscriber.take(payload);
 
         assertThat(sent).hasSize(1);

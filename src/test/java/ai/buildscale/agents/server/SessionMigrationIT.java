@@ -1,10 +1,11 @@
 package ai.buildscale.agents.server;
 
-import static ai.buildscale.agents.server.Servers.await;
+import static ai.buildscale.agents.testing.Servers.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.AtOnce;
+import ai.buildscale.agents.testing.Servers;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.time.Instant;

@@ -1,10 +1,7 @@
-package ai.buildscale.agents.server;
+package ai.buildscale.agents.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.testing.Api;
-import ai.buildscale.agents.testing.Postgres;
-import ai.buildscale.agents.testing.Service;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.time.Duration;
@@ -17,9 +14,9 @@ import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 
 /** Servers on one database of their own, with short leases; each by its hostname {@code s1}, {@code s2} and so on. */
-final class Servers implements AutoCloseable {
+public final class Servers implements AutoCloseable {
     /** How long a server of these may be silent until it is lost, and noticed. */
-    static final Duration LOST = Duration.ofSeconds(3);
+    public static final Duration LOST = Duration.ofSeconds(3);
 
     private static final Map<String, String> QUICK = Map.of(
             "server.lease-renewal", "0.5S",
@@ -35,11 +32,11 @@ final class Servers implements AutoCloseable {
 
     private Servers() {}
 
-    static Servers start(int count) {
+    public static Servers start(int count) {
         return start(count, Map.of());
     }
 
-    static Servers start(int count, Map<String, String> settings) {
+    public static Servers start(int count, Map<String, String> settings) {
         Servers servers = new Servers();
         servers.settings.putAll(settings);
         servers.add(Map.of());
@@ -61,28 +58,28 @@ final class Servers implements AutoCloseable {
     }
 
     /** One more. */
-    Service add(Map<String, String> own) {
+    public Service add(Map<String, String> own) {
         Service service = launch(own);
         service.awaitReady();
         return service;
     }
 
     /** The server by its number, from 1. */
-    Service get(int number) {
+    public Service get(int number) {
         return all.get(number - 1);
     }
 
-    String database() {
+    public String database() {
         return database;
     }
 
     /** A new operator, at the first server. */
-    Api operator() {
+    public Api operator() {
         return Api.user(all.getFirst(), "admin");
     }
 
     /** All rows of {@code GET /servers}, as a living server sees them. */
-    List<JsonNode> list() {
+    public List<JsonNode> list() {
         Service living = all.stream().filter(Service::isAlive).findFirst().orElseThrow();
         JsonNode answer = Api.user(living, "admin").get("/servers").expect(200);
         assertThat(answer.get("count").asInt()).isEqualTo(answer.get("servers").size());
@@ -90,7 +87,7 @@ final class Servers implements AutoCloseable {
     }
 
     /** Who is under this hostname now. */
-    JsonNode living(String hostname) {
+    public JsonNode living(String hostname) {
         return list().stream()
                 .filter(server -> server.get("hostname").asText().equals(hostname))
                 .filter(server -> !server.get("state").asText().equals("gone"))
@@ -98,11 +95,11 @@ final class Servers implements AutoCloseable {
                 .orElseThrow();
     }
 
-    String id(int number) {
+    public String id(int number) {
         return living("s" + number).get("id").asText();
     }
 
-    void awaitMembers(int count) {
+    public void awaitMembers(int count) {
         await().until(() -> list().stream()
                         .filter(server -> !server.get("state").asText().equals("gone"))
                         .count()
@@ -114,7 +111,7 @@ final class Servers implements AutoCloseable {
     }
 
     /** New sessions until this server has that many of them. */
-    List<String> sessionsOn(int number, int count, Api owner, String workspace) {
+    public List<String> sessionsOn(int number, int count, Api owner, String workspace) {
         List<String> there = new ArrayList<>();
         String host = "s" + number;
         while (there.size() < count) {
@@ -126,7 +123,7 @@ final class Servers implements AutoCloseable {
         return there;
     }
 
-    void signal(int number, String signal) {
+    public void signal(int number, String signal) {
         try {
             long pid = get(number).handle().pid();
             assertThat(new ProcessBuilder("kill", "-" + signal, Long.toString(pid))
@@ -138,7 +135,7 @@ final class Servers implements AutoCloseable {
         }
     }
 
-    static ConditionFactory await() {
+    public static ConditionFactory await() {
         return Awaitility.await().atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(50));
     }
 

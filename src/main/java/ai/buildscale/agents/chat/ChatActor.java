@@ -1,0 +1,150 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.TurnRepository.Begun;
+import ai.buildscale.agents.chat.TurnRepository.Ending;
+import ai.buildscale.agents.chat.TurnRepository.Fence;
+import ai.buildscale.agents.chat.TurnRepository.Used;
+import ai.buildscale.agents.chat.engine.Engine;
+import ai.buildscale.agents.chat.engine.Turn;
+import ai.buildscale.agents.chat.engine.Turn.Kind;
+import io.vertx.core.Context;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * One live agent: what it remembers of its chat, and its turn while it has one. Its mailbox and all that must survive are in
+ * the database; passivated, it is nothing but that. There is one in the whole fleet: what it writes names its epoch. Lives on
+ * one event loop.
+ */
+final class ChatActor implements TurnRun.Agent {
+    private final ChatActors house;
+    private final UUID session;
+    private final Context context;
+    private long epoch = -1;
+    private List<Turn.Entry> memory;
+    private volatile TurnRun run;
+    private volatile long restsSince = System.nanoTime();
+
+    ChatActor(ChatActors house, UUID session, Context context) {
+        this.house = house;
+        this.session = session;
+        this.context = context;
+    }
+
+    /** Begins a turn, or takes one up again. */
+    void begin(Begun begun) {
+        context.runOnContext(_ -> {
+            if (run != null) {
+                // it was refused, and its turn is over or another one's
+                run.abandon();
+            }
+            boolean remembers = memory != null && epoch == begun.fence().epoch() && begun.news() != null;
+            epoch = begun.fence().epoch();
+            if (remembers) {
+                memory.add(begun.news());
+                start(begun, begun.said());
+            } else {
+                house.recall(begun)
+                        .subscribe()
+                        .with(
+                                recalled -> context.runOnContext(_ -> {
+                                    memory = recalled.memory();
+                                    start(begun, recalled.said());
+                                }),
+                                e -> house.notRecalled(begun, e));
+            }
+        });
+    }
+
+    private void start(Begun begun, String said) {
+        while (memory.size() > house.config().history()) {
+            memory.removeFirst();
+        }
+        TurnRun begins = new TurnRun(this, context, begun, memory, said);
+        run = begins;
+        Engine engine = house.engineOf(begun.model());
+        String hopeless = begun.attempt() > house.config().maxAttempts()
+                ? "The turn was begun " + (begun.attempt() - 1) + " times, and its server was lost each time"
+                : engine == null ? "No engine serves the model " + begun.model() : null;
+        if (hopeless == null) {
+            begins.go(engine);
+        } else {
+            begins.giveUp(hopeless);
+        }
+    }
+
+    /** The turn that it is at, or null. */
+    TurnRun run() {
+        return run;
+    }
+
+    /** Whether it has had no work for so long. */
+    boolean restsFor(Duration atLeast) {
+        TurnRun now = run;
+        return (now == null || !now.isThinking()) && System.nanoTime() - restsSince > atLeast.toNanos();
+    }
+
+    /** It is another server's, or passivated. */
+    void abandon() {
+        TurnRun now = run;
+        if (now != null) {
+            now.abandon();
+        }
+    }
+
+    UUID session() {
+        return session;
+    }
+
+    @Override
+    public TurnWriter writer() {
+        return house.writer();
+    }
+
+    @Override
+    public ChunkFeed feed() {
+        return house.feed();
+    }
+
+    @Override
+    public int maxAnswer() {
+        return house.config().maxAnswer();
+    }
+
+    @Override
+    public void closed(TurnRun ended, Ending ending, int mail) {
+        run = null;
+        restsSince = System.nanoTime();
+        switch (ending.ending()) {
+            case "done" -> memory.add(new Turn.Entry(ending.fence().turn(), Kind.ASSISTANT, ending.said(), "{}"));
+            case "stopped" -> {
+                if (!ending.said().isEmpty()) {
+                    memory.add(
+                            new Turn.Entry(ending.fence().turn(), Kind.ASSISTANT, ending.said(), "{\"partial\":true}"));
+                }
+            }
+            // what it asked, or was left at, is read back when it goes on
+            default -> memory = null;
+        }
+        house.closed(this, ending, mail);
+    }
+
+    @Override
+    public void refused(TurnRun refused) {
+        house.refused(this, refused);
+    }
+
+    /** A turn that is not run here is closed as this says. */
+    static Ending dormant(Fence fence, String ending, String said, String reason) {
+        return new Ending(fence, ending, said, reason, null, null, null, Used.NOTHING);
+    }
+
+    /** What an agent knows when it begins. */
+    record Recalled(List<Turn.Entry> memory, String said) {
+        Recalled {
+            memory = new ArrayList<>(memory);
+        }
+    }
+}

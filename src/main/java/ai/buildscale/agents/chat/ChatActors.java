@@ -1,0 +1,386 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.ChatActor.Recalled;
+import ai.buildscale.agents.chat.TurnRepository.Begun;
+import ai.buildscale.agents.chat.TurnRepository.Ending;
+import ai.buildscale.agents.chat.TurnRepository.Open;
+import ai.buildscale.agents.chat.engine.Engine;
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.session.HostedAgents;
+import ai.buildscale.agents.session.Order;
+import ai.buildscale.agents.session.SessionHost;
+import ai.buildscale.agents.session.SessionStatus;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.impl.VertxInternal;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jboss.logging.Logger;
+
+/**
+ * The agents that live on this server. Looks for their work when a wake-up names the server, and once a second beneath:
+ * messages to begin turns with, and turns that nobody runs. Gives each to its actor, which it makes when there is none.
+ */
+@ApplicationScoped
+class ChatActors implements HostedAgents {
+    private static final Logger LOG = Logger.getLogger(ChatActors.class);
+    private static final long POLL_MILLIS = 1_000;
+    /** Turns that lost their owner are looked for at most this often. */
+    private static final long LOST_MILLIS = 200;
+    /** After this long a turn that was parked here is not handed over any more. */
+    private static final Duration NOT_HANDED_OVER = Duration.ofSeconds(2);
+
+    private final Trouble trouble = new Trouble(ChatActors.class, "agents do not get their messages");
+    private final TurnRepository turns;
+    private final TurnWriter writer;
+    private final ChunkFeed feed;
+    private final Engines engines;
+    private final SessionHost host;
+    private final WakeUps wakeUps;
+    private final Vertx vertx;
+    private final ChatConfig config;
+    private final MeterRegistry metrics;
+    private final Counter activated;
+    private final Counter passivated;
+    private final Map<UUID, ChatActor> actors = new ConcurrentHashMap<>();
+    private final Set<UUID> free = ConcurrentHashMap.newKeySet();
+    private final InOrder orders = new InOrder();
+    private final AtomicBoolean looking = new AtomicBoolean();
+    private final AtomicBoolean seeking = new AtomicBoolean();
+    private final List<Context> loops = new ArrayList<>();
+    private volatile boolean again;
+    private volatile boolean seekAgain;
+    private volatile boolean holding;
+
+    ChatActors(
+            TurnRepository turns,
+            TurnWriter writer,
+            ChunkFeed feed,
+            Engines engines,
+            SessionHost host,
+            WakeUps wakeUps,
+            Vertx vertx,
+            ChatConfig config,
+            MeterRegistry metrics) {
+        this.turns = turns;
+        this.writer = writer;
+        this.feed = feed;
+        this.engines = engines;
+        this.host = host;
+        this.wakeUps = wakeUps;
+        this.vertx = vertx;
+        this.config = config;
+        this.metrics = metrics;
+        this.activated = metrics.counter("chat.actors.activated");
+        this.passivated = metrics.counter("chat.actors.passivated");
+        metrics.gaugeMapSize("chat.actors", List.of(), actors);
+        metrics.gauge("chat.turns.running", this, ChatActors::running);
+    }
+
+    void start(@Observes @Priority(300) Migrations.Applied event) {
+        for (int i = 0; i < Runtime.getRuntime().availableProcessors() * 2; i++) {
+            loops.add(((VertxInternal) vertx).createEventLoopContext());
+        }
+        vertx.setPeriodic(POLL_MILLIS, _ -> {
+            passivate();
+            ownershipChanged();
+        });
+    }
+
+    private double running() {
+        return actors.values().stream()
+                .map(ChatActor::run)
+                .filter(run -> run != null && run.isThinking())
+                .count();
+    }
+
+    ChatConfig config() {
+        return config;
+    }
+
+    TurnWriter writer() {
+        return writer;
+    }
+
+    ChunkFeed feed() {
+        return feed;
+    }
+
+    /** Null if there is none. */
+    Engine engineOf(String model) {
+        return engines.find(model).orElse(null);
+    }
+
+    @Override
+    public void ownershipChanged() {
+        look();
+        seek();
+    }
+
+    private boolean mayAct() {
+        return !holding && !loops.isEmpty() && host.self() != null;
+    }
+
+    /** Looks for messages. */
+    private void look() {
+        again = true;
+        if (mayAct() && looking.compareAndSet(false, true)) {
+            vertx.runOnContext(_ -> lookNow());
+        }
+    }
+
+    private void lookNow() {
+        again = false;
+        UUID self = host.self();
+        if (self == null) {
+            looking.set(false);
+            return;
+        }
+        Set<UUID> freed = new HashSet<>(free);
+        free.removeAll(freed);
+        turns.begin(self, freed)
+                .subscribe()
+                .with(
+                        begun -> {
+                            begun(begun);
+                            looking.set(false);
+                            if (again || begun.size() == TurnSql.BATCH) {
+                                look();
+                            }
+                        },
+                        e -> {
+                            free.addAll(freed);
+                            trouble.met(e);
+                            looking.set(false);
+                        });
+    }
+
+    /** Looks for turns that nobody runs. */
+    private void seek() {
+        seekAgain = true;
+        if (mayAct() && seeking.compareAndSet(false, true)) {
+            seekAgain = false;
+            UUID self = host.self();
+            if (self == null) {
+                seeking.set(false);
+                return;
+            }
+            turns.takeUpLost(self, NOT_HANDED_OVER)
+                    .onTermination()
+                    .invoke(() -> vertx.setTimer(LOST_MILLIS, _ -> {
+                        seeking.set(false);
+                        if (seekAgain) {
+                            seek();
+                        }
+                    }))
+                    .subscribe()
+                    .with(this::begun, trouble::met);
+        }
+    }
+
+    private void begun(List<Begun> all) {
+        trouble.over();
+        if (!all.isEmpty()) {
+            wakeUps.appended();
+            all.forEach(begun -> actorOf(begun.fence().session()).begin(begun));
+        }
+    }
+
+    private ChatActor actorOf(UUID session) {
+        return actors.computeIfAbsent(session, id -> {
+            activated.increment();
+            return new ChatActor(this, id, loops.get(Math.floorMod(id.hashCode(), loops.size())));
+        });
+    }
+
+    /** What the agent remembers, and all that was said in the turn. */
+    Uni<Recalled> recall(Begun begun) {
+        Uni<String> said = begun.news() == null
+                ? turns.said(begun.fence(), begun.said())
+                : Uni.createFrom().item(begun.said());
+        return Uni.combine()
+                .all()
+                .unis(turns.memory(begun.fence().chat(), config.history()), said)
+                .with(Recalled::new)
+                .onFailure()
+                .retry()
+                .withBackOff(Duration.ofMillis(100), Duration.ofSeconds(1))
+                .atMost(30);
+    }
+
+    /** It stays running in the database, and is taken up again as one that lost its owner once this server has too. */
+    void notRecalled(Begun begun, Throwable failure) {
+        LOG.warnf("session %s: its history cannot be read: %s", begun.fence().session(), failure);
+        writer.close(ChatActor.dormant(begun.fence(), "parked", begun.said(), null))
+                .subscribe()
+                .with(_ -> {}, trouble::met);
+    }
+
+    void closed(ChatActor actor, Ending ending, int mail) {
+        wakeUps.appended();
+        metrics.counter("chat.turns", "outcome", ending.ending()).increment();
+        if (mail > 0 && !ending.ending().equals("parked") && !ending.ending().equals("paused")) {
+            free.add(actor.session());
+            look();
+        }
+    }
+
+    /** Its turn was not accepted: what has become of the session says what is left to do. */
+    void refused(ChatActor actor, TurnRun run) {
+        UUID self = host.self();
+        if (self == null) {
+            forget(actor);
+            return;
+        }
+        turns.open(self, actor.session()).subscribe().with(open -> judge(actor, run, open), trouble::met);
+    }
+
+    private void judge(ChatActor actor, TurnRun run, Open open) {
+        if (open == null || !open.fence().equals(run.fence())) {
+            forget(actor);
+        } else if (open.status() != SessionStatus.PAUSED && open.status() != SessionStatus.CANCELLED) {
+            // a person has ended the turn without a command to its owner: yield, complete, fail
+            run.interrupt("stopped", open.status().toString()).subscribe().with(_ -> {}, trouble::met);
+        }
+    }
+
+    private void forget(ChatActor actor) {
+        actors.remove(actor.session(), actor);
+        actor.abandon();
+    }
+
+    private void passivate() {
+        actors.values().stream()
+                .filter(actor -> actor.restsFor(config.passivateAfter()))
+                .toList()
+                .forEach(actor -> {
+                    forget(actor);
+                    passivated.increment();
+                });
+    }
+
+    /** One after the other, as they were accepted. */
+    @Override
+    public Uni<Void> obey(Order order) {
+        return orders.after(order.command().sessionId(), () -> carryOut(order));
+    }
+
+    private Uni<Void> carryOut(Order order) {
+        UUID session = order.command().sessionId();
+        return switch (order.command().command()) {
+            case "pause" -> order.atWork() ? interrupt(session, "paused", "paused") : nothing();
+            case "cancel" -> order.atWork() ? interrupt(session, "stopped", "cancelled") : nothing();
+            case "stop" -> order.atWork() ? interrupt(session, "stopped", "stopped") : nothing();
+            case "resume" -> goOn(session);
+            default -> nothing();
+        };
+    }
+
+    private static Uni<Void> nothing() {
+        return Uni.createFrom().voidItem();
+    }
+
+    private Uni<Void> interrupt(UUID session, String ending, String reason) {
+        ChatActor actor = actors.get(session);
+        TurnRun run = actor == null ? null : actor.run();
+        return run == null
+                ? dormant(session, ending, reason)
+                : run.interrupt(ending, reason)
+                        // it may have come to wait for an answer just now
+                        .chain(() -> run.isLeft() && ending.equals("stopped")
+                                ? dormant(session, ending, reason)
+                                : nothing());
+    }
+
+    /** The same for a turn that nobody runs. */
+    private Uni<Void> dormant(UUID session, String ending, String reason) {
+        UUID self = host.self();
+        return self == null
+                ? nothing()
+                : turns.open(self, session)
+                        .chain(open -> open == null
+                                ? nothing()
+                                : writer.close(ChatActor.dormant(open.fence(), ending, open.said(), reason))
+                                        .invoke(mail -> dormantClosed(session, mail))
+                                        .replaceWithVoid());
+    }
+
+    private void dormantClosed(UUID session, Integer mail) {
+        wakeUps.appended();
+        if (mail != null && mail > 0) {
+            free.add(session);
+            look();
+        }
+    }
+
+    private Uni<Void> goOn(UUID session) {
+        UUID self = host.self();
+        return self == null
+                ? nothing()
+                : turns.takeUpPaused(self, session)
+                        .invoke(begun -> {
+                            begun(begun);
+                            if (begun.isEmpty()) {
+                                free.add(session);
+                                look();
+                            }
+                        })
+                        .replaceWithVoid();
+    }
+
+    @Override
+    public Uni<Void> checkpoint(UUID session) {
+        ChatActor actor = actors.get(session);
+        TurnRun run = actor == null ? null : actor.run();
+        return run == null ? nothing() : run.park(config.safePointWait());
+    }
+
+    @Override
+    public Uni<Void> checkpointAll() {
+        holding = true;
+        List<Uni<Void>> parked = actors.values().stream()
+                .map(ChatActor::run)
+                .filter(run -> run != null)
+                .map(run -> run.park(config.safePointWait()))
+                .toList();
+        return parked.isEmpty()
+                ? nothing()
+                : Uni.join().all(parked).andCollectFailures().replaceWithVoid();
+    }
+
+    @Override
+    public void goOn() {
+        holding = false;
+        ownershipChanged();
+    }
+
+    @Override
+    public void abandonAll() {
+        List<ChatActor> all = List.copyOf(actors.values());
+        actors.clear();
+        all.forEach(ChatActor::abandon);
+    }
+
+    @Override
+    public void abandon(UUID session) {
+        ChatActor actor = actors.get(session);
+        if (actor != null) {
+            forget(actor);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Page;
+import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.session.Hosting;
+import ai.buildscale.agents.session.Mode;
+import ai.buildscale.agents.session.SessionStatus;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
+import java.util.UUID;
+
+/** Runs {@link ChatSql} and reads its rows. */
+@ApplicationScoped
+class ChatRepository {
+    private static final int VIEW_COLUMNS = 13;
+
+    /** Who may do it, where, and what a statement found there; {@code null} for no workspace. */
+    record Place(String role, boolean found) {}
+
+    /** A chat, its newest session, and where a list goes on after it. */
+    record Found(ChatView chat, UUID session, UUID lastMessage) {}
+
+    /** What posting a message found and did. */
+    record Posted(Place place, boolean live, SessionStatus status, boolean accepted, UUID server) {}
+
+    /** What stopping found and did. */
+    record Stopped(Place place, UUID session, UUID server, UUID command, boolean dropped) {}
+
+    /** What answering found and did; no question if none is open. */
+    record Answered(Place place, UUID question, UUID server) {}
+
+    /** A question; its answer as JSON, or null. */
+    record Question(UUID id, String state, String schema, String answer) {}
+
+    Uni<ChatView> create(Db db, ChatView chat) {
+        return db.row(
+                        ChatSql.CREATE,
+                        chat.id(),
+                        chat.workspaceId(),
+                        chat.userId(),
+                        chat.name(),
+                        chat.goal(),
+                        chat.agentType().toString(),
+                        chat.model(),
+                        chat.mode().toString(),
+                        chat.hosting().toString(),
+                        chat.onBusy().toString())
+                .map(row -> view(row, 0));
+    }
+
+    /** Emits null if there is no such chat. */
+    Uni<Found> find(Db db, UUID workspace, UUID chat) {
+        return db.row(ChatSql.GET, workspace, chat)
+                .map(row -> row == null
+                        ? null
+                        : new Found(view(row, 0), row.getUUID(VIEW_COLUMNS), row.getUUID(VIEW_COLUMNS - 1)));
+    }
+
+    Uni<List<Found>> list(Db db, UUID workspace, Page page) {
+        return db.rows(ChatSql.LIST, workspace, page.before(), page.limit())
+                .map(rows -> Rows.map(rows, row -> new Found(view(row, 0), null, row.getUUID(VIEW_COLUMNS - 1))));
+    }
+
+    Uni<List<MessageView>> history(Db db, UUID chat, Long before, int limit) {
+        return db.rows(ChatSql.HISTORY, chat, before, limit).map(rows -> Rows.map(rows, ChatRepository::message));
+    }
+
+    /** Emits null if there is no such workspace. */
+    Uni<Posted> post(
+            Db db,
+            UUID workspace,
+            UUID chat,
+            UUID user,
+            String[] roles,
+            UUID message,
+            String content,
+            BusyPolicy policy) {
+        return db.row(
+                        ChatSql.POST,
+                        workspace,
+                        chat,
+                        user,
+                        roles,
+                        message,
+                        content,
+                        policy == null ? null : policy.toString())
+                .map(row -> row == null
+                        ? null
+                        : new Posted(
+                                place(row),
+                                row.getBoolean("live"),
+                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getBoolean("accepted"),
+                                row.getUUID("server_id")));
+    }
+
+    /** Emits null if there is no such workspace. */
+    Uni<Stopped> stop(Db db, UUID workspace, UUID chat, UUID user, String[] roles) {
+        return db.row(ChatSql.STOP, workspace, chat, user, roles)
+                .map(row -> row == null
+                        ? null
+                        : new Stopped(
+                                place(row),
+                                row.getUUID("session_id"),
+                                row.getUUID("server_id"),
+                                row.getUUID("command_id"),
+                                row.getBoolean("dropped")));
+    }
+
+    /** Emits null if there is no such workspace. */
+    Uni<Answered> answer(
+            Db db, UUID workspace, UUID chat, UUID user, String[] roles, UUID question, String answer, UUID message) {
+        return db.row(ChatSql.ANSWER, workspace, chat, user, roles, question, answer, message)
+                .map(row -> row == null
+                        ? null
+                        : new Answered(place(row), row.getUUID("question_id"), row.getUUID("server_id")));
+    }
+
+    /** Emits null if there is none. */
+    Uni<Question> question(Db db, UUID chat, UUID question) {
+        return db.row(ChatSql.QUESTION, chat, question)
+                .map(row -> row == null
+                        ? null
+                        : new Question(
+                                row.getUUID("id"),
+                                row.getString("state"),
+                                row.getString("schema"),
+                                row.getString("answer")));
+    }
+
+    /** What changing a chat found and did; no chat if there is none, or the caller may not. */
+    record Changed(Place place, ChatView chat) {}
+
+    /** Emits null if there is no such workspace. */
+    Uni<Changed> change(Db db, UUID workspace, UUID chat, UUID user, String[] roles, ChatChange change) {
+        return db.row(
+                        ChatSql.CHANGE,
+                        workspace,
+                        chat,
+                        user,
+                        roles,
+                        change.names("name"),
+                        change.getName(),
+                        change.getModel(),
+                        change.getMode() == null ? null : change.getMode().toString(),
+                        change.getOnBusy() == null ? null : change.getOnBusy().toString())
+                .map(row -> row == null ? null : new Changed(place(row), row.getUUID(0) == null ? null : view(row, 0)));
+    }
+
+    Uni<List<AttentionView>> attention(Db db, UUID workspace, int limit) {
+        return db.rows(ChatSql.ATTENTION, workspace, limit)
+                .map(rows -> Rows.map(
+                        rows,
+                        row -> new AttentionView(
+                                row.getString("kind"),
+                                row.getUUID("session_id"),
+                                row.getUUID("chat_id"),
+                                row.getString("chat_name"),
+                                Wire.read(AgentType.class, row.getString("agent_type")),
+                                row.getUUID("user_id"),
+                                Rows.instant(row, "since"),
+                                row.getString("detail"),
+                                row.getUUID("question_id"),
+                                row.getString("schema"))));
+    }
+
+    Uni<UsageView> spending(Db db, UUID workspace) {
+        return db.row(ChatSql.SPENDING, workspace)
+                .map(row -> row == null
+                        ? new UsageView(0, 0, 0, 0)
+                        : new UsageView(
+                                row.getLong("turns"),
+                                row.getLong("input_tokens"),
+                                row.getLong("output_tokens"),
+                                row.getLong("worked_ms") / 1_000));
+    }
+
+    private static Place place(Row row) {
+        return new Place(row.getString("role"), row.getBoolean("found"));
+    }
+
+    private static MessageView message(Row row) {
+        return new MessageView(
+                row.getUUID("id"),
+                row.getString("kind"),
+                row.getString("content"),
+                row.getString("data"),
+                row.getUUID("user_id"),
+                row.getUUID("turn_id"),
+                row.getString("state"),
+                row.getLong("position"),
+                Rows.instant(row, "at"));
+    }
+
+    private static ChatView view(Row row, int at) {
+        return new ChatView(
+                row.getUUID(at),
+                row.getUUID(at + 1),
+                row.getUUID(at + 2),
+                row.getString(at + 3),
+                row.getString(at + 4),
+                Wire.read(AgentType.class, row.getString(at + 5)),
+                row.getString(at + 6),
+                Wire.read(Mode.class, row.getString(at + 7)),
+                Wire.read(Hosting.class, row.getString(at + 8)),
+                Wire.read(BusyPolicy.class, row.getString(at + 9)),
+                Rows.instant(row, at + 10),
+                Rows.instant(row, at + 11));
+    }
+}

@@ -1,0 +1,307 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.ChatRepository.Answered;
+import ai.buildscale.agents.chat.ChatRepository.Found;
+import ai.buildscale.agents.chat.ChatRepository.Place;
+import ai.buildscale.agents.chat.ChatRepository.Posted;
+import ai.buildscale.agents.chat.ChatRepository.Question;
+import ai.buildscale.agents.chat.ChatRepository.Stopped;
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.Page;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.session.Hosting;
+import ai.buildscale.agents.session.NewSession;
+import ai.buildscale.agents.session.SessionService;
+import ai.buildscale.agents.session.SessionView;
+import ai.buildscale.agents.workspace.Access;
+import ai.buildscale.agents.workspace.Role;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+/**
+ * Chats, and what people do in them. Whatever reaches a chat's agent is written down under its session's lock; the agent's
+ * server is woken and finds it there.
+ */
+@ApplicationScoped
+class ChatService {
+    private static final String[] TALKERS = Stream.of(Role.values())
+            .filter(role -> role.includes(Role.MEMBER))
+            .map(Role::toString)
+            .toArray(String[]::new);
+
+    private final Database database;
+    private final ChatRepository chats;
+    private final SessionService sessions;
+    private final Engines engines;
+    private final Answers answers;
+    private final Access access;
+    private final WakeUps wakeUps;
+    private final ChatConfig config;
+
+    ChatService(
+            Database database,
+            ChatRepository chats,
+            SessionService sessions,
+            Engines engines,
+            Answers answers,
+            Access access,
+            WakeUps wakeUps,
+            ChatConfig config) {
+        this.database = database;
+        this.chats = chats;
+        this.sessions = sessions;
+        this.engines = engines;
+        this.answers = answers;
+        this.access = access;
+        this.wakeUps = wakeUps;
+        this.config = config;
+    }
+
+    /** A chat and its session. */
+    record Created(ChatView chat, SessionView session) {}
+
+    /**
+     * Begins a chat, with an idle session of the caller.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}, {@code QUOTA_EXCEEDED}; {@code VALIDATION_ERROR} if no engine
+     *     serves the model
+     */
+    Uni<Created> create(Db db, Caller caller, UUID workspace, NewChat asked) {
+        AgentType type = asked.agentType() == null ? AgentType.ASSISTANT : asked.agentType();
+        ChatView wanted = new ChatView(
+                Ids.next(),
+                workspace,
+                caller.userId(),
+                asked.name(),
+                asked.goal(),
+                type,
+                asked.model() == null ? config.defaultModel() : asked.model(),
+                asked.mode() == null ? type.defaultMode() : asked.mode(),
+                asked.hosting() == null ? Hosting.SERVER : asked.hosting(),
+                asked.onBusy() == null ? BusyPolicy.ENQUEUE : asked.onBusy(),
+                null,
+                null);
+        requireEngine(wanted);
+        NewSession session = session(wanted, asked);
+        return db.atomically(transaction -> sessions.create(transaction, caller, workspace, session, wanted.name())
+                .chain(live -> chats.create(transaction, wanted).map(chat -> new Created(chat, live))));
+    }
+
+    /** What thinks for an agent elsewhere is not known here. */
+    private void requireEngine(ChatView chat) {
+        if (chat.hosting() == Hosting.SERVER) {
+            engines.require(chat.model());
+        }
+    }
+
+    private static NewSession session(ChatView chat, NewChat asked) {
+        return new NewSession(
+                chat.agentType(),
+                chat.model(),
+                chat.mode(),
+                chat.id(),
+                null,
+                chat.hosting(),
+                asked == null ? null : asked.labels(),
+                asked == null ? null : asked.requires(),
+                asked == null ? null : asked.budget());
+    }
+
+    /**
+     * A page of the workspace's chats, those last talked in first.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member
+     */
+    Uni<List<Found>> list(Caller caller, UUID workspace, Page page) {
+        return access.require(caller, workspace, Role.VIEWER).chain(() -> chats.list(database, workspace, page));
+    }
+
+    /** A chat with the newest part of its history, oldest first, and the session that lives in it or did last. */
+    record Whole(ChatView chat, SessionView session, List<MessageView> messages) {}
+
+    /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member */
+    Uni<Whole> get(Caller caller, UUID workspace, UUID chat, Long before, int limit) {
+        return find(caller, workspace, chat)
+                .chain(found -> Uni.combine()
+                        .all()
+                        .unis(
+                                found.session() == null
+                                        ? Uni.createFrom().<SessionView>nullItem()
+                                        : sessions.find(found.session()),
+                                chats.history(database, chat, before, limit))
+                        .with((session, messages) -> new Whole(found.chat(), session, messages.reversed())));
+    }
+
+    private Uni<Found> find(Caller caller, UUID workspace, UUID chat) {
+        return access.require(caller, workspace, Role.VIEWER)
+                .chain(() -> chats.find(database, workspace, chat))
+                .onItem()
+                .ifNull()
+                .failWith(() -> Problem.notFound("The chat"));
+    }
+
+    /**
+     * Gives the chat's agent a message; emits its id. A chat whose session has ended gets a new one, the caller's.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}, {@code QUOTA_EXCEEDED}; {@code CONFLICT} if the agent is busy and
+     *     the policy is to refuse
+     */
+    Uni<UUID> post(Db db, Caller caller, UUID workspace, UUID chat, String content, BusyPolicy policy) {
+        UUID message = Ids.next();
+        return post(db, caller, workspace, chat, message, content, policy)
+                .chain(posted -> posted.live()
+                        ? Uni.createFrom().item(posted)
+                        : revive(db, caller, workspace, chat, message, content, policy))
+                .invoke(posted -> {
+                    if (!posted.accepted()) {
+                        throw new Problem(
+                                        ProblemType.CONFLICT,
+                                        "The agent is busy; send it again, or with another on_busy")
+                                .with("current_status", posted.status().toString())
+                                .retryAfter(1);
+                    }
+                    db.afterCommit(() -> wake(posted.server()));
+                })
+                .replaceWith(message);
+    }
+
+    private Uni<Posted> post(
+            Db db, Caller caller, UUID workspace, UUID chat, UUID message, String content, BusyPolicy policy) {
+        return chats.post(db, workspace, chat, caller.userId(), roles(caller), message, content, policy)
+                .invoke(posted -> judge(caller, posted == null ? null : posted.place()));
+    }
+
+    private Uni<Posted> revive(
+            Db db, Caller caller, UUID workspace, UUID chat, UUID message, String content, BusyPolicy policy) {
+        return db.atomically(transaction -> chats.find(transaction, workspace, chat)
+                .chain(found -> sessions.create(
+                        transaction,
+                        caller,
+                        workspace,
+                        session(found.chat(), null),
+                        found.chat().name()))
+                .chain(() -> post(transaction, caller, workspace, chat, message, content, policy)));
+    }
+
+    private void wake(UUID server) {
+        if (server == null) {
+            wakeUps.appended();
+        } else {
+            wakeUps.concerns(Set.of(server));
+        }
+    }
+
+    private static String[] roles(Caller caller) {
+        return caller.isAdmin() ? null : TALKERS;
+    }
+
+    private static void judge(Caller caller, Place place) {
+        Access.judge(caller, place != null, place == null ? null : place.role(), Role.MEMBER);
+        if (!place.found()) {
+            throw Problem.notFound("The chat");
+        }
+    }
+
+    /**
+     * Stops what the chat's agent is at, its turn or the one that its next message would begin, and keeps the agent. Emits
+     * the command that its owner was given; null if there was nothing to stop, or it is stopped already.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
+     */
+    Uni<Stopped> stop(Db db, Caller caller, UUID workspace, UUID chat) {
+        return chats.stop(db, workspace, chat, caller.userId(), roles(caller))
+                .invoke(stopped -> judge(caller, stopped == null ? null : stopped.place()))
+                .invoke(stopped -> db.afterCommit(() -> wake(stopped.server())));
+    }
+
+    /** Completes when the agent has really stopped, or that time is over. */
+    Uni<Void> stopped(UUID session, UUID command, Duration atMost) {
+        return sessions.applied(session, command, atMost).replaceWithVoid();
+    }
+
+    /**
+     * Answers the question that the chat's agent waits for; emits the question's id. The same answer again is a success.
+     *
+     * @param question which one; null for the one that is open
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code CONFLICT} if it is not open; {@code VALIDATION_ERROR} if
+     *     the answer is not as the question's schema wants it
+     */
+    Uni<UUID> answer(Db db, Caller caller, UUID workspace, UUID chat, UUID question, JsonNode answer) {
+        return Access.require(db, caller, workspace, Role.MEMBER)
+                .chain(() -> chats.find(db, workspace, chat))
+                .onItem()
+                .ifNull()
+                .failWith(() -> Problem.notFound("The chat"))
+                .chain(() -> chats.question(db, chat, question))
+                .chain(asked -> answer(db, caller, workspace, chat, question, asked, answer));
+    }
+
+    private Uni<UUID> answer(
+            Db db, Caller caller, UUID workspace, UUID chat, UUID named, Question asked, JsonNode answer) {
+        if (asked == null) {
+            throw named == null ? noQuestion() : Problem.notFound("The question");
+        }
+        if (asked.answer() != null && answers.same(asked.answer(), answer)) {
+            return Uni.createFrom().item(asked.id());
+        }
+        if (!asked.state().equals("open")) {
+            throw new Problem(ProblemType.CONFLICT, "The question is " + asked.state())
+                    .with("question_id", asked.id().toString());
+        }
+        answers.check(asked.schema(), answer);
+        return chats.answer(
+                        db, workspace, chat, caller.userId(), roles(caller), asked.id(), answer.toString(), Ids.next())
+                .invoke(answered -> judge(caller, answered == null ? null : answered.place()))
+                .invoke(answered -> {
+                    if (answered.question() == null) {
+                        throw noQuestion();
+                    }
+                    db.afterCommit(() -> wake(answered.server()));
+                })
+                .map(Answered::question);
+    }
+
+    private static Problem noQuestion() {
+        return new Problem(ProblemType.CONFLICT, "The agent waits for no answer");
+    }
+
+    /**
+     * Changes a chat, and the session that lives in it.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code VALIDATION_ERROR} if no engine serves the model
+     */
+    Uni<ChatView> change(Caller caller, UUID workspace, UUID chat, ChatChange change) {
+        return find(caller, workspace, chat)
+                .invoke(found -> {
+                    if (change.getModel() != null && found.chat().hosting() == Hosting.SERVER) {
+                        engines.require(change.getModel());
+                    }
+                })
+                .chain(() -> chats.change(database, workspace, chat, caller.userId(), roles(caller), change))
+                .invoke(changed -> judge(caller, changed == null ? null : changed.place()))
+                .invoke(wakeUps::appended)
+                .map(ChatRepository.Changed::chat);
+    }
+
+    /** What waits for a person, oldest first. */
+    Uni<List<AttentionView>> attention(Caller caller, UUID workspace, int limit) {
+        return access.require(caller, workspace, Role.VIEWER).chain(() -> chats.attention(database, workspace, limit));
+    }
+
+    /** What the workspace's agents have used. */
+    Uni<UsageView> usage(Caller caller, UUID workspace) {
+        return access.require(caller, workspace, Role.VIEWER).chain(() -> chats.spending(database, workspace));
+    }
+}

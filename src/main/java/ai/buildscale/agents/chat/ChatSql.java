@@ -1,0 +1,294 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.event.EventLog;
+
+/**
+ * The statements on chats. What changes a chat's session locks its row first, so that it and those of {@link TurnSql} follow
+ * one another.
+ */
+final class ChatSql {
+    private ChatSql() {}
+
+    /** What a {@link ChatView} is read from. */
+    static final String VIEW = """
+            c.id, c.workspace_id, c.user_id, c.name, c.goal, c.agent_type, c.model, c.mode, c.hosting, c.on_busy,
+            c.created_at, c.updated_at, c.last_message_id""";
+
+    /** $1 id, $2 workspace, $3 user, $4 name, $5 goal, $6 agent type, $7 model, $8 mode, $9 hosting, $10 policy. */
+    static final String CREATE = """
+            insert into chats as c (id, workspace_id, user_id, name, goal, agent_type, model, mode, hosting, on_busy,
+                last_message_id)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $1)
+            returning %s""".formatted(VIEW);
+
+    /** With the session that lives in it, or else the last one. $1 workspace, $2 chat. */
+    static final String GET = """
+            select %s, (select s.id from agent_sessions s
+                        where s.chat_id = c.id and s.workspace_id = c.workspace_id
+                        order by (s.ended_at is null) desc, s.id desc
+                        limit 1) as session_id
+            from chats c
+            where c.workspace_id = $1 and c.id = $2""".formatted(VIEW);
+
+    /** Those last talked in first. $1 workspace, $2 before this last message, $3 limit. */
+    static final String LIST = """
+            select %s from chats c
+            where c.workspace_id = $1 and ($2::uuid is null or c.last_message_id < $2)
+            order by c.last_message_id desc
+            limit $3""".formatted(VIEW);
+
+    static final String MESSAGE =
+            "m.id, m.kind, m.content, m.data::text as data, m.user_id, m.turn_id, m.state, m.position, m.at";
+
+    /** A page of what was said, newest first; what waits to be taken is the newest. $1 chat, $2 before, $3 limit. */
+    static final String HISTORY = """
+            select %s from messages m
+            where m.chat_id = $1 and ($2::bigint is null or m.position < $2)
+            order by m.position desc
+            limit $3""".formatted(MESSAGE);
+
+    /** What an agent remembers, newest first: all but what waits. $1 chat, $2 limit. */
+    static final String MEMORY = """
+            select m.turn_id, m.kind, m.content, m.data::text as data from messages m
+            where m.chat_id = $1 and m.turn_id is not null
+            order by m.position desc, m.id desc
+            limit $2""";
+
+    /**
+     * The chat and the caller's role, and the chat's live session under its lock. A statement that begins so has {@code
+     * place} (one row if the workspace exists) and {@code old} (the session, if the caller may talk to it). $1 workspace,
+     * $2 chat, $3 caller, $4 the roles that may (null: everybody).
+     */
+    private static final String PLACE = """
+            with place as materialized (
+                select w.id as workspace_id, r.role, c.id as chat_id, c.on_busy
+                from workspaces w
+                left join workspace_members r on r.workspace_id = w.id and r.user_id = $3
+                left join chats c on c.workspace_id = w.id and c.id = $2
+                where w.id = $1),
+            old as materialized (
+                select s.*, p.on_busy from place p
+                join agent_sessions s on s.workspace_id = p.workspace_id and s.chat_id = p.chat_id and s.ended_at is null
+                where $4::text[] is null or p.role = any ($4)
+                for no key update of s),
+            """;
+
+    private static final String COMMANDED = """
+            commanded as (
+                insert into session_commands (id, session_id, command, server_id, epoch)
+                select next_id(), o.id, 'stop', o.server_id, o.epoch from stopping o
+                returning *),
+            """;
+
+    private static final String COMMAND_DATA = """
+            jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'command_id', c.id, 'command', c.command,
+                'state', 'accepted', 'accepted_at', utc(c.accepted_at), 'delivered_at', null, 'applied_at', null,
+                'at', utc(c.accepted_at), 'epoch', c.epoch, 'server_id', c.server_id, 'target_server_id', null,
+                'fenced', false, 'detail', null)""";
+
+    /**
+     * Puts a message into the mailbox of the chat's agent. $5 message id, $6 text, $7 what to do if it is busy (null: as the
+     * chat says).
+     */
+    static final String POST = PLACE + """
+            given as materialized (
+                select o.*, coalesce($7::text, o.on_busy) as policy,
+                       o.mail > 0 or (o.turn_id is not null and o.status <> 'idle') as busy
+                from old o),
+            accepted as materialized (
+                select g.*, g.policy = 'interrupt' and g.turn_id is not null and g.status <> 'idle' as interrupts
+                from given g
+                where not (g.busy and g.policy = 'reject')),
+            stopping as (
+                select a.* from accepted a where a.interrupts and a.server_id is not null),
+            """ + COMMANDED + """
+            s as (
+                update agent_sessions s
+                set mail = a.mail + 1, last_position = next_position(a.last_position, 0) + 1,
+                    open_commands = a.open_commands + (select count(*) from commanded)::integer
+                from accepted a
+                where s.id = a.id
+                returning s.*),
+            written as (
+                insert into messages (id, workspace_id, chat_id, session_id, kind, content, user_id, state, urgent, position)
+                select $5::uuid, s.workspace_id, s.chat_id, s.id, 'user', $6::text, $3::uuid, 'new', a.interrupts,
+                       s.last_position - 1
+                from accepted a
+                join s on s.id = a.id),
+            recent as (
+                update chats c set last_message_id = greatest(c.last_message_id, $5::uuid), updated_at = now()
+                from s
+                where c.id = s.chat_id),
+            told as (
+                %s
+                select s.last_position - 1, s.workspace_id, s.chat_id, s.id, 'message',
+                       jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'message_id', $5::uuid,
+                           'user_id', $3::uuid, 'content', $6::text, 'at', utc(clock_timestamp())),
+                       clock_timestamp(), false
+                from s
+                union all
+                select s.last_position, s.workspace_id, s.chat_id, s.id, 'agent_command', %s, c.accepted_at, false
+                from s
+                cross join commanded c)
+            select p.role, p.chat_id is not null as found, g.id is not null as live, g.status,
+                   exists (select from s) as accepted, g.server_id
+            from place p
+            left join given g on true""".formatted(EventLog.APPEND, COMMAND_DATA);
+
+    /**
+     * Stops what the chat's agent is at: its turn, by a command to its owner; if it has none, the message that would begin
+     * the next one is dropped.
+     */
+    static final String STOP = PLACE + """
+            stopping as (
+                select o.* from old o where o.turn_id is not null and o.server_id is not null),
+            """ + COMMANDED + """
+            dropped as (
+                update messages m set state = 'dropped'
+                where m.id = (
+                    select m.id from messages m
+                    join old o on m.session_id = o.id
+                    where m.state in ('new', 'waiting') and m.kind = 'user' and o.turn_id is null
+                    order by m.urgent desc, m.position
+                    limit 1
+                    for no key update of m)
+                returning m.*),
+            s as (
+                update agent_sessions s
+                set last_position = next_position(o.last_position, 0) + 1,
+                    mail = o.mail - (select count(*) from dropped)::integer,
+                    open_commands = o.open_commands + (select count(*) from commanded)::integer
+                from old o
+                where s.id = o.id
+                returning s.*),
+            told as (
+                %s
+                select s.last_position - 1, s.workspace_id, s.chat_id, s.id, 'stopped',
+                       jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'turn_id', null, 'message_id', d.id,
+                           'reason', 'stopped', 'partial_response', '', 'at', utc(clock_timestamp())),
+                       clock_timestamp(), false
+                from s
+                cross join dropped d
+                union all
+                select s.last_position, s.workspace_id, s.chat_id, s.id, 'agent_command', %s, c.accepted_at, false
+                from s
+                cross join commanded c)
+            select p.role, p.chat_id is not null as found, s.id as session_id, s.server_id, c.id as command_id,
+                   exists (select from dropped) as dropped
+            from place p
+            left join s on true
+            left join commanded c on true""".formatted(EventLog.APPEND, COMMAND_DATA);
+
+    /**
+     * Answers a question, once. $5 question (null: the one that is open), $6 the answer as JSON, $7 the message's id. The
+     * agent that asked must still wait for it.
+     */
+    static final String ANSWER = PLACE + """
+            asked as materialized (
+                select q.id, q.turn_id from messages q
+                join old o on q.chat_id = o.chat_id and q.turn_id = o.turn_id
+                where q.kind = 'question' and q.state = 'open' and ($5::uuid is null or q.id = $5)
+                for no key update of q),
+            answered as (
+                update messages q set state = 'answered' from asked a where q.id = a.id),
+            s as (
+                update agent_sessions s
+                set mail = o.mail + 1, last_position = next_position(o.last_position, 0)
+                from old o
+                where s.id = o.id and exists (select from asked)
+                returning s.*),
+            written as (
+                insert into messages (id, workspace_id, chat_id, session_id, turn_id, kind, content, data, user_id, state, position)
+                select $7::uuid, s.workspace_id, s.chat_id, s.id, a.turn_id, 'answer', $6::text,
+                       jsonb_build_object('question_id', a.id), $3::uuid, 'new', s.last_position
+                from s
+                cross join asked a),
+            recent as (
+                update chats c set last_message_id = greatest(c.last_message_id, $7::uuid), updated_at = now()
+                from s
+                where c.id = s.chat_id),
+            told as (
+                %s
+                select s.last_position, s.workspace_id, s.chat_id, s.id, 'question_answered',
+                       jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'question_id', a.id,
+                           'answer', $6::text::jsonb, 'user_id', $3::uuid, 'at', utc(clock_timestamp())),
+                       clock_timestamp(), false
+                from s
+                cross join asked a)
+            select p.role, p.chat_id is not null as found, a.id as question_id, s.server_id
+            from place p
+            left join asked a on true
+            left join s on true""".formatted(EventLog.APPEND);
+
+    /** A question of a chat. $1 chat, $2 question, or null for the last one. */
+    static final String QUESTION = """
+            select m.id, m.state, m.data ->> 'schema' as schema,
+                   (select a.content from messages a
+                    where a.chat_id = m.chat_id and a.kind = 'answer' and a.data ->> 'question_id' = m.id::text) as answer
+            from messages m
+            where m.chat_id = $1 and m.kind = 'question' and ($2::uuid is null or m.id = $2)
+            order by m.position desc
+            limit 1""";
+
+    /** $5 name given, $6 name, $7 model, $8 mode, $9 policy; of the live session too, unless it is null. */
+    static final String CHANGE = PLACE + """
+            c as (
+                update chats c
+                set name = case when $5::boolean then $6::text else c.name end, model = coalesce($7::text, c.model),
+                    mode = coalesce($8::text, c.mode), on_busy = coalesce($9::text, c.on_busy), updated_at = now()
+                from place p
+                where c.id = p.chat_id and ($4::text[] is null or p.role = any ($4))
+                returning c.*),
+            s as (
+                update agent_sessions s
+                set chat_name = c.name, model = c.model, mode = c.mode, version = s.version + 1,
+                    updated_at = clock_timestamp(), last_position = next_position(o.last_position, 0) + 1
+                from c, old o
+                where s.id = o.id and (c.name, c.model, c.mode) is distinct from (o.chat_name, o.model, o.mode)
+                returning s.*, o.mode as old_mode),
+            told as (
+                %s
+                select s.last_position - 1, s.workspace_id, s.chat_id, s.id, 'agent_updated',
+                       jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'agent_type', s.agent_type,
+                           'model', s.model, 'mode', s.mode, 'labels', s.labels, 'blocked_on', s.blocked_on,
+                           'chat_name', s.chat_name, 'at', utc(s.updated_at), 'version', s.version),
+                       s.updated_at, false
+                from s
+                union all
+                select s.last_position, s.workspace_id, s.chat_id, s.id, 'mode_changed',
+                       jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'agent_type', s.agent_type,
+                           'mode', s.mode, 'previous_mode', s.old_mode, 'at', utc(s.updated_at), 'version', s.version),
+                       s.updated_at, false
+                from s
+                where s.mode <> s.old_mode)
+            select %s, p.role, p.chat_id is not null as found
+            from place p
+            left join c on true""".formatted(EventLog.APPEND, VIEW);
+
+    /**
+     * What waits for a person in a workspace, oldest first: questions, pauses, and agents that make no progress. $1 workspace, $2 limit.
+     */
+    static final String ATTENTION = """
+            select * from (
+                (select 'question' as kind, q.id as question_id, q.session_id, q.chat_id, q.content as detail, q.data ->> 'schema'
+                        as schema, q.at as since, s.agent_type, s.user_id, s.chat_name
+                 from messages q
+                 join agent_sessions s on s.id = q.session_id
+                 where q.workspace_id = $1 and q.state = 'open' and s.ended_at is null
+                 order by q.id
+                 limit $2)
+                union all
+                (select case when s.status = 'paused' then 'paused' else 'stalled' end, null, s.id, s.chat_id,
+                        s.pause_reason, null, coalesce(s.pause_at, s.stalled_at), s.agent_type, s.user_id, s.chat_name
+                 from agent_sessions s
+                 where s.workspace_id = $1 and s.ended_at is null
+                     and (s.status = 'paused' or s.stalled_at is not null and s.status = 'running')
+                 order by s.id
+                 limit $2)) a
+            order by since
+            limit $2""";
+
+    /** What a workspace's agents have used. $1 workspace. */
+    static final String SPENDING = """
+            select turns, input_tokens, output_tokens, worked_ms from workspace_spending where workspace_id = $1""";
+}

@@ -1,0 +1,31 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.session.Hosting;
+import ai.buildscale.agents.session.Mode;
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import java.time.Instant;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/**
+ * A chat as it leaves over the wire; null fields are sent as null.
+ *
+ * @param userId who began it
+ * @param onBusy what a message does that finds the agent busy, unless it says otherwise
+ */
+@Schema(name = "Chat")
+@RegisterForReflection
+public record ChatView(
+        UUID id,
+        UUID workspaceId,
+        UUID userId,
+        @Schema(nullable = true) String name,
+        @Schema(nullable = true) String goal,
+        AgentType agentType,
+        String model,
+        Mode mode,
+        Hosting hosting,
+        BusyPolicy onBusy,
+        Instant createdAt,
+        Instant updatedAt) {}

@@ -1,0 +1,111 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.TurnRepository.Piece;
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.session.SessionHost;
+import io.vertx.core.Vertx;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** Shows what the turns of this server are saying, all of them in one statement every few milliseconds. */
+@ApplicationScoped
+class ChunkFeed {
+    private static final int MOST = 2_000;
+
+    private final Trouble trouble = new Trouble(ChunkFeed.class, "what agents say is not shown");
+    private final TurnRepository turns;
+    private final SessionHost host;
+    private final WakeUps wakeUps;
+    private final Vertx vertx;
+    private final long intervalNanos;
+    private final Set<TurnRun> speaking = ConcurrentHashMap.newKeySet();
+    private final AtomicBoolean underWay = new AtomicBoolean();
+    private volatile boolean hurry;
+    private volatile long resting = -1;
+    private volatile long lastShown = System.nanoTime() - Integer.MAX_VALUE;
+
+    private record Spoken(TurnRun run, Piece piece) {}
+
+    ChunkFeed(TurnRepository turns, SessionHost host, WakeUps wakeUps, Vertx vertx, ChatConfig config) {
+        this.turns = turns;
+        this.host = host;
+        this.wakeUps = wakeUps;
+        this.vertx = vertx;
+        this.intervalNanos = config.chunkInterval().toNanos();
+    }
+
+    /** The turn has said something. From any thread; the run is asked for it when it is time. */
+    void said(TurnRun run) {
+        speaking.add(run);
+        schedule();
+    }
+
+    /** The same for its last words: its end waits for them. */
+    void saidLast(TurnRun run) {
+        hurry = true;
+        said(run);
+        if (vertx.cancelTimer(resting)) {
+            vertx.runOnContext(_ -> show());
+        }
+    }
+
+    private void schedule() {
+        if (!speaking.isEmpty() && underWay.compareAndSet(false, true)) {
+            long rest = hurry ? 0 : (intervalNanos - (System.nanoTime() - lastShown)) / 1_000_000;
+            if (rest > 0) {
+                resting = vertx.setTimer(rest, _ -> show());
+            } else {
+                vertx.runOnContext(_ -> show());
+            }
+        }
+    }
+
+    private void show() {
+        hurry = false;
+        List<Spoken> spoken = new ArrayList<>();
+        UUID self = host.self();
+        for (Iterator<TurnRun> each = speaking.iterator(); each.hasNext() && spoken.size() < MOST; ) {
+            TurnRun run = each.next();
+            each.remove();
+            Piece piece = self == null ? null : run.unshown();
+            if (piece != null) {
+                spoken.add(new Spoken(run, piece));
+            } else if (self == null) {
+                run.shown(true);
+            }
+        }
+        lastShown = System.nanoTime();
+        if (spoken.isEmpty()) {
+            done();
+            return;
+        }
+        turns.show(self, spoken.stream().map(Spoken::piece).toList())
+                .subscribe()
+                .with(
+                        taken -> {
+                            trouble.over();
+                            wakeUps.appended();
+                            done();
+                            spoken.forEach(each -> each.run()
+                                    .shown(taken.contains(each.piece().fence().turn())));
+                        },
+                        e -> {
+                            trouble.met(e);
+                            done();
+                            // it is live only: the answer tells it all
+                            spoken.forEach(each -> each.run().shown(true));
+                        });
+    }
+
+    private void done() {
+        underWay.set(false);
+        schedule();
+    }
+}

@@ -1,0 +1,28 @@
+package ai.buildscale.agents.chat;
+
+/** What an engine says, as text that Postgres and UTF-8 can hold. */
+final class Spoken {
+    /** The most that is shown in one piece. */
+    private static final int PIECE = 16_384;
+
+    private Spoken() {}
+
+    /** Without NUL; a lone surrogate at its border may be half of a pair, and stays. */
+    static String clean(String text) {
+        return text.indexOf('\0') < 0 ? text : text.replace("\0", "");
+    }
+
+    /** No longer than that, and no pair torn apart. */
+    static String cut(String text, int most) {
+        if (text.length() <= most) {
+            return text;
+        }
+        return text.substring(0, Character.isHighSurrogate(text.charAt(most - 1)) ? most - 1 : most);
+    }
+
+    /** Where the next piece ends that begins there: not between the halves of a pair. */
+    static int end(CharSequence said, int from) {
+        int end = Math.min(said.length(), from + PIECE);
+        return end > from && Character.isHighSurrogate(said.charAt(end - 1)) ? end - 1 : end;
+    }
+}

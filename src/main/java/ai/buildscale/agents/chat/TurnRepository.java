@@ -1,0 +1,237 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.engine.Turn;
+import ai.buildscale.agents.chat.engine.Turn.Kind;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.session.Mode;
+import ai.buildscale.agents.session.SessionStatus;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import io.vertx.mutiny.sqlclient.Row;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+
+/** Runs {@link TurnSql} and reads its rows. */
+@ApplicationScoped
+class TurnRepository {
+    private final Database database;
+
+    TurnRepository(Database database) {
+        this.database = database;
+    }
+
+    /** Whose a turn is; every write names it. */
+    record Fence(UUID turn, UUID session, UUID chat, long epoch) {}
+
+    /**
+     * A turn that is this server's to run from now on.
+     *
+     * @param said its durable answer so far
+     * @param news what began or resumed it, unless it was taken up again
+     * @param tokensLeft what its budget leaves, or null for no limit
+     * @param millisLeft the same for its time
+     */
+    record Begun(
+            Fence fence,
+            int attempt,
+            String said,
+            AgentType agentType,
+            Mode mode,
+            String model,
+            String goal,
+            Turn.Entry news,
+            Long tokensLeft,
+            Long millisLeft) {}
+
+    /** A turn that is not over, the state of its session, and what was said in it. */
+    record Open(Fence fence, SessionStatus status, String said) {}
+
+    /** Something that a running turn does; {@code kind} is the event's, or {@code mode} or {@code task}. */
+    record Step(
+            Fence fence,
+            String kind,
+            String content,
+            JsonObject data,
+            JsonObject event,
+            String said,
+            String mode,
+            String task) {
+        JsonObject json() {
+            return json(fence)
+                    .put("kind", kind)
+                    .put("content", content)
+                    .put("data", data)
+                    .put("event", event)
+                    .put("said", said)
+                    .put("mode", mode)
+                    .put("task", task);
+        }
+
+        static JsonObject json(Fence fence) {
+            return new JsonObject()
+                    .put("turn_id", fence.turn().toString())
+                    .put("session_id", fence.session().toString())
+                    .put("epoch", fence.epoch());
+        }
+    }
+
+    /** How a turn is closed; see {@link TurnSql#CLOSE}. */
+    record Ending(
+            Fence fence,
+            String ending,
+            String said,
+            String reason,
+            String words,
+            UUID question,
+            String schema,
+            Used used) {
+        JsonObject json() {
+            return Step.json(fence)
+                    .put("ending", ending)
+                    .put("said", said)
+                    .put("reason", reason)
+                    .put("message", words)
+                    .put("question_id", question == null ? null : question.toString())
+                    .put("schema", schema == null ? null : new JsonObject(schema))
+                    .put("input_tokens", used.inputTokens())
+                    .put("output_tokens", used.outputTokens())
+                    .put("worked_ms", used.millis());
+        }
+    }
+
+    /** What a turn has used. */
+    record Used(long inputTokens, long outputTokens, long millis) {
+        static final Used NOTHING = new Used(0, 0, 0);
+    }
+
+    /** A piece of an answer, and its place in it. */
+    record Piece(Fence fence, int from, String text) {}
+
+    /** Begins the next turns of this server's sessions: those with new messages, and these. */
+    Uni<List<Begun>> begin(UUID server, Collection<UUID> sessions) {
+        return database.rows(TurnSql.BEGIN, server, sessions.toArray(UUID[]::new))
+                .map(rows -> Rows.map(rows, TurnRepository::begun));
+    }
+
+    Uni<List<Begun>> takeUpLost(UUID server, Duration parkedFor) {
+        return database.rows(TurnSql.TAKE_UP_LOST, server, parkedFor.toMillis())
+                .map(rows -> Rows.map(rows, TurnRepository::begun));
+    }
+
+    Uni<List<Begun>> takeUpPaused(UUID server, UUID session) {
+        return database.rows(TurnSql.TAKE_UP_PAUSED, server, new UUID[] {session})
+                .map(rows -> Rows.map(rows, TurnRepository::begun));
+    }
+
+    /** Emits those that were this server's to take. */
+    Uni<Set<UUID>> step(UUID server, Collection<Step> steps) {
+        JsonArray all = new JsonArray();
+        steps.forEach(step -> all.add(step.json()));
+        return database.rows(TurnSql.STEP, server, all.encode()).map(TurnRepository::ids);
+    }
+
+    /** Emits how many messages wait in the sessions whose turns were this server's to close. */
+    Uni<Map<UUID, Integer>> close(UUID server, Collection<Ending> endings) {
+        JsonArray all = new JsonArray();
+        endings.forEach(ending -> all.add(ending.json()));
+        return database.rows(TurnSql.CLOSE, server, all.encode()).map(rows -> {
+            Map<UUID, Integer> waiting = new HashMap<>();
+            rows.forEach(row -> waiting.put(row.getUUID("id"), row.getInteger("mail")));
+            return waiting;
+        });
+    }
+
+    /** Emits the turns that are still this server's, and running. */
+    Uni<Set<UUID>> show(UUID server, List<Piece> pieces) {
+        return database.rows(
+                        TurnSql.SHOW,
+                        server,
+                        pieces.stream().map(piece -> piece.fence().turn()).toArray(UUID[]::new),
+                        pieces.stream().map(piece -> piece.fence().session()).toArray(UUID[]::new),
+                        pieces.stream().map(piece -> piece.fence().epoch()).toArray(Long[]::new),
+                        pieces.stream().map(Piece::from).toArray(Integer[]::new),
+                        pieces.stream().map(Piece::text).toArray(String[]::new))
+                .map(TurnRepository::ids);
+    }
+
+    /** The session's turn that is not over, with all that is known to be said in it; null if there is none. */
+    Uni<Open> open(UUID server, UUID session) {
+        return database.row(TurnSql.OPEN, server, session).chain(row -> {
+            if (row == null) {
+                return Uni.createFrom().nullItem();
+            }
+            Fence fence = new Fence(row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
+            SessionStatus status = Wire.read(SessionStatus.class, row.getString("status"));
+            return said(fence, row.getString("said")).map(said -> new Open(fence, status, said));
+        });
+    }
+
+    /** What was said in a turn: up to its last durable point, and what was shown beyond. */
+    Uni<String> said(Fence fence, String durable) {
+        return database.rows(TurnSql.CHUNKS, fence.chat(), fence.turn()).map(rows -> {
+            StringBuilder said = new StringBuilder(durable);
+            for (Row row : rows) {
+                int known = said.length() - row.getInteger("from_char");
+                String text = row.getString("text");
+                if (known >= 0 && known < text.length()) {
+                    said.append(text, known, text.length());
+                }
+            }
+            return said.toString();
+        });
+    }
+
+    /** What the agent of a chat remembers, oldest first. */
+    Uni<List<Turn.Entry>> memory(UUID chat, int limit) {
+        return database.rows(ChatSql.MEMORY, chat, limit).map(rows -> {
+            List<Turn.Entry> entries = new ArrayList<>(Rows.map(rows, TurnRepository::entry));
+            Collections.reverse(entries);
+            return entries;
+        });
+    }
+
+    private static Turn.Entry entry(Row row) {
+        return new Turn.Entry(
+                row.getUUID("turn_id"),
+                Wire.read(Kind.class, row.getString("kind")),
+                row.getString("content"),
+                row.getString("data"));
+    }
+
+    private static Begun begun(Row row) {
+        return new Begun(
+                new Fence(
+                        row.getUUID("turn_id"),
+                        row.getUUID("session_id"),
+                        row.getUUID("chat_id"),
+                        row.getLong("epoch")),
+                row.getInteger("attempt"),
+                row.getString("said"),
+                Wire.read(AgentType.class, row.getString("agent_type")),
+                Wire.read(Mode.class, row.getString("mode")),
+                row.getString("model"),
+                row.getString("goal"),
+                row.getString("kind") == null ? null : entry(row),
+                row.getLong("tokens_left"),
+                row.getLong("millis_left"));
+    }
+
+    private static Set<UUID> ids(Iterable<Row> rows) {
+        Set<UUID> ids = new HashSet<>();
+        rows.forEach(row -> ids.add(row.getUUID(0)));
+        return ids;
+    }
+}

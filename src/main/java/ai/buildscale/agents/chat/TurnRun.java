@@ -1,0 +1,499 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.TurnRepository.Begun;
+import ai.buildscale.agents.chat.TurnRepository.Ending;
+import ai.buildscale.agents.chat.TurnRepository.Fence;
+import ai.buildscale.agents.chat.TurnRepository.Piece;
+import ai.buildscale.agents.chat.TurnRepository.Step;
+import ai.buildscale.agents.chat.TurnRepository.Used;
+import ai.buildscale.agents.chat.engine.Engine;
+import ai.buildscale.agents.chat.engine.EngineFailure;
+import ai.buildscale.agents.chat.engine.Output;
+import ai.buildscale.agents.chat.engine.Turn;
+import ai.buildscale.agents.chat.engine.Turn.Kind;
+import ai.buildscale.agents.platform.Ids;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.MultiSubscriber;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import io.vertx.core.Context;
+import io.vertx.core.json.JsonObject;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Flow.Subscription;
+import java.util.function.Supplier;
+import org.jboss.logging.Logger;
+
+/**
+ * A turn while it runs: asks its engine for one thing after the other, writes each step down before it asks for the next,
+ * has what is said shown, and closes. Whoever interrupts it gets what was said by then. All of it runs on the agent's event
+ * loop, but for {@link #unshown} and {@link #shown}.
+ */
+final class TurnRun implements MultiSubscriber<Output> {
+    private static final Logger LOG = Logger.getLogger(TurnRun.class);
+    /** What may be said ahead of what is shown, in UTF-16 units. */
+    private static final int AHEAD = 65_536;
+    /** The longest text of a step. */
+    private static final int LONGEST_STEP = 65_536;
+
+    /** What others do for it. */
+    interface Agent {
+        TurnWriter writer();
+
+        ChunkFeed feed();
+
+        int maxAnswer();
+
+        /** It is over, or left for later; {@code mail} messages wait. */
+        void closed(TurnRun run, Ending ending, int mail);
+
+        /** It could not write: the session does not run any more, or is another server's. */
+        void refused(TurnRun run);
+    }
+
+    private enum State {
+        THINKING,
+        /** Nothing of it is taken any more; somebody will say how it ends. */
+        REFUSED,
+        CLOSING,
+        CLOSED
+    }
+
+    private final Agent agent;
+    private final Context context;
+    private final Begun begun;
+    private final List<Turn.Entry> memory;
+    private final List<UniEmitter<? super Void>> waiting = new ArrayList<>();
+    private final long begunAt = System.nanoTime();
+    private volatile State state = State.THINKING;
+    private Subscription engine;
+    private boolean stepping;
+    private Runnable afterStep;
+    private boolean parkNow;
+    private long inputTokens;
+    private long outputTokens;
+    private long timer = -1;
+    private volatile boolean left;
+
+    // what follows is shared with the feed, under the monitor of this
+    private final StringBuilder said;
+    private int shownUpTo;
+    private boolean showing;
+    private boolean asksForMore;
+    private boolean lastWords;
+    private Runnable afterShown;
+
+    /** @param memory what the engine gets to know; the run adds what it does */
+    TurnRun(Agent agent, Context context, Begun begun, List<Turn.Entry> memory, String said) {
+        this.agent = agent;
+        this.context = context;
+        this.begun = begun;
+        this.memory = memory;
+        this.said = new StringBuilder(said);
+        this.shownUpTo = said.length();
+    }
+
+    Fence fence() {
+        return begun.fence();
+    }
+
+    List<Turn.Entry> memory() {
+        return memory;
+    }
+
+    String said() {
+        synchronized (this) {
+            return said.toString();
+        }
+    }
+
+    /** Whether it still thinks. */
+    boolean isThinking() {
+        return state == State.THINKING;
+    }
+
+    void go(Engine thinker) {
+        if (begun.millisLeft() != null) {
+            timer = context.owner()
+                    .setTimer(
+                            Math.max(1, begun.millisLeft()),
+                            _ -> context.runOnContext(_ -> spent("budget: its time is used up")));
+        }
+        if (begun.tokensLeft() != null && begun.tokensLeft() <= 0) {
+            spent("budget: its tokens are used up");
+            return;
+        }
+        Turn turn = new Turn(
+                fence().turn(),
+                fence().session(),
+                fence().chat(),
+                begun.agentType(),
+                begun.mode(),
+                begun.model(),
+                begun.goal(),
+                List.copyOf(memory),
+                said(),
+                begun.attempt());
+        thinker.think(turn).subscribe().withSubscriber(this);
+    }
+
+    /** Fails without having thought. */
+    void giveUp(String words) {
+        close("failed", null, words, null, null);
+    }
+
+    @Override
+    public void onSubscribe(Subscription subscription) {
+        context.runOnContext(_ -> {
+            engine = subscription;
+            if (state == State.THINKING) {
+                subscription.request(1);
+            } else {
+                subscription.cancel();
+            }
+        });
+    }
+
+    @Override
+    public void onItem(Output output) {
+        onLoop(() -> take(output));
+    }
+
+    @Override
+    public void onFailure(Throwable failure) {
+        onLoop(() -> fail(failure));
+    }
+
+    @Override
+    public void onCompletion() {
+        onLoop(() -> close("done", null, null, null, null));
+    }
+
+    private void onLoop(Runnable work) {
+        context.runOnContext(_ -> {
+            if (state == State.THINKING) {
+                work.run();
+            }
+        });
+    }
+
+    private void fail(Throwable failure) {
+        String words = "Something went wrong while the agent was thinking";
+        if (failure instanceof EngineFailure told) {
+            words = told.getMessage();
+            LOG.infof("session %s turn %s failed: %s", fence().session(), fence().turn(), words);
+        } else {
+            LOG.warnf(failure, "session %s turn %s failed", fence().session(), fence().turn());
+        }
+        close("failed", null, words, null, null);
+    }
+
+    private void take(Output output) {
+        switch (output) {
+            case Output.Chunk chunk -> say(chunk.text());
+            case Output.Thought thought ->
+                step(
+                        "thought",
+                        Kind.THOUGHT,
+                        thought.text(),
+                        new JsonObject(),
+                        new JsonObject().put("text", thought.text()));
+            case Output.Call call -> {
+                JsonObject event = new JsonObject()
+                        .put("call_id", call.id())
+                        .put("tool", call.tool())
+                        .put("args", new JsonObject(call.args()));
+                JsonObject data = new JsonObject()
+                        .put("call_id", call.id())
+                        .put("args", event.getValue("args"))
+                        .put("offset", said().length());
+                step("call", Kind.CALL, call.tool(), data, event);
+            }
+            case Output.Observation seen -> {
+                JsonObject data = new JsonObject().put("call_id", seen.id()).put("success", seen.success());
+                step(
+                        "observation",
+                        Kind.OBSERVATION,
+                        seen.output(),
+                        data,
+                        data.copy().put("output", seen.output()));
+            }
+            case Output.Question question ->
+                close("waiting", null, Spoken.clean(question.text()), Ids.next(), question.schema());
+            case Output.ModeChange change -> {
+                String mode = change.mode().toString();
+                JsonObject event = new JsonObject().put("mode", mode);
+                write(() -> new Step(fence(), "mode", null, null, event, said(), mode, null), () -> {});
+            }
+            case Output.Task task -> {
+                String text = Spoken.cut(Spoken.clean(task.task()), 4_000);
+                write(
+                        () -> new Step(
+                                fence(), "task", null, null, new JsonObject().put("task", text), said(), null, text),
+                        () -> {});
+            }
+            case Output.Usage usage -> use(usage);
+        }
+    }
+
+    private void say(String text) {
+        boolean waits;
+        int length;
+        synchronized (this) {
+            said.append(Spoken.clean(text));
+            length = said.length();
+            waits = length - shownUpTo > AHEAD;
+            asksForMore = waits;
+        }
+        agent.feed().said(this);
+        if (length > agent.maxAnswer()) {
+            close("failed", null, "The answer is longer than " + agent.maxAnswer() + " characters", null, null);
+        } else if (!waits) {
+            engine.request(1);
+        }
+    }
+
+    private void use(Output.Usage usage) {
+        inputTokens += usage.inputTokens();
+        outputTokens += usage.outputTokens();
+        if (begun.tokensLeft() != null && inputTokens + outputTokens >= begun.tokensLeft()) {
+            spent("budget: its tokens are used up");
+        } else {
+            engine.request(1);
+        }
+    }
+
+    private void spent(String why) {
+        if (state == State.THINKING) {
+            close("spent", why, null, null, null);
+        }
+    }
+
+    private void step(String event, Kind kind, String content, JsonObject data, JsonObject told) {
+        String text = Spoken.cut(Spoken.clean(content), LONGEST_STEP);
+        write(
+                () -> new Step(fence(), event, text, data, told, said(), null, null),
+                () -> memory.add(new Turn.Entry(fence().turn(), kind, text, data.encode())));
+    }
+
+    /** What was said before the step is shown before it. */
+    private void write(Supplier<Step> step, Runnable written) {
+        stepping = true;
+        onceShown(true, () -> {
+            if (state == State.THINKING) {
+                agent.writer()
+                        .step(step.get())
+                        .subscribe()
+                        .with(
+                                taken -> context.runOnContext(_ -> stepped(taken, written)),
+                                failure -> context.runOnContext(_ -> {
+                                    LOG.warnf(
+                                            "session %s turn %s: a step is not written: %s",
+                                            fence().session(), fence().turn(), failure);
+                                    stepped(false, written);
+                                }));
+            } else {
+                stepped(false, written);
+            }
+        });
+    }
+
+    private void stepped(boolean taken, Runnable written) {
+        stepping = false;
+        if (taken) {
+            written.run();
+        }
+        if (afterStep != null) {
+            afterStep.run();
+        } else if (state == State.THINKING && !taken) {
+            refuse();
+        } else if (state == State.THINKING && parkNow) {
+            close("parked", null, null, null, null);
+        } else if (state == State.THINKING) {
+            engine.request(1);
+        }
+    }
+
+    private void refuse() {
+        state = State.REFUSED;
+        stopThinking();
+        agent.refused(this);
+    }
+
+    /** Whether it was left open when it closed: it waits, or is to be gone on with. */
+    boolean isLeft() {
+        return left;
+    }
+
+    /** Stops it, and says how it ends; completes when that is written down, however it ended. */
+    Uni<Void> interrupt(String ending, String reason) {
+        return Uni.createFrom()
+                .emitter(emitter -> context.runOnContext(_ -> {
+                    if (state == State.CLOSED) {
+                        emitter.complete(null);
+                        return;
+                    }
+                    waiting.add(emitter);
+                    if (state != State.CLOSING) {
+                        close(ending, reason, null, null, null);
+                    }
+                }));
+    }
+
+    /** Leaves it for another server at its next step, or at its end; when that time is over, in the middle. */
+    Uni<Void> park(Duration atMost) {
+        return Uni.createFrom()
+                .emitter(emitter -> context.runOnContext(_ -> {
+                    if (state == State.CLOSED) {
+                        emitter.complete(null);
+                        return;
+                    }
+                    waiting.add(emitter);
+                    parkNow = true;
+                    context.owner()
+                            .setTimer(
+                                    Math.max(1, atMost.toMillis()),
+                                    _ -> context.runOnContext(_ -> {
+                                        if (state == State.THINKING || state == State.REFUSED) {
+                                            close("parked", null, null, null, null);
+                                        }
+                                    }));
+                }));
+    }
+
+    /** It is another's: stops at once and writes nothing. */
+    void abandon() {
+        context.runOnContext(_ -> {
+            if (state != State.CLOSED) {
+                state = State.CLOSED;
+                stopThinking();
+                release();
+            }
+        });
+    }
+
+    private void stopThinking() {
+        if (engine != null) {
+            engine.cancel();
+        }
+        if (timer >= 0) {
+            context.owner().cancelTimer(timer);
+        }
+    }
+
+    private void close(String ending, String reason, String words, java.util.UUID question, String schema) {
+        state = State.CLOSING;
+        stopThinking();
+        Runnable closing = () -> {
+            Ending how = new Ending(
+                    fence(),
+                    ending,
+                    said(),
+                    reason,
+                    words == null ? null : Spoken.cut(words, 4_000),
+                    question,
+                    schema,
+                    used());
+            agent.writer()
+                    .close(how)
+                    .subscribe()
+                    .with(
+                            mail -> context.runOnContext(_ -> closed(how, mail)),
+                            failure -> context.runOnContext(_ -> {
+                                LOG.warnf(
+                                        "session %s turn %s is not closed: %s",
+                                        fence().session(), fence().turn(), failure);
+                                closed(how, null);
+                            }));
+        };
+        boolean completely = reason == null && !ending.equals("parked");
+        // what is under way would come after the end
+        if (stepping) {
+            afterStep = () -> onceShown(completely, closing);
+        } else {
+            onceShown(completely, closing);
+        }
+    }
+
+    /** @param completely whether what is not shown yet shall be; else only what is under way is waited for */
+    private void onceShown(boolean completely, Runnable closing) {
+        synchronized (this) {
+            boolean more = completely && Spoken.end(said, shownUpTo) > shownUpTo;
+            if (showing || more) {
+                lastWords = more;
+                afterShown = () -> onceShown(completely, closing);
+                if (!showing) {
+                    agent.feed().saidLast(this);
+                }
+                return;
+            }
+        }
+        closing.run();
+    }
+
+    private Used used() {
+        return new Used(inputTokens, outputTokens, (System.nanoTime() - begunAt) / 1_000_000);
+    }
+
+    private void closed(Ending how, Integer mail) {
+        if (state == State.CLOSED) {
+            return;
+        }
+        state = State.CLOSED;
+        left = !List.of("done", "stopped", "failed").contains(how.ending());
+        if (mail == null) {
+            agent.refused(this);
+        } else {
+            agent.closed(this, how, mail);
+        }
+        release();
+    }
+
+    private void release() {
+        List.copyOf(waiting).forEach(emitter -> emitter.complete(null));
+        waiting.clear();
+    }
+
+    /** What was said and is not shown yet, to be shown now; null if there is nothing, or it is being closed. */
+    Piece unshown() {
+        synchronized (this) {
+            int end = Spoken.end(said, shownUpTo);
+            boolean over = state == State.CLOSED || (state == State.CLOSING && !lastWords);
+            if (showing || end <= shownUpTo || over) {
+                return null;
+            }
+            Piece piece = new Piece(fence(), shownUpTo, said.substring(shownUpTo, end));
+            shownUpTo = end;
+            showing = true;
+            return piece;
+        }
+    }
+
+    /** It was shown, unless the turn does not run any more. */
+    void shown(boolean taken) {
+        Runnable next;
+        boolean more;
+        boolean ask;
+        synchronized (this) {
+            showing = false;
+            next = afterShown;
+            afterShown = null;
+            more = Spoken.end(said, shownUpTo) > shownUpTo;
+            ask = asksForMore && said.length() - shownUpTo <= AHEAD;
+            asksForMore = asksForMore && !ask;
+        }
+        if (more) {
+            agent.feed().said(this);
+        }
+        context.runOnContext(_ -> {
+            if (next != null) {
+                next.run();
+            }
+            if (state == State.THINKING && !taken) {
+                refuse();
+            } else if (state == State.THINKING && ask && !stepping) {
+                engine.request(1);
+            }
+        });
+    }
+}

@@ -1,0 +1,24 @@
+package ai.buildscale.agents.chat.engine.llm;
+
+import io.smallrye.faulttolerance.api.CustomBackoffStrategy;
+import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** How long to wait before a request is made again: about twice as long each time, but not less than was asked for. */
+final class Backoff implements CustomBackoffStrategy {
+    private long next;
+
+    Backoff(Duration first) {
+        this.next = first.toMillis();
+    }
+
+    @Override
+    public long nextDelayInMillis(Throwable reason) {
+        long asked =
+                reason instanceof ModelFailure failure ? failure.retryAfter().toMillis() : 0;
+        // between half of it and one and a half, so that those who failed together do not come back together
+        long own = next / 2 + ThreadLocalRandom.current().nextLong(next + 1);
+        next *= 2;
+        return asked > 0 ? asked + ThreadLocalRandom.current().nextLong(asked / 4 + 1) : own;
+    }
+}

@@ -1,0 +1,56 @@
+package ai.buildscale.agents.chat.engine.llm;
+
+import dev.langchain4j.model.output.TokenUsage;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+
+/** What operators see of one model. */
+final class ModelMetrics {
+    private final MeterRegistry registry;
+    private final String model;
+    private final Timer firstToken;
+
+    ModelMetrics(MeterRegistry registry, String model) {
+        this.registry = registry;
+        this.model = model;
+        this.firstToken = registry.timer("llm.first.token", "model", model);
+    }
+
+    Request request() {
+        return new Request(Timer.start(registry));
+    }
+
+    void outcome(Object outcome) {
+        registry.counter("llm.requests", "model", model, "outcome", outcome.toString())
+                .increment();
+    }
+
+    private void tokens(String kind, Integer count) {
+        registry.counter("llm.tokens", "model", model, "kind", kind).increment(count == null ? 0 : count);
+    }
+
+    /** One request to it. */
+    final class Request {
+        private final Timer.Sample sample;
+
+        private Request(Timer.Sample sample) {
+            this.sample = sample;
+        }
+
+        void begun() {
+            sample.stop(firstToken);
+        }
+
+        void ended(TokenUsage usage) {
+            outcome("ok");
+            if (usage != null) {
+                tokens("input", usage.inputTokenCount());
+                tokens("output", usage.outputTokenCount());
+            }
+        }
+
+        void failed(ModelFailure.Kind kind) {
+            outcome(kind);
+        }
+    }
+}

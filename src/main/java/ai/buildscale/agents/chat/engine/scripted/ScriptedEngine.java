@@ -1,0 +1,93 @@
+package ai.buildscale.agents.chat.engine.scripted;
+
+import ai.buildscale.agents.chat.engine.Engine;
+import ai.buildscale.agents.chat.engine.Output;
+import ai.buildscale.agents.chat.engine.Turn;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * Stands in for a model: what it says follows from the turn alone, with no network and nothing remembered. A message
+ * gets a reply in the manner of the agent's type, unless it has lines that begin with a slash; then its lines are played
+ * in their order, and those without a slash are said word by word.
+ *
+ * <pre>{@code
+ * /say <text>                    says it in one chunk
+ * /delay <duration>              the pause between chunks from here on: 50ms, 2s, PT1M, 0
+ * /wait <duration>               a silence
+ * /think <text>                  a thought
+ * /call <tool> [<json>]          a call of a tool, and its observation
+ * /call-fails <tool> [<json>]    the same, and it does not go well
+ * /ask <question> [| <schema>]   a question; then it says the answer
+ * /mode <chat|plan|build>        another mode
+ * /task <text>                   the current task
+ * /usage <in> <out>              tokens used
+ * /repeat <n> <text>             n chunks of that text
+ * /flood <n>                     n chunks of 1 kB, without a pause
+ * /fail <message>                fails, for good
+ * /fail-once <message>           fails at the first attempt, and may go well at the next
+ * /break                         breaks in a way that people are not shown
+ * }</pre>
+ */
+@ApplicationScoped
+public class ScriptedEngine implements Engine {
+    private static final String NAME = "scripted";
+
+    private final Vertx vertx;
+    private final ObjectMapper json;
+    private final ScriptedConfig config;
+
+    ScriptedEngine(Vertx vertx, ObjectMapper json, ScriptedConfig config) {
+        this.vertx = vertx;
+        this.json = json;
+        this.config = config;
+    }
+
+    @Override
+    public boolean serves(String model) {
+        return model.equals(NAME) || model.startsWith(NAME + "-");
+    }
+
+    @Override
+    public Multi<Output> think(Turn turn) {
+        return Multi.createFrom()
+                .<Beat>iterable(() -> new Playback(script(turn), new Progress(turn)))
+                .onItem()
+                .transformToUniAndConcatenate(this::play);
+    }
+
+    /** Parts are made one after the other, each when the one before it is over: they share a voice. */
+    private Iterator<Supplier<List<Beat>>> script(Turn turn) {
+        Prompt prompt = Prompt.of(turn);
+        Voice voice = new Voice(turn, config.chunkDelay());
+        return Directives.areIn(prompt.message())
+                ? new Directives(turn, voice, json).parts(prompt.message())
+                : new Persona(turn, prompt, voice, json).parts();
+    }
+
+    private Uni<Output> play(Beat beat) {
+        return switch (beat) {
+            case Beat.Gives(Output output, Duration silence) -> rest(silence).replaceWith(output);
+            case Beat.Silence(Duration duration) -> rest(duration).replaceWith((Output) null);
+            case Beat.Fails(RuntimeException failure) -> Uni.createFrom().failure(failure);
+        };
+    }
+
+    /** Not Mutiny's delay: its scheduler keeps a cancelled timer, and all that hangs on it, until its time has come. */
+    private Uni<Void> rest(Duration duration) {
+        if (!duration.isPositive()) {
+            return Uni.createFrom().voidItem();
+        }
+        return Uni.createFrom().emitter(emitter -> {
+            long timer = vertx.setTimer(Math.max(1, duration.toMillis()), _ -> emitter.complete(null));
+            emitter.onTermination(() -> vertx.cancelTimer(timer));
+        });
+    }
+}

@@ -1,0 +1,51 @@
+package ai.buildscale.agents.event;
+
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.JsonObject;
+import io.vertx.mutiny.sqlclient.Row;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * What an agent has said so far in a turn that is not over, put together from its chunks.
+ *
+ * @param offset where the text begins in the answer, in UTF-16 units; 0 unless Postgres has crashed in this turn
+ */
+record SoFar(UUID sessionId, UUID chatId, UUID turnId, int offset, String text) {
+    /** Reads chunks in the order of their turns and places; of two that tell of one place the longer text stands. */
+    static List<SoFar> of(Iterable<Row> chunks) {
+        List<SoFar> all = new ArrayList<>();
+        StringBuilder text = new StringBuilder();
+        for (Row chunk : chunks) {
+            UUID turn = chunk.getUUID("turn_id");
+            int from = chunk.getInteger("from_char");
+            if (all.isEmpty() || !all.getLast().turnId.equals(turn)) {
+                text.setLength(0);
+                all.add(new SoFar(chunk.getUUID("session_id"), chunk.getUUID("chat_id"), turn, from, ""));
+            }
+            SoFar last = all.removeLast();
+            append(text, from - last.offset, chunk.getString("text"));
+            all.add(new SoFar(last.sessionId, last.chatId, turn, last.offset, text.toString()));
+        }
+        return all;
+    }
+
+    private static void append(StringBuilder text, int at, String more) {
+        int known = text.length() - at;
+        if (known >= 0 && known < more.length()) {
+            text.append(more, known, more.length());
+        }
+    }
+
+    /** As the chunk that a client gets who comes in the middle of the turn. */
+    Buffer frame() {
+        JsonObject data = new JsonObject()
+                .put("session_id", sessionId.toString())
+                .put("chat_id", chatId.toString())
+                .put("turn_id", turnId.toString())
+                .put("offset", offset)
+                .put("text", text);
+        return Frame.encode("chunk", data.encode());
+    }
+}
