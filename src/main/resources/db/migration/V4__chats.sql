@@ -118,6 +118,8 @@ create table workspace_spending (
 ) with (fillfactor = 50);
 
 alter table session_commands
+    -- the turn that a stop means, and no later one
+    add column turn_id uuid,
     drop constraint session_commands_command_check,
     add constraint session_commands_command_check
         check (command in ('pause', 'resume', 'cancel', 'stop', 'migrate'));

@@ -3,6 +3,7 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.chat.TurnRepository.Begun;
 import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Fence;
+import ai.buildscale.agents.chat.TurnRepository.Said;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.chat.engine.Engine;
 import ai.buildscale.agents.chat.engine.Turn;
@@ -44,7 +45,7 @@ final class ChatActor implements TurnRun.Agent {
             epoch = begun.fence().epoch();
             if (remembers) {
                 memory.add(begun.news());
-                start(begun, begun.said());
+                start(begun, new Said(begun.said(), begun.said().length()));
             } else {
                 house.recall(begun)
                         .subscribe()
@@ -58,7 +59,7 @@ final class ChatActor implements TurnRun.Agent {
         });
     }
 
-    private void start(Begun begun, String said) {
+    private void start(Begun begun, Said said) {
         while (memory.size() > house.config().history()) {
             memory.removeFirst();
         }
@@ -142,7 +143,7 @@ final class ChatActor implements TurnRun.Agent {
     }
 
     /** What an agent knows when it begins. */
-    record Recalled(List<Turn.Entry> memory, String said) {
+    record Recalled(List<Turn.Entry> memory, Said said) {
         Recalled {
             memory = new ArrayList<>(memory);
         }

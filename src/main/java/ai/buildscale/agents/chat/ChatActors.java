@@ -11,7 +11,6 @@ import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.session.HostedAgents;
 import ai.buildscale.agents.session.Order;
 import ai.buildscale.agents.session.SessionHost;
-import ai.buildscale.agents.session.SessionStatus;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Uni;
@@ -210,12 +209,9 @@ class ChatActors implements HostedAgents {
 
     /** What the agent remembers, and all that was said in the turn. */
     Uni<Recalled> recall(Begun begun) {
-        Uni<String> said = begun.news() == null
-                ? turns.said(begun.fence(), begun.said())
-                : Uni.createFrom().item(begun.said());
         return Uni.combine()
                 .all()
-                .unis(turns.memory(begun.fence().chat(), config.history()), said)
+                .unis(turns.memory(begun.fence().chat(), config.history()), turns.said(begun.fence(), begun.said()))
                 .with(Recalled::new)
                 .onFailure()
                 .retry()
@@ -253,10 +249,22 @@ class ChatActors implements HostedAgents {
     private void judge(ChatActor actor, TurnRun run, Open open) {
         if (open == null || !open.fence().equals(run.fence())) {
             forget(actor);
-        } else if (open.status() != SessionStatus.PAUSED && open.status() != SessionStatus.CANCELLED) {
-            // a person has ended the turn without a command to its owner: yield, complete, fail
-            run.interrupt("stopped", open.status().toString()).subscribe().with(_ -> {}, trouble::met);
+            return;
         }
+        // where people have ended the turn by a command to its owner, that is on its way
+        switch (open.status()) {
+            case IDLE -> stop(run, "yielded");
+            case COMPLETED -> stop(run, "completed");
+            case ERROR -> stop(run, "failed");
+            case RUNNING ->
+                vertx.setTimer(
+                        POLL_MILLIS, _ -> run.park(Duration.ZERO).subscribe().with(_ -> {}, trouble::met));
+            default -> {}
+        }
+    }
+
+    private void stop(TurnRun run, String reason) {
+        run.interrupt("stopped", reason).subscribe().with(_ -> {}, trouble::met);
     }
 
     private void forget(ChatActor actor) {
@@ -281,12 +289,11 @@ class ChatActors implements HostedAgents {
     }
 
     private Uni<Void> carryOut(Order order) {
-        UUID session = order.command().sessionId();
         return switch (order.command().command()) {
-            case "pause" -> order.atWork() ? interrupt(session, "paused", "paused") : nothing();
-            case "cancel" -> order.atWork() ? interrupt(session, "stopped", "cancelled") : nothing();
-            case "stop" -> order.atWork() ? interrupt(session, "stopped", "stopped") : nothing();
-            case "resume" -> goOn(session);
+            case "pause" -> interrupt(order, "paused", "paused");
+            case "cancel" -> interrupt(order, "stopped", "cancelled");
+            case "stop" -> interrupt(order, "stopped", "stopped");
+            case "resume" -> goOn(order.command().sessionId());
             default -> nothing();
         };
     }
@@ -295,25 +302,29 @@ class ChatActors implements HostedAgents {
         return Uni.createFrom().voidItem();
     }
 
-    private Uni<Void> interrupt(UUID session, String ending, String reason) {
-        ChatActor actor = actors.get(session);
+    /** Nothing to do if the turn that was meant is over. */
+    private Uni<Void> interrupt(Order order, String ending, String reason) {
+        if (order.turn() == null) {
+            return nothing();
+        }
+        ChatActor actor = actors.get(order.command().sessionId());
         TurnRun run = actor == null ? null : actor.run();
-        return run == null
-                ? dormant(session, ending, reason)
+        return run == null || !run.fence().turn().equals(order.turn())
+                ? dormant(order, ending, reason)
                 : run.interrupt(ending, reason)
                         // it may have come to wait for an answer just now
-                        .chain(() -> run.isLeft() && ending.equals("stopped")
-                                ? dormant(session, ending, reason)
-                                : nothing());
+                        .chain(() ->
+                                run.isLeft() && ending.equals("stopped") ? dormant(order, ending, reason) : nothing());
     }
 
     /** The same for a turn that nobody runs. */
-    private Uni<Void> dormant(UUID session, String ending, String reason) {
+    private Uni<Void> dormant(Order order, String ending, String reason) {
         UUID self = host.self();
+        UUID session = order.command().sessionId();
         return self == null
                 ? nothing()
                 : turns.open(self, session)
-                        .chain(open -> open == null
+                        .chain(open -> open == null || !open.fence().turn().equals(order.turn())
                                 ? nothing()
                                 : writer.close(ChatActor.dormant(open.fence(), ending, open.said(), reason))
                                         .invoke(mail -> dormantClosed(session, mail))

@@ -75,8 +75,8 @@ final class ChatSql {
 
     private static final String COMMANDED = """
             commanded as (
-                insert into session_commands (id, session_id, command, server_id, epoch)
-                select next_id(), o.id, 'stop', o.server_id, o.epoch from stopping o
+                insert into session_commands (id, session_id, command, server_id, epoch, turn_id)
+                select next_id(), o.id, 'stop', o.server_id, o.epoch, o.turn_id from stopping o
                 returning *),
             """;
 

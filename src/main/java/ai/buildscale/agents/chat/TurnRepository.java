@@ -112,6 +112,13 @@ class TurnRepository {
         }
     }
 
+    /**
+     * What was said in a turn.
+     *
+     * @param shown how much of it those who follow have seen; what they have not is shown next
+     */
+    record Said(String text, int shown) {}
+
     /** What a turn has used. */
     record Used(long inputTokens, long outputTokens, long millis) {
         static final Used NOTHING = new Used(0, 0, 0);
@@ -175,22 +182,27 @@ class TurnRepository {
             }
             Fence fence = new Fence(row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
             SessionStatus status = Wire.read(SessionStatus.class, row.getString("status"));
-            return said(fence, row.getString("said")).map(said -> new Open(fence, status, said));
+            return said(fence, row.getString("said")).map(said -> new Open(fence, status, said.text()));
         });
     }
 
     /** What was said in a turn: up to its last durable point, and what was shown beyond. */
-    Uni<String> said(Fence fence, String durable) {
+    Uni<Said> said(Fence fence, String durable) {
         return database.rows(TurnSql.CHUNKS, fence.chat(), fence.turn()).map(rows -> {
             StringBuilder said = new StringBuilder(durable);
+            int shown = 0;
             for (Row row : rows) {
-                int known = said.length() - row.getInteger("from_char");
+                int from = row.getInteger("from_char");
                 String text = row.getString("text");
+                int known = said.length() - from;
                 if (known >= 0 && known < text.length()) {
                     said.append(text, known, text.length());
                 }
+                if (from <= shown) {
+                    shown = Math.max(shown, from + text.length());
+                }
             }
-            return said.toString();
+            return new Said(said.toString(), Math.min(shown, said.length()));
         });
     }
 

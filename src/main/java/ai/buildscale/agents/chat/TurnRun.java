@@ -4,6 +4,7 @@ import ai.buildscale.agents.chat.TurnRepository.Begun;
 import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Fence;
 import ai.buildscale.agents.chat.TurnRepository.Piece;
+import ai.buildscale.agents.chat.TurnRepository.Said;
 import ai.buildscale.agents.chat.TurnRepository.Step;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.chat.engine.Engine;
@@ -84,13 +85,13 @@ final class TurnRun implements MultiSubscriber<Output> {
     private Runnable afterShown;
 
     /** @param memory what the engine gets to know; the run adds what it does */
-    TurnRun(Agent agent, Context context, Begun begun, List<Turn.Entry> memory, String said) {
+    TurnRun(Agent agent, Context context, Begun begun, List<Turn.Entry> memory, Said said) {
         this.agent = agent;
         this.context = context;
         this.begun = begun;
         this.memory = memory;
-        this.said = new StringBuilder(said);
-        this.shownUpTo = said.length();
+        this.said = new StringBuilder(said.text());
+        this.shownUpTo = said.shown();
     }
 
     Fence fence() {
@@ -123,6 +124,7 @@ final class TurnRun implements MultiSubscriber<Output> {
             spent("budget: its tokens are used up");
             return;
         }
+        agent.feed().said(this);
         Turn turn = new Turn(
                 fence().turn(),
                 fence().session(),

@@ -80,8 +80,8 @@ class CommandRepository {
     private static List<Order> orders(Iterable<Row> rows) {
         List<Order> orders = new ArrayList<>();
         for (Row row : rows) {
-            orders.add(new Order(
-                    view(row, 0), row.getString("requires"), row.getBoolean("ended"), row.getBoolean("at_work")));
+            orders.add(
+                    new Order(view(row, 0), row.getString("requires"), row.getBoolean("ended"), row.getUUID("meant")));
         }
         return orders;
     }

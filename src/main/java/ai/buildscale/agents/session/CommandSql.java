@@ -213,8 +213,8 @@ final class CommandSql {
                 join placed m on m.id = c.session_id
                 where %11$s)
             select c.*, m.requires::text as requires, m.ended_at is not null as ended,
-                   m.turn_id is not null as at_work
-            from (select %10$s, c.position from carried c) c
+                   case when c.turn_id is null or c.turn_id = m.turn_id then m.turn_id end as meant
+            from (select %10$s, c.position, c.turn_id from carried c) c
             join placed m on m.id = c.session_id
             order by c.session_id, c.accepted_at, c.id""".formatted(which, set, unless, settles, fences, data, EACH, EventLog.APPEND, at, VIEW, told);
     }

@@ -1,13 +1,15 @@
 package ai.buildscale.agents.session;
 
+import java.util.UUID;
+
 /**
  * A command as the owner of its session gets it.
  *
  * @param requires the labels, as JSON, that a server must have to host the session
  * @param ended whether the session has ended
- * @param atWork whether it has a turn that is not over
+ * @param turn the one that it is about: the session's open one, unless another was meant; null if there is none
  */
-public record Order(CommandView command, String requires, boolean ended, boolean atWork) {
+public record Order(CommandView command, String requires, boolean ended, UUID turn) {
     /** A command that leads away from here; all others are for the agent. */
     public boolean isMigration() {
         return command.command().equals("migrate");
