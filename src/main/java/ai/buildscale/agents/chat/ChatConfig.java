@@ -41,8 +41,4 @@ interface ChatConfig {
     /** How long a hand-over waits for a running turn to come to its end or its next step. */
     @WithDefault("1S")
     Duration safePointWait();
-
-    /** The time without progress after which a running session is shown as stalled. */
-    @WithDefault("5M")
-    Duration stalledAfter();
 }

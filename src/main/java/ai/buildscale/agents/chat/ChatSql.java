@@ -288,6 +288,57 @@ final class ChatSql {
             order by since
             limit $2""";
 
+    /** Closes turns whose sessions ended past their owners. $1 limit. */
+    static final String CLOSE_LEFT = """
+            with due as materialized (
+                select t.id, t.said, s.id as session_id, s.chat_id, s.workspace_id, s.last_position
+                from turns t
+                join agent_sessions s on s.id = t.session_id
+                where t.ended_at is null and s.ended_at < now() - interval '10 seconds' and s.open_commands = 0
+                limit $1
+                for no key update of s skip locked),
+            closed as (
+                update turns t set state = 'stopped', ended_at = clock_timestamp()
+                from due d
+                where t.id = d.id and t.ended_at is null),
+            freed as (
+                update agent_sessions s set turn_id = null, mail = 0 from due d where s.id = d.session_id),
+            withdrawn as (
+                update messages q set state = 'withdrawn'
+                from due d
+                where q.chat_id = d.chat_id and q.turn_id = d.id and q.kind = 'question' and q.state = 'open'),
+            kept as (
+                insert into messages (id, workspace_id, chat_id, session_id, turn_id, kind, content, data, position)
+                select next_id(), d.workspace_id, d.chat_id, d.session_id, d.id, 'assistant', d.said,
+                       '{"partial": true, "reason": "ended"}', d.last_position
+                from due d
+                where d.said <> '')
+            select count(*) as n from due""";
+
+    /** Drops messages that wait for a session that has ended. $1 limit. */
+    static final String DROP_LEFT = """
+            with dropped as (
+                update messages m set state = 'dropped'
+                where m.id in (
+                    select m.id from messages m
+                    join agent_sessions s on s.id = m.session_id
+                    where m.state in ('new', 'waiting') and s.ended_at is not null
+                    limit $1
+                    for no key update of m skip locked)
+                returning 1)
+            select count(*) as n from dropped""";
+
+    /** Removes chunks of turns that are over: those that met the end of theirs. $1 limit. */
+    static final String REMOVE_LEFT_CHUNKS = """
+            with removed as (
+                delete from chunks where position in (
+                    select c.position from chunks c
+                    where c.at < now() - interval '1 minute'
+                        and not exists (select from turns t where t.id = c.turn_id and t.ended_at is null)
+                    limit $1)
+                returning 1)
+            select count(*) as n from removed""";
+
     /** What a workspace's agents have used. $1 workspace. */
     static final String SPENDING = """
             select turns, input_tokens, output_tokens, worked_ms from workspace_spending where workspace_id = $1""";

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.event.EventLog;
-import ai.buildscale.agents.session.SessionSql;
+import ai.buildscale.agents.session.SessionMove;
 
 /**
  * The statements of those who run agents, each on many turns. They lock the sessions in the order of their ids and look at
@@ -87,13 +87,12 @@ final class TurnSql {
                 where h.status = 'running' and h.turn_id is null and h.id = any ($2::uuid[])
                     and not exists (select from next n where n.session_id = h.id)
                     and exists (select from chats c where c.id = h.chat_id)),
-            """.formatted(owned, BATCH, TASK) + SessionSql.move("""
+            """.formatted(owned, BATCH, TASK) + SessionMove.of("""
             , turn_id = case when o.next = 'running' then o.next_turn else o.turn_id end,
                     mail = case when o.next = 'running' then o.mail - 1 else o.mail end,
                     turns = case when o.next = 'running' and not o.answered then o.turns + 1 else o.turns end,
                     blocked_on = case when o.next = 'running' and o.waited then null else o.blocked_on end,
-                    last_progress_at = clock_timestamp(),
-                    stalled_at = null""", 1, 1)
+                    last_progress_at = clock_timestamp()""", 1, 1)
                 + """
             ,
             running as (
@@ -311,14 +310,13 @@ final class TurnSql {
                        null::bigint as pause_seconds, m.user_id as actor, m.ending = 'failed' as ends
                 from mine m
                 where m.status = 'running' and m.ending not in ('parked', 'paused')),
-            """ + SessionSql.move("""
+            """ + SessionMove.of("""
             , turn_id = case when o.over then null else o.turn_id end,
                     input_tokens = o.input_tokens + o.used_in,
                     output_tokens = o.output_tokens + o.used_out,
                     worked_ms = o.worked_ms + o.used_ms,
                     blocked_on = case when o.ending = 'waiting' then left(o.words, 1000) when not o.over then o.blocked_on end,
-                    last_progress_at = clock_timestamp(),
-                    stalled_at = null""", 1, 0) + """
+                    last_progress_at = clock_timestamp()""", 1, 0) + """
             ,
             still as (
                 update agent_sessions s

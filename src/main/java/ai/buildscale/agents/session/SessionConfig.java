@@ -21,6 +21,10 @@ interface SessionConfig {
     @WithDefault("24H")
     Duration inactivityTimeout();
 
+    /** The time without progress after which a running session is shown as stalled. */
+    @WithDefault("5M")
+    Duration stalledAfter();
+
     /** How long an ended session is kept. */
     @WithDefault("30D")
     Duration retention();

@@ -6,7 +6,7 @@ import ai.buildscale.agents.event.EventLog;
  * The statements on sessions. Each change is one statement: it locks the row, changes it, keeps the counters and appends
  * its events; the row's lock is taken before the event's position is, so that positions follow the order of changes.
  */
-public final class SessionSql {
+final class SessionSql {
     private SessionSql() {}
 
     /** What a {@link SessionView} is read from; {@code s} the session, {@code v} its server, {@code h} its own beat. */
@@ -25,111 +25,6 @@ public final class SessionSql {
             """;
 
     static final String GET = "select " + VIEW + "\nfrom agent_sessions s\n" + LIVENESS + "where s.id = $1";
-
-    private static final String STATUS_DATA = """
-            jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
-                'status', m.status, 'previous_status', m.previous_status, 'reason', m.why, 'at', utc(m.updated_at),
-                'epoch', m.epoch, 'version', m.version)""";
-
-    private static final String TASK_DATA = """
-            jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
-                'task', m.current_task, 'at', utc(m.updated_at), 'version', m.version)""";
-
-    /**
-     * Appends an {@code agent_status} for each row of {@code moved}, then an {@code agent_task} if that changed too. A
-     * session that ends by a command to its owner has its last event when the owner has obeyed.
-     */
-    private static final String LOGGED = """
-            logged as (
-                %s
-                select m.last_position - {after} - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
-                       m.ended_at is not null and m.open_commands = 0
-                from moved m
-                where m.status is distinct from m.previous_status
-                union all
-                select m.last_position - {after} - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
-                from moved m
-                where m.current_task is distinct from m.previous_task
-                {commanded})
-            """.formatted(EventLog.APPEND, STATUS_DATA, TASK_DATA);
-
-    /** The same, with what a hosted session's owner is told to do. */
-    private static final String LOGGED_WITH_COMMANDS =
-            """
-            commanded as (
-                insert into session_commands (id, session_id, command, server_id, epoch)
-                select next_id(), m.id, m.command, m.server_id, m.epoch from moved m where m.command is not null
-                returning *),
-            """ + LOGGED.replace("{commanded}", """
-                union all
-                select m.last_position - {after}, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
-                from commanded c join moved m on m.id = c.session_id""".formatted(CommandSql.data("accepted", "c.accepted_at")));
-
-    /** What the owner of {@code o} is told by its move; null for what is not hosted, and for what agents do themselves. */
-    private static final String COMMAND = """
-            case when o.hosting = 'server' and o.server_id is not null then
-                case when o.next = 'paused' then 'pause'
-                     when o.next = 'cancelled' then 'cancel'
-                     when o.status = 'paused' and not o.ends then 'resume' end
-            end""";
-
-    /** Moves each row of {@code o} (a locked session and where it goes) to its next state, with all that follows. */
-    private static final String MOVE = """
-            moved as (
-                update agent_sessions s
-                set status = o.next,
-                    version = o.version + 1,
-                    updated_at = clock_timestamp(),
-                    current_task = coalesce(o.task, o.current_task),
-                    error_message = coalesce(o.message, o.error_message),
-                    result = coalesce(o.outcome, o.result),
-                    ended_at = case when o.ends then clock_timestamp() end,
-                    last_heartbeat = case when o.ends then greatest(
-                        o.created_at,
-                        (select h.beat_at from session_heartbeats h where h.session_id = o.id),
-                        (select v.renewed_at from servers v where v.id = o.server_id)) end,
-                    pause_id = o.new_pause_id,
-                    pause_reason = case when o.next = 'paused' then o.why end,
-                    pause_by = case when o.next = 'paused' then o.actor end,
-                    pause_at = case when o.next = 'paused' then clock_timestamp() end,
-                    pause_expires_at = clock_timestamp() + o.pause_seconds * interval '1 second',
-                    paused_from = case when o.next = 'paused' then o.status end,
-                    resumed_pause_id = case when o.ends then o.resumed_pause_id
-                        else coalesce(o.pause_id, o.resumed_pause_id) end,
-                    open_commands = o.open_commands + case when {command} is null then 0 else 1 end,
-                    last_position = next_position(o.last_position, o.ordinal) + {before} + 2 + {after}
-                    {also}
-                from o
-                where s.id = o.id
-                returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
-                    {command} as command),
-            revived as (
-                update session_heartbeats h set beat_at = now() from moved m
-                where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
-            silenced as (
-                delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
-            freed as (
-                update workspace_usage u set live_sessions = u.live_sessions - ended.n
-                from (select workspace_id, count(*) as n from moved where ended_at is not null
-                      group by 1 order by 1) ended
-                where u.workspace_id = ended.workspace_id),
-            """.replace("{command}", COMMAND) + LOGGED_WITH_COMMANDS;
-
-    /**
-     * {@code moved}, and all that follows from it: each row of {@code o} gets its next state. {@code o} has a locked
-     * session's columns, and {@code next, why, task, message, outcome, new_pause_id, pause_seconds, actor, ends, ordinal}
-     * (see {@link #TRANSITION}; the ordinal counts from 0).
-     *
-     * @param also more assignments of {@code agent_sessions s}, with a comma before each
-     * @param before places in the log that the statement keeps for events of its own before those of the move: the first
-     *     is {@code moved.last_position - after - 2 - before}
-     * @param after the same after them: the first is {@code moved.last_position - after + 1}; 16 in all, with 3 of the move
-     */
-    public static String move(String also, int before, int after) {
-        return MOVE.replace("{before}", Integer.toString(before))
-                .replace("{after}", Integer.toString(after))
-                .replace("{also}", also);
-    }
 
     /** The changed row if there is one, else the row as it is; with what a judge needs to know of how it was. */
     private static final String OUTCOME = """
@@ -152,8 +47,7 @@ public final class SessionSql {
      * from, $4 the state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the version it
      * expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller.
      */
-    static final String TRANSITION =
-            OLD + """
+    static final String TRANSITION = OLD + """
             o as (
                 select old.*, coalesce($4::text, case when $6::text is null then old.paused_from else 'running' end) as next,
                        coalesce($5::text, $7::text) as why, $6::text as task, $7::text as message,
@@ -165,7 +59,8 @@ public final class SessionSql {
                     and ($2::uuid is null or old.user_id = $2)
                     and ($9::bigint is null or old.version = $9)
                     and ($10::uuid is null or old.pause_id = $10)),
-            """ + move("", 0, 0) + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
+            """ + SessionMove.of("", 0, 0)
+            + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
 
     /**
      * Changes what is not the state, and beats at once where that is asked. $1 id, $2 whose sessions the caller may
@@ -173,7 +68,8 @@ public final class SessionSql {
      * type, $9 labels, $10 whether blocked_on is given, $11 blocked_on, $12 whether progress was made, $13 the epoch it
      * names (null: any), $14 whether it is a heartbeat, $15 whether a budget is given, $16 to $18 its turns, tokens, seconds.
      */
-    static final String CHANGE = OLD + """
+    static final String CHANGE =
+            OLD + """
             moved as (
                 update agent_sessions s
                 set version = o.version + 1,
@@ -214,7 +110,7 @@ public final class SessionSql {
                 select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
                 from moved m
                 where m.current_task is distinct from m.previous_task)
-            """.formatted(EventLog.APPEND, TASK_DATA) + OUTCOME.replace("{command}", "");
+            """.formatted(EventLog.APPEND, SessionMove.TASK_DATA) + OUTCOME.replace("{command}", "");
 
     /**
      * Creates a session if the caller may, the chat has no live one and the quota has room. $1 id, $2 workspace, $3
@@ -273,7 +169,7 @@ public final class SessionSql {
             from place p
             cross join host
             left join created s on true
-            %s""".formatted(LOGGED.replace("{commanded}", "").replace("{after}", "0"), VIEW, LIVENESS);
+            %s""".formatted(SessionMove.LOGGED.replace("{commanded}", "").replace("{after}", "0"), VIEW, LIVENESS);
 
     private static final String FILTERS = """
             where s.workspace_id = $1
@@ -426,6 +322,47 @@ public final class SessionSql {
             from (select) one
             left join (select workspace_id, id from piece order by 1, 2 offset {batch} - 1) next on true""";
 
+    /** What was last heard of a running session's work. */
+    private static final String PROGRESS = "greatest(a.last_progress_at, a.updated_at)";
+
+    /**
+     * Running sessions that make no progress, however well they beat: told once, until they do. $1 the time in ms, $2 and $3
+     * where to go on, as {@link #SWEEP_INACTIVE}.
+     */
+    static final String SWEEP_STALLED = """
+            with piece as materialized (
+                select a.workspace_id, a.id, a.status = 'running' and a.stalled_at is null
+                           and %1$s < now() - $1 * interval '1 millisecond' as due
+                from agent_sessions a
+                where a.ended_at is null and (a.workspace_id, a.id) > ($2::uuid, $3::uuid)
+                order by a.workspace_id, a.id
+                limit {batch}),
+            due as (
+                select l.*, row_number() over (order by l.id) - 1 as ordinal
+                from piece
+                cross join lateral (
+                    select a.*, %1$s as since from agent_sessions a
+                    where a.id = piece.id and a.status = 'running' and a.stalled_at is null
+                        and %1$s < now() - $1 * interval '1 millisecond'
+                    for no key update skip locked) l
+                where piece.due),
+            moved as (
+                update agent_sessions s
+                set stalled_at = clock_timestamp(), last_position = next_position(d.last_position, d.ordinal)
+                from due d
+                where s.id = d.id
+                returning s.*, d.since),
+            logged as (
+                %2$s
+                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_stalled',
+                       jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+                           'since', utc(m.since), 'at', utc(m.stalled_at), 'epoch', m.epoch),
+                       m.stalled_at, false
+                from moved m)
+            select (select count(*) from moved) as n, next.workspace_id, next.id
+            from (select) one
+            left join (select workspace_id, id from piece order by 1, 2 offset {batch} - 1) next on true""".formatted(PROGRESS, EventLog.APPEND);
+
     /** Removes sessions that ended longer ago than $1 ms. */
     static final String REMOVE_ENDED = """
             with removed as (
@@ -449,7 +386,7 @@ public final class SessionSql {
                        null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
                        row_number() over (order by id) - 1 as ordinal
                 from due),
-            %s""".formatted(next, due, move("", 0, 0));
+            %s""".formatted(next, due, SessionMove.of("", 0, 0));
     }
 
     /** The columns of agent_sessions, so that rows of {@code moved} and {@code old} can stand in one union. */

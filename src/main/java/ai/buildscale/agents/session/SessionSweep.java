@@ -3,6 +3,8 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Sweeps;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
@@ -14,7 +16,8 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
 /**
- * What time does to sessions: silent ones end, pauses run out, idle ones are given up, ended ones are removed. Works in
+ * What time does to sessions: silent ones end, pauses run out, idle ones are given up, stalled ones are
+ * told, ended ones are removed. Works in
  * batches of locked rows that others skip, so any number of servers may sweep at once.
  */
 @ApplicationScoped
@@ -22,26 +25,53 @@ class SessionSweep {
     private static final Logger LOG = Logger.getLogger(SessionSweep.class);
     private static final int REMOVE_BATCH = 1_000;
     private static final String INACTIVE = SessionSql.batched(SessionSql.SWEEP_INACTIVE, SessionSql.MAX_BATCH);
+    private static final String STALLED = SessionSql.batched(SessionSql.SWEEP_STALLED, SessionSql.MAX_BATCH);
     private static final UUID FIRST = new UUID(0, 0);
+
+    /** A walk round the live sessions, a piece at each turn. */
+    private final class Walk {
+        private final String what;
+        private final String sql;
+        private UUID workspace = FIRST;
+        private UUID id = FIRST;
+
+        Walk(String what, String sql) {
+            this.what = what;
+            this.sql = sql;
+        }
+
+        Uni<Integer> next(Duration time) {
+            return swept(
+                    what,
+                    () -> database.row(sql, time.toMillis(), workspace, id).invoke(row -> {
+                        UUID next = row.getUUID("id");
+                        workspace = next == null ? FIRST : row.getUUID("workspace_id");
+                        id = next == null ? FIRST : next;
+                    }));
+        }
+    }
 
     private final Database database;
     private final WakeUps wakeUps;
     private final SessionConfig config;
     private final Sweeps sweeps;
     private final Duration retentionInterval;
-    private UUID pieceWorkspace = FIRST;
-    private UUID pieceId = FIRST;
+    private final Walk inactive = new Walk("cancelled, inactive", INACTIVE);
+    private final Walk stalled = new Walk("stalled", STALLED);
+    private final Counter stalls;
 
     SessionSweep(
             Database database,
             WakeUps wakeUps,
             SessionConfig config,
             Sweeps sweeps,
-            @ConfigProperty(name = "sweeps.retention-interval") Duration retentionInterval) {
+            @ConfigProperty(name = "sweeps.retention-interval") Duration retentionInterval,
+            MeterRegistry metrics) {
         this.database = database;
         this.wakeUps = wakeUps;
         this.config = config;
         this.sweeps = sweeps;
+        this.stalls = metrics.counter("sessions.stalled");
         this.retentionInterval = retentionInterval;
         if (config.staleThreshold().compareTo(config.heartbeatInterval()) <= 0) {
             LOG.warnf(
@@ -69,21 +99,13 @@ class SessionSweep {
                 .all(
                         drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale),
                         drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES),
-                        Uni.createFrom().deferred(this::inactive))
+                        Uni.createFrom().deferred(() -> inactive.next(config.inactivityTimeout())),
+                        Uni.createFrom()
+                                .deferred(() -> stalled.next(config.stalledAfter()))
+                                .invoke(n -> stalls.increment(n)))
                 .usingConcurrencyOf(1)
                 .andCollectFailures()
                 .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
-    }
-
-    private Uni<Integer> inactive() {
-        long timeout = config.inactivityTimeout().toMillis();
-        return swept(
-                "cancelled, inactive",
-                () -> database.row(INACTIVE, timeout, pieceWorkspace, pieceId).invoke(row -> {
-                    UUID next = row.getUUID("id");
-                    pieceWorkspace = next == null ? FIRST : row.getUUID("workspace_id");
-                    pieceId = next == null ? FIRST : next;
-                }));
     }
 
     /** Removes ended sessions and applied commands past their retention; emits how many. */

@@ -93,9 +93,9 @@ class SessionPlansIT {
     static Stream<Judged> statements() {
         return Stream.of(
                 new Judged("get", SessionSql.GET, 1),
-                new Judged("create", SessionSql.CREATE, 14),
+                new Judged("create", SessionSql.CREATE, 18),
                 new Judged("transition", SessionSql.TRANSITION, 13),
-                new Judged("change", SessionSql.CHANGE, 14),
+                new Judged("change", SessionSql.CHANGE, 18),
                 new Judged("beat", SessionSql.BEAT, 3),
                 new Judged("sweep of the silent", SessionSql.batched(SessionSql.SWEEP_SILENT, BATCH), 1),
                 new Judged("hand over", SessionSql.batched(OwnershipSql.HAND_OVER, BATCH), 5),
@@ -109,6 +109,7 @@ class SessionPlansIT {
                 new Judged("late migrations", CommandSql.LATE_MIGRATIONS, 1),
                 new Judged("sweep of pauses", SessionSql.batched(SessionSql.SWEEP_PAUSES, BATCH), 0),
                 new Judged("sweep of the inactive", SessionSql.batched(SessionSql.SWEEP_INACTIVE, BATCH), 3),
+                new Judged("sweep of the stalled", SessionSql.batched(SessionSql.SWEEP_STALLED, BATCH), 3),
                 new Judged("removal", SessionSql.batched(SessionSql.REMOVE_ENDED, BATCH), 1));
     }
 

@@ -1,0 +1,43 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Sweeps;
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+
+/** Tidies up what an ended session has left: its open turn, what it was not told, chunks that nobody closed. */
+@ApplicationScoped
+class ChatSweep {
+    private static final Duration EVERY = Duration.ofSeconds(5);
+    private static final int BATCH = 500;
+
+    private final Database database;
+    private final Sweeps sweeps;
+
+    ChatSweep(Database database, Sweeps sweeps) {
+        this.database = database;
+        this.sweeps = sweeps;
+    }
+
+    @Scheduled(every = "5s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        return sweeps.run("chats", EVERY, this::runOnce);
+    }
+
+    /** Emits how many turns, messages and chunks were left. */
+    Uni<Integer> runOnce() {
+        return Uni.join()
+                .all(drained(ChatSql.CLOSE_LEFT), drained(ChatSql.DROP_LEFT), drained(ChatSql.REMOVE_LEFT_CHUNKS))
+                .usingConcurrencyOf(1)
+                .andCollectFailures()
+                .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
+    }
+
+    private Uni<Integer> drained(String sql) {
+        return Sweeps.drain(
+                BATCH,
+                () -> database.row(sql, BATCH).map(row -> row.getLong("n").intValue()));
+    }
+}

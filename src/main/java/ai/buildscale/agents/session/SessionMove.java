@@ -1,0 +1,117 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.event.EventLog;
+
+/**
+ * The move of a session to its next state, as part of a statement: with its event, its counters, what its owner is told. All
+ * that changes a status is made of it.
+ */
+public final class SessionMove {
+    private SessionMove() {}
+
+    private static final String STATUS_DATA = """
+            jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+                'status', m.status, 'previous_status', m.previous_status, 'reason', m.why, 'at', utc(m.updated_at),
+                'epoch', m.epoch, 'version', m.version)""";
+
+    static final String TASK_DATA = """
+            jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+                'task', m.current_task, 'at', utc(m.updated_at), 'version', m.version)""";
+
+    /**
+     * Appends an {@code agent_status} for each row of {@code moved}, then an {@code agent_task} if that changed too. A
+     * session that ends by a command to its owner has its last event when the owner has obeyed.
+     */
+    static final String LOGGED = """
+            logged as (
+                %s
+                select m.last_position - {after} - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
+                       m.ended_at is not null and m.open_commands = 0
+                from moved m
+                where m.status is distinct from m.previous_status
+                union all
+                select m.last_position - {after} - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
+                from moved m
+                where m.current_task is distinct from m.previous_task
+                {commanded})
+            """.formatted(EventLog.APPEND, STATUS_DATA, TASK_DATA);
+
+    /** The same, with what a hosted session's owner is told to do. */
+    private static final String LOGGED_WITH_COMMANDS =
+            """
+            commanded as (
+                insert into session_commands (id, session_id, command, server_id, epoch)
+                select next_id(), m.id, m.command, m.server_id, m.epoch from moved m where m.command is not null
+                returning *),
+            """ + LOGGED.replace("{commanded}", """
+                union all
+                select m.last_position - {after}, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
+                from commanded c join moved m on m.id = c.session_id""".formatted(CommandSql.data("accepted", "c.accepted_at")));
+
+    /** What the owner of {@code o} is told by its move; null for what is not hosted, and for what agents do themselves. */
+    private static final String COMMAND = """
+            case when o.hosting = 'server' and o.server_id is not null then
+                case when o.next = 'paused' then 'pause'
+                     when o.next = 'cancelled' then 'cancel'
+                     when o.status = 'paused' and not o.ends then 'resume' end
+            end""";
+
+    /** Moves each row of {@code o} (a locked session and where it goes) to its next state, with all that follows. */
+    private static final String MOVE = """
+            moved as (
+                update agent_sessions s
+                set status = o.next,
+                    version = o.version + 1,
+                    updated_at = clock_timestamp(),
+                    current_task = coalesce(o.task, o.current_task),
+                    error_message = coalesce(o.message, o.error_message),
+                    result = coalesce(o.outcome, o.result),
+                    ended_at = case when o.ends then clock_timestamp() end,
+                    last_heartbeat = case when o.ends then greatest(
+                        o.created_at,
+                        (select h.beat_at from session_heartbeats h where h.session_id = o.id),
+                        (select v.renewed_at from servers v where v.id = o.server_id)) end,
+                    pause_id = o.new_pause_id,
+                    pause_reason = case when o.next = 'paused' then o.why end,
+                    pause_by = case when o.next = 'paused' then o.actor end,
+                    pause_at = case when o.next = 'paused' then clock_timestamp() end,
+                    pause_expires_at = clock_timestamp() + o.pause_seconds * interval '1 second',
+                    paused_from = case when o.next = 'paused' then o.status end,
+                    resumed_pause_id = case when o.ends then o.resumed_pause_id
+                        else coalesce(o.pause_id, o.resumed_pause_id) end,
+                    open_commands = o.open_commands + case when {command} is null then 0 else 1 end,
+                    stalled_at = null,
+                    last_position = next_position(o.last_position, o.ordinal) + {before} + 2 + {after}
+                    {also}
+                from o
+                where s.id = o.id
+                returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
+                    {command} as command),
+            revived as (
+                update session_heartbeats h set beat_at = now() from moved m
+                where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
+            silenced as (
+                delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
+            freed as (
+                update workspace_usage u set live_sessions = u.live_sessions - ended.n
+                from (select workspace_id, count(*) as n from moved where ended_at is not null
+                      group by 1 order by 1) ended
+                where u.workspace_id = ended.workspace_id),
+            """.replace("{command}", COMMAND) + LOGGED_WITH_COMMANDS;
+
+    /**
+     * {@code moved}, and all that follows from it: each row of {@code o} gets its next state. {@code o} has a locked
+     * session's columns, and {@code next, why, task, message, outcome, new_pause_id, pause_seconds, actor, ends, ordinal}
+     * (as {@code SessionSql.TRANSITION} has them; the ordinal counts from 0).
+     *
+     * @param also more assignments of {@code agent_sessions s}, with a comma before each
+     * @param before places in the log that the statement keeps for events of its own before those of the move: the first
+     *     is {@code moved.last_position - after - 2 - before}
+     * @param after the same after them: the first is {@code moved.last_position - after + 1}; 16 in all, with 3 of the move
+     */
+    public static String of(String also, int before, int after) {
+        return MOVE.replace("{before}", Integer.toString(before))
+                .replace("{after}", Integer.toString(after))
+                .replace("{also}", also);
+    }
+}
