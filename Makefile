@@ -11,7 +11,7 @@ PRODUCT = target/quarkus-app/quarkus-run.jar
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run cluster test chaos demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster format package clean reset
+.PHONY: help jdk run cluster test chaos demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors format package clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -56,6 +56,9 @@ bench-sse: jdk $(PRODUCT) $(BENCH) ## only: fan-out of events, against nginx + n
 
 bench-cluster: jdk $(PRODUCT) $(BENCH) ## only: three servers of which one goes, commands and events from server to server
 	@$(BENCH_RUN) cluster commands two-servers
+
+bench-actors: jdk $(PRODUCT) $(BENCH) ## only: messages through chat actors, and what they weigh
+	@$(BENCH_RUN) actors
 
 $(PRODUCT): $(SOURCES) | jdk
 	@$(MVN) --quiet package -DskipTests

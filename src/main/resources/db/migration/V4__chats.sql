@@ -83,6 +83,15 @@ create unlogged table chunks (
 create index chunks_of_chat on chunks (chat_id);
 create index chunks_of_workspace on chunks (workspace_id);
 
+-- The newest event below the horizon: where a stream stands that has all there is. Not the horizon itself: it may follow
+-- from transactions that a crash of Postgres undoes, and their ids, and so positions, are given again. Whoever sees an
+-- event knows that it, and all ids before, have come to stay.
+create function events_newest() returns bigint
+    language sql stable
+    return greatest(
+        (select max(position) from events where position < events_horizon()),
+        (select up_to from events_pruned));
+
 alter table agent_sessions
     -- the turn that is not over, and how many messages wait to be taken: read under the row's lock, they are never stale
     add column turn_id       uuid,

@@ -23,6 +23,7 @@ public final class Bench {
         ROWS.put("two-servers", new TwoServersRow());
         ROWS.put("cluster", new ClusterRow());
         ROWS.put("commands", new CommandRow());
+        ROWS.put("actors", new ActorRow());
     }
 
     private Bench() {}

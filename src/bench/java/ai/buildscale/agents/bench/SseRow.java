@@ -98,7 +98,7 @@ final class SseRow implements Bench.Row {
                 "≤ 25 kB");
     }
 
-    private static long heapAfterGc(long pid) throws IOException, InterruptedException {
+    static long heapAfterGc(long pid) throws IOException, InterruptedException {
         Process jcmd = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
                         Long.toString(pid),

@@ -99,8 +99,7 @@ class ChunkFeed {
                         e -> {
                             trouble.met(e);
                             done();
-                            // it is live only: the answer tells it all
-                            spoken.forEach(each -> each.run().shown(true));
+                            spoken.forEach(each -> each.run().notShown(each.piece()));
                         });
     }
 

@@ -471,6 +471,14 @@ final class TurnRun implements MultiSubscriber<Output> {
         }
     }
 
+    /** It could not be shown: it is tried again, but the turn's end does not wait for it. */
+    void notShown(Piece piece) {
+        synchronized (this) {
+            shownUpTo = lastWords ? shownUpTo : Math.min(shownUpTo, piece.from());
+        }
+        shown(true);
+    }
+
     /** It was shown, unless the turn does not run any more. */
     void shown(boolean taken) {
         Runnable next;

@@ -49,14 +49,14 @@ public class EventLog {
                 (select %s, false as live from events e
                  where e.position > $1 and e.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
                  order by e.position
-                 limit $2)
+                 limit $3)
                 union all
                 (select c.position, c.workspace_id, c.chat_id, 'chunk', %s, false, true from chunks c
-                 where c.position > $1 and c.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
+                 where c.position > $2 and c.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
                  order by c.position
-                 limit $2)
+                 limit $3)
                 order by position
-                limit $2) e on true""".formatted(COLUMNS, CHUNK_DATA);
+                limit $3) e on true""".formatted(COLUMNS, CHUNK_DATA);
 
     /** What agents have said in turns that are not over. $1 workspace, $2 chat or null for all, $3 up to this position. */
     private static final String SO_FAR = """
@@ -90,7 +90,7 @@ public class EventLog {
             order by e.position
             limit $4""";
 
-    private static final String HORIZON = "select events_horizon() as horizon";
+    private static final String STANDING = "select events_newest() as newest, events_horizon() as horizon";
 
     private static final String HELD = """
             select $1 >= up_to and $1 < events_horizon() as held from events_pruned""";
@@ -123,8 +123,12 @@ public class EventLog {
      */
     record Batch(List<Frame> frames, long horizon, long ceiling) {}
 
-    Uni<Batch> tail(long after) {
-        return database.rows(TAIL, after, BATCH).map(rows -> {
+    /**
+     * @param after events after this position
+     * @param chunksAfter chunks after this one: their positions are not for keeping, see {@code events_newest}
+     */
+    Uni<Batch> tail(long after, long chunksAfter) {
+        return database.rows(TAIL, after, chunksAfter, BATCH).map(rows -> {
             Row first = rows.iterator().next();
             boolean empty = first.getLong("position") == null;
             return new Batch(
@@ -176,9 +180,16 @@ public class EventLog {
                                 row.getString("data"))));
     }
 
-    /** The position below which nothing new will appear. */
-    Uni<Long> horizon() {
-        return database.row(HORIZON).map(row -> row.getLong("horizon"));
+    /**
+     * Where the log stands.
+     *
+     * @param newest the position of the newest event that is below the horizon
+     * @param horizon the position below which nothing new will appear
+     */
+    record Standing(long newest, long horizon) {}
+
+    Uni<Standing> standing() {
+        return database.row(STANDING).map(row -> new Standing(row.getLong("newest"), row.getLong("horizon")));
     }
 
     /** Whether everything after the position is still there. */

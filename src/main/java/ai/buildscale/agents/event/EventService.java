@@ -97,19 +97,19 @@ public class EventService {
                 throw Problem.notFound("The chat");
             }
             if (full) {
-                Buffer head = Frame.encode(now.horizon() - 1, "snapshot", now.json());
+                Buffer head = Frame.encode(now.position(), "snapshot", now.json());
                 // without an id: a client that loses the rest asks again from where it was, and is reset again
                 Buffer reset = Frame.encode("reset", "{\"reason\":\"position_no_longer_held\"}");
                 return Uni.createFrom()
                         .item(new Start(
                                 held ? head : reset.appendBuffer(head),
-                                now.horizon() - 1,
+                                now.position(),
                                 now.seen(),
                                 false,
                                 now.over()));
             }
             if (after == null) {
-                return Uni.createFrom().item(new Start(null, now.horizon() - 1, now.seen(), now.over(), now.over()));
+                return Uni.createFrom().item(new Start(null, now.position(), now.seen(), now.over(), now.over()));
             }
             // while an event of the topic waits for the horizon, the client cannot have it: the stream is not drained
             if (!now.over() || !now.seen().isEmpty()) {
@@ -186,13 +186,13 @@ public class EventService {
         if (subscribers.ended()) {
             subscriber.end();
         } else if (subscriber.join(loop)) {
-            closeGap(subscriber, loop.delivered(), out);
+            closeGap(subscriber, loop.delivered(), loop.deliveredChunks(), out);
         }
     }
 
-    private void closeGap(Subscriber subscriber, long delivered, MultiEmitter<? super Buffer> out) {
+    private void closeGap(Subscriber subscriber, long delivered, long chunks, MultiEmitter<? super Buffer> out) {
         if (subscriber.after() >= delivered) {
-            goLive(subscriber, delivered, out);
+            goLive(subscriber, chunks, out);
             return;
         }
         log.page(subscriber.topic(), subscriber.after())
@@ -203,17 +203,17 @@ public class EventService {
                                 subscriber.send(LoopSubscribers.Payload.of(subscriber.topic(), page));
                             }
                             if (page.size() < EventLog.PAGE) {
-                                goLive(subscriber, delivered, out);
+                                goLive(subscriber, chunks, out);
                             } else {
-                                closeGap(subscriber, delivered, out);
+                                closeGap(subscriber, delivered, chunks, out);
                             }
                         },
                         out::fail);
     }
 
     /** Chunks are not in the log: who comes in the middle of a turn gets what was said so far in one piece. */
-    private void goLive(Subscriber subscriber, long delivered, MultiEmitter<? super Buffer> out) {
-        log.soFar(subscriber.topic(), Math.max(delivered, subscriber.after()))
+    private void goLive(Subscriber subscriber, long chunks, MultiEmitter<? super Buffer> out) {
+        log.soFar(subscriber.topic(), chunks)
                 .subscribe()
                 .with(subscriber::live, out::fail);
     }

@@ -36,7 +36,10 @@ class EventTail {
     private boolean active;
     private boolean reading;
     private boolean again;
+    /** The newest event that was read: a position that stays, whatever becomes of Postgres. */
     private long cursor;
+
+    private long chunkCursor;
     private long target;
     private long lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
     private long lastRead;
@@ -98,15 +101,16 @@ class EventTail {
     }
 
     private void activate() {
-        log.horizon()
+        log.standing()
                 .subscribe()
                 .with(
-                        horizon -> context.runOnContext(_ -> {
-                            cursor = horizon - 1;
-                            target = horizon;
+                        standing -> context.runOnContext(_ -> {
+                            cursor = standing.newest();
+                            chunkCursor = standing.horizon() - 1;
+                            target = standing.horizon();
                             active = true;
                             behindSince = 0;
-                            subscribers.deliver(List.of(), cursor);
+                            subscribers.deliver(List.of(), cursor, chunkCursor);
                             release().forEach(emitter -> emitter.complete(null));
                             // a wake-up that came while the horizon was looked up found nobody to read
                             read();
@@ -149,7 +153,7 @@ class EventTail {
 
     private void fetch(boolean fresh) {
         lastRead = System.currentTimeMillis();
-        log.tail(cursor)
+        log.tail(cursor, chunkCursor)
                 .subscribe()
                 .with(
                         batch -> context.runOnContext(_ -> took(batch, fresh)),
@@ -159,9 +163,10 @@ class EventTail {
     private void took(EventLog.Batch batch, boolean fresh) {
         trouble.over();
         boolean full = batch.frames().size() == EventLog.BATCH;
-        cursor = full ? batch.frames().getLast().position() : Math.max(cursor, batch.horizon() - 1);
+        chunkCursor = full ? batch.frames().getLast().position() : batch.horizon() - 1;
+        cursor = Math.max(cursor, LoopSubscribers.newest(batch.frames()));
         if (!batch.frames().isEmpty()) {
-            subscribers.deliver(batch.frames(), cursor);
+            subscribers.deliver(batch.frames(), cursor, chunkCursor);
             lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
         }
         if (fresh) {
@@ -186,6 +191,9 @@ class EventTail {
 
     private void failed(Throwable e) {
         trouble.met(e);
+        // if Postgres has crashed, transactions that it undid gave positions that are given again
+        chunkCursor = cursor;
+        target = 0;
         vertx.setTimer(LAST_LOOK_AGAIN_MILLIS, _ -> rested());
     }
 

@@ -8,16 +8,17 @@ import java.util.UUID;
  * One event of the log, or a chunk, encoded once for all who follow it.
  *
  * @param endsSession whether it is the last event of its session
+ * @param live whether it is a chunk: not kept, and of no position to resume from
  * @param bytes the SSE form, with its empty line
  */
-record Frame(long position, UUID workspaceId, UUID chatId, boolean endsSession, Buffer bytes) {
+record Frame(long position, UUID workspaceId, UUID chatId, boolean endsSession, boolean live, Buffer bytes) {
     static Frame of(long position, UUID workspaceId, UUID chatId, String type, String data, boolean endsSession) {
-        return new Frame(position, workspaceId, chatId, endsSession, encode(position, type, data));
+        return new Frame(position, workspaceId, chatId, endsSession, false, encode(position, type, data));
     }
 
     /** One that is not kept: the client's position stays as it is. */
     static Frame live(long position, UUID workspaceId, UUID chatId, String type, String data) {
-        return new Frame(position, workspaceId, chatId, false, encode(type, data));
+        return new Frame(position, workspaceId, chatId, false, true, encode(type, data));
     }
 
     /** {@code data} is JSON on one line, as Postgres prints jsonb. */

@@ -26,21 +26,26 @@ final class LoopSubscribers {
     private final Map<Subscriber.Follower, Integer> followers = new ConcurrentHashMap<>();
     private List<Frame> inbox = new ArrayList<>();
     private long inboxCursor;
+    private long inboxChunkCursor;
     private boolean scheduled;
     private long delivered;
+    private long deliveredChunks;
 
-    LoopSubscribers(Context context, long delivered, Duration keepAlive) {
+    LoopSubscribers(Context context, long delivered, long deliveredChunks, Duration keepAlive) {
         this.context = context;
         this.keepAlive = keepAlive;
         this.delivered = delivered;
         this.inboxCursor = delivered;
+        this.deliveredChunks = deliveredChunks;
+        this.inboxChunkCursor = deliveredChunks;
         context.runOnContext(_ -> context.owner().setPeriodic(TICK_MILLIS, _ -> tick()));
     }
 
-    void deliver(List<Frame> frames, long cursor) {
+    void deliver(List<Frame> frames, long cursor, long chunkCursor) {
         synchronized (this) {
             inbox.addAll(frames);
             inboxCursor = cursor;
+            inboxChunkCursor = chunkCursor;
             if (scheduled) {
                 return;
             }
@@ -55,6 +60,7 @@ final class LoopSubscribers {
             frames = inbox;
             inbox = new ArrayList<>();
             delivered = inboxCursor;
+            deliveredChunks = inboxChunkCursor;
             scheduled = false;
         }
         if (topics.isEmpty() || frames.isEmpty()) {
@@ -84,6 +90,21 @@ final class LoopSubscribers {
     /** Whoever joins now gets every event after this position. */
     long delivered() {
         return delivered;
+    }
+
+    /** The same for chunks. */
+    long deliveredChunks() {
+        return deliveredChunks;
+    }
+
+    /** The position of the last of these that is an event; 0 if none is. */
+    static long newest(List<Frame> frames) {
+        for (int i = frames.size() - 1; i >= 0; i--) {
+            if (!frames.get(i).live()) {
+                return frames.get(i).position();
+            }
+        }
+        return 0;
     }
 
     void join(Subscriber subscriber) {
@@ -130,18 +151,25 @@ final class LoopSubscribers {
             return new Payload(frames, bytes, topic.isChat() && frames.getLast().endsSession());
         }
 
+        /** The position of its first event; none is as if it came after all. */
         long first() {
-            return frames.getFirst().position();
+            for (Frame frame : frames) {
+                if (!frame.live()) {
+                    return frame.position();
+                }
+            }
+            return Long.MAX_VALUE;
         }
 
+        /** The position of its last event; 0 if there is none. */
         long last() {
-            return frames.getLast().position();
+            return newest(frames);
         }
 
-        /** Only what the test lets through; null if that is nothing. */
+        /** Its chunks, and the events that the test lets through; null if that is nothing. */
         Payload filter(Topic topic, java.util.function.LongPredicate wanted) {
             List<Frame> left =
-                    frames.stream().filter(f -> wanted.test(f.position())).toList();
+                    frames.stream().filter(f -> f.live() || wanted.test(f.position())).toList();
             return left.isEmpty() ? null : of(topic, left);
         }
     }

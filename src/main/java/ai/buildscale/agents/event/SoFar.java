@@ -17,18 +17,25 @@ record SoFar(UUID sessionId, UUID chatId, UUID turnId, int offset, String text) 
     static List<SoFar> of(Iterable<Row> chunks) {
         List<SoFar> all = new ArrayList<>();
         StringBuilder text = new StringBuilder();
+        SoFar begun = null;
         for (Row chunk : chunks) {
             UUID turn = chunk.getUUID("turn_id");
             int from = chunk.getInteger("from_char");
-            if (all.isEmpty() || !all.getLast().turnId.equals(turn)) {
-                text.setLength(0);
-                all.add(new SoFar(chunk.getUUID("session_id"), chunk.getUUID("chat_id"), turn, from, ""));
+            if (begun == null || !begun.turnId.equals(turn)) {
+                finish(begun, text, all);
+                begun = new SoFar(chunk.getUUID("session_id"), chunk.getUUID("chat_id"), turn, from, "");
             }
-            SoFar last = all.removeLast();
-            append(text, from - last.offset, chunk.getString("text"));
-            all.add(new SoFar(last.sessionId, last.chatId, turn, last.offset, text.toString()));
+            append(text, from - begun.offset, chunk.getString("text"));
         }
+        finish(begun, text, all);
         return all;
+    }
+
+    private static void finish(SoFar begun, StringBuilder text, List<SoFar> all) {
+        if (begun != null) {
+            all.add(new SoFar(begun.sessionId, begun.chatId, begun.turnId, begun.offset, text.toString()));
+            text.setLength(0);
+        }
     }
 
     private static void append(StringBuilder text, int at, String more) {

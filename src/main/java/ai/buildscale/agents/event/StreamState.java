@@ -9,11 +9,11 @@ public interface StreamState {
     Uni<State> of(Topic topic, boolean full);
 
     /**
-     * @param horizon every event below this position is reflected
+     * @param position that of the newest event of the log: all up to it are reflected
      * @param seen the positions at or above it that are reflected as well
      * @param known whether the topic exists
      * @param over whether nothing more is to come, as for a chat whose session has ended
      * @param json the state as a JSON object on one line; null unless it was asked for
      */
-    record State(long horizon, Set<Long> seen, boolean known, boolean over, String json) {}
+    record State(long position, Set<Long> seen, boolean known, boolean over, String json) {}
 }

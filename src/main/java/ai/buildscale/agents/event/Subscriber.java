@@ -107,13 +107,10 @@ final class Subscriber {
 
     /** Sends what the client does not have yet; ends the stream with the last event of a chat's session. */
     void send(LoopSubscribers.Payload payload) {
-        if (payload.last() <= after) {
-            return;
-        }
         LoopSubscribers.Payload news = payload.first() > Math.max(after, lastSeen)
                 ? payload
                 : payload.filter(topic, position -> position > after && !seen.contains(position));
-        after = payload.last();
+        after = Math.max(after, payload.last());
         if (news != null) {
             lastWrite = System.currentTimeMillis();
             emit(news.bytes());

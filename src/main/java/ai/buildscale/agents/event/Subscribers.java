@@ -19,6 +19,7 @@ class Subscribers {
     private final AtomicInteger open = new AtomicInteger();
     private final EventConfig config;
     private volatile long delivered;
+    private volatile long deliveredChunks;
     private volatile boolean ended;
 
     Subscribers(EventConfig config, MeterRegistry metrics) {
@@ -30,7 +31,8 @@ class Subscribers {
     LoopSubscribers of(Context context) {
         ContextInternal internal = (ContextInternal) context;
         return loops.computeIfAbsent(
-                internal.nettyEventLoop(), _ -> new LoopSubscribers(internal.unwrap(), delivered, config.keepAlive()));
+                internal.nettyEventLoop(),
+                _ -> new LoopSubscribers(internal.unwrap(), delivered, deliveredChunks, config.keepAlive()));
     }
 
     /** Counted from the moment a stream is asked for, so that the tail does not fall asleep before it joins. */
@@ -46,10 +48,11 @@ class Subscribers {
         return open.get() == 0;
     }
 
-    /** Hands a batch to every loop; {@code cursor} is how far the tail has read. Called by the tail alone. */
-    void deliver(List<Frame> frames, long cursor) {
+    /** Hands a batch to every loop; the cursors are how far the tail has read events and chunks. Called by the tail alone. */
+    void deliver(List<Frame> frames, long cursor, long chunkCursor) {
         delivered = cursor;
-        loops.values().forEach(loop -> loop.deliver(frames, cursor));
+        deliveredChunks = chunkCursor;
+        loops.values().forEach(loop -> loop.deliver(frames, cursor, chunkCursor));
     }
 
     void forEach(Consumer<Subscriber> action) {

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.Problem;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotNull;
@@ -49,6 +50,15 @@ public record NewSession(
                 labels,
                 requires,
                 budget);
+    }
+
+    /** @throws Problem {@code VALIDATION_ERROR} for labels that cannot be */
+    void check() {
+        labelsJson();
+        requiresJson();
+        if (hosting == Hosting.EXTERNAL && requires != null && !requires.isEmpty()) {
+            throw Problem.invalid("requires", "is for sessions that a server hosts");
+        }
     }
 
     String labelsJson() {

@@ -152,13 +152,6 @@ public class SessionResource {
             UUID workspaceId,
             @Valid @NotNull NewSession body) {
         Caller caller = Caller.of(security);
-        body.labelsJson();
-        body.requiresJson();
-        if (body.hosting() == Hosting.EXTERNAL
-                && body.requires() != null
-                && !body.requires().isEmpty()) {
-            throw Problem.invalid("requires", "is for sessions that a server hosts");
-        }
         return idempotency
                 .once(
                         caller,

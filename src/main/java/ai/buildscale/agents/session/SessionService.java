@@ -93,8 +93,9 @@ public class SessionService {
         return create(db, caller, workspaceId, asked, null);
     }
 
-    /** The same, in a chat of that name. */
+    /** The same, in a chat of that name (null: none). */
     public Uni<SessionView> create(Db db, Caller caller, UUID workspaceId, NewSession asked, String chatName) {
+        asked.check();
         return create(db, caller, workspaceId, asked.complete(), chatName, PLACEMENTS)
                 .onFailure(e -> ONE_LIVE_PER_CHAT.equals(Database.violatedConstraint(e)))
                 .transform(_ -> occupied())

@@ -216,12 +216,12 @@ final class SessionSql {
     static final int MAX_SNAPSHOT = 1_000;
 
     /**
-     * What a stream begins with, from one snapshot: the log's horizon, the positions above it that are visible already,
+     * What a stream begins with, from one snapshot: the log's newest event below the horizon, those above it that are visible already,
      * and the sessions. $1 workspace, $2 chat, or null for the workspace, $3 whether the sessions are wanted.
      */
     static final String STATE = """
-            select now.horizon, now.seen, s.*
-            from (select events_horizon() as horizon,
+            select now.position, now.seen, s.*
+            from (select events_newest() as position,
                          array(select e.position from events e
                                where e.position >= events_horizon() and e.workspace_id = $1
                                    and ($2::uuid is null or e.chat_id = $2)) as seen) now
@@ -295,18 +295,19 @@ final class SessionSql {
             for no key update of s skip locked""") + SWEPT;
 
     /**
-     * Hosted sessions that have been idle too long. $1 timeout in ms, $2 and $3 the workspace and id to look after: the
+     * Sessions that nobody beats for, hosted ones and those at rest between two hosts, that have been idle too long. $1 timeout in ms, $2 and $3 the workspace and id to look after: the
      * walk goes round the live sessions a piece at a time, so that a turn costs the same however many there are. Tells
      * where the next piece begins, too; null after the last one.
      */
     static final String SWEEP_INACTIVE =
             """
             with piece as materialized (
-                select workspace_id, id, hosting = 'server' and status = 'idle'
-                           and updated_at < now() - $1 * interval '1 millisecond' as inactive
-                from agent_sessions
-                where ended_at is null and (workspace_id, id) > ($2::uuid, $3::uuid)
-                order by workspace_id, id
+                select a.workspace_id, a.id, a.status = 'idle' and a.updated_at < now() - $1 * interval '1 millisecond'
+                           and (a.hosting = 'server'
+                               or not exists (select from session_heartbeats h where h.session_id = a.id)) as inactive
+                from agent_sessions a
+                where a.ended_at is null and (a.workspace_id, a.id) > ($2::uuid, $3::uuid)
+                order by a.workspace_id, a.id
                 limit {batch}),
             """ + sweep("'cancelled' as next, 'inactive' as why, null::text as message", """
             from piece

@@ -45,7 +45,7 @@ class SessionStreamState implements StreamState {
 
     private State state(Topic topic, boolean full, RowSet<Row> rows) {
         Row first = rows.iterator().next();
-        long horizon = first.getLong(0);
+        long position = first.getLong(0);
         Set<Long> seen = Set.of(first.getArrayOfLongs(1));
         List<SessionView> sessions =
                 Rows.map(rows, row -> row.getUUID(2) == null ? null : SessionRepository.view(row, 2)).stream()
@@ -55,11 +55,11 @@ class SessionStreamState implements StreamState {
         boolean over =
                 chat && !sessions.isEmpty() && sessions.getFirst().terminal() && first.getInteger("open_commands") == 0;
         return new State(
-                horizon,
+                position,
                 seen,
                 !chat || !sessions.isEmpty(),
                 over,
-                full ? write(snapshot(horizon - 1, sessions)) : null);
+                full ? write(snapshot(position, sessions)) : null);
     }
 
     private static Snapshot snapshot(long position, List<SessionView> sessions) {

@@ -30,6 +30,7 @@ final class Round implements AutoCloseable {
     private final String workspace;
     private final Follower follower;
     private final Workload workload;
+    private final Talkers talkers;
     private List<History> histories = List.of();
     private List<String> broken = List.of();
 
@@ -42,6 +43,7 @@ final class Round implements AutoCloseable {
         Random place = new Random(seed + 1);
         this.follower = Follower.of(() -> owner.at(fleet.any(place).service()), workspace, Duration.ofSeconds(3));
         this.workload = Workload.start(fleet, owner, workspace, scale, seed + 2);
+        this.talkers = Talkers.start(fleet, owner, scale, seed + 3_000);
     }
 
     /** Begins with the load. */
@@ -106,6 +108,7 @@ final class Round implements AutoCloseable {
     /** Ends the load and waits until nothing is wrong: commands that are open, and sessions in between, have time. */
     void judge() throws ExecutionException, InterruptedException {
         workload.stop();
+        talkers.stop();
         try {
             await().atMost(SETTLED).pollInterval(Duration.ofMillis(250)).until(() -> {
                 broken = examine();
@@ -135,6 +138,7 @@ final class Round implements AutoCloseable {
                 .forEach(history -> wrong.add("a session is still with " + history.owner() + ", which is gone"));
         compareCounts(wrong);
         compareWith(follower, wrong);
+        wrong.addAll(talkers.broken());
         return wrong;
     }
 
@@ -206,8 +210,9 @@ final class Round implements AutoCloseable {
     String summary() {
         List<JsonNode> events =
                 histories.stream().flatMap(history -> history.events().stream()).toList();
-        return "%d sessions, %d changes acknowledged, %d recovered, %d migrated, %d fenced, %d events seen over %d connections; %d requests cut, %d answered 503"
+        return "%d turns, %d sessions, %d changes acknowledged, %d recovered, %d migrated, %d fenced, %d events seen over %d connections; %d requests cut, %d answered 503"
                 .formatted(
+                        talkers.exchanges(),
                         histories.size(),
                         workload.acknowledged(),
                         count(events, "agent_recovered"),
@@ -233,5 +238,6 @@ final class Round implements AutoCloseable {
     public void close() {
         follower.close();
         workload.close();
+        talkers.close();
     }
 }

@@ -27,8 +27,10 @@ record Scale(
         boolean full = Boolean.getBoolean("chaos.long");
         String seed = System.getProperty("chaos.seed", "");
         Map<String, String> settings = full
-                ? Map.of("events.keep-alive", "1S")
+                ? Map.of("events.keep-alive", "1S", "chat.max-attempts", "50")
                 : Map.of(
+                        "chat.max-attempts",
+                        "50",
                         "events.keep-alive",
                         "1S",
                         "server.lease-renewal",

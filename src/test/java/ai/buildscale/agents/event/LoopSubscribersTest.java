@@ -30,7 +30,7 @@ class LoopSubscribersTest {
 
     private final Vertx vertx = Vertx.vertx();
     private final Context context = vertx.getOrCreateContext();
-    private final LoopSubscribers loop = new LoopSubscribers(context, 10, Duration.ofSeconds(1));
+    private final LoopSubscribers loop = new LoopSubscribers(context, 10, 10, Duration.ofSeconds(1));
 
     @AfterEach
     void close() {
@@ -108,7 +108,7 @@ class LoopSubscribersTest {
     }
 
     private void deliver(List<Frame> frames) {
-        loop.deliver(frames, frames.getLast().position());
+        loop.deliver(frames, LoopSubscribers.newest(frames), frames.getLast().position());
         onLoop(() -> null);
     }
 

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.platform;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.AtOnce;
@@ -83,12 +84,15 @@ class IdempotencyIT {
 
     /** A call of the operation that does something, on a new session in the state it needs. */
     private Api.Reply call(Operation operation, String workspace, String session, String chat, String key) {
-        String path = operation.path(name -> name.equals("workspaceId") ? workspace : session);
+        String path = operation.path(
+                name -> name.equals("workspaceId") ? workspace : name.equals("chatId") ? chat : session);
         String body = switch (operation.toString()) {
             case "POST /api/v1/workspaces/{workspaceId}/members" ->
                 "{\"user_id\":\"" + session + "\",\"role\":\"viewer\"}";
             case "POST /api/v1/workspaces/{workspaceId}/agent-sessions" ->
                 "{\"agent_type\":\"planner\",\"model\":\"m\",\"chat_id\":\"" + chat + "\"}";
+            case "POST /api/v1/workspaces/{workspaceId}/chats" -> "{}";
+            case "POST /api/v1/workspaces/{workspaceId}/chats/{chatId}/answers" -> "{\"answer\":\"x\"}";
             case "POST /api/v1/agent-sessions/heartbeats" -> "{\"beats\":[{\"id\":\"" + session + "\",\"epoch\":1}]}";
             default ->
                 operation.body() == null
@@ -96,6 +100,17 @@ class IdempotencyIT {
                         : DOCUMENT.sample(operation.body()).toString();
         };
         return post(user, path, body, key);
+    }
+
+    /** Its agent waits for an answer. */
+    private String chatThatAsks(String workspace) {
+        String chats = "/workspaces/" + workspace + "/chats";
+        JsonNode made = user.post(chats, "{}").expect(201);
+        String chat = made.get("chat_id").asText();
+        user.post(chats + "/" + chat, "{\"content\":\"/ask Why?\"}").expect(202);
+        await().until(() -> user.history(made.get("session_id").asText()).stream()
+                .anyMatch(event -> event.get("event").asText().equals("question_pending")));
+        return chat;
     }
 
     @TestFactory
@@ -118,7 +133,9 @@ class IdempotencyIT {
                         case "resume" -> user.command(session, "pause", "{}").expect(200);
                         default -> {}
                     }
-                    String chat = UUID.randomUUID().toString();
+                    String chat = operation.path().contains("{chatId}")
+                            ? chatThatAsks(workspace)
+                            : UUID.randomUUID().toString();
                     String key = newKey();
                     Api.Reply first = call(operation, workspace, session, chat, key);
                     assertThat(first.status()).as(first.text()).isBetween(200, 299);

@@ -53,7 +53,10 @@ class SessionIT {
             "blocked_on",
             "pause",
             "labels",
-            "requires");
+            "requires",
+            "stalled_at",
+            "usage",
+            "budget");
 
     private static String newId() {
         return OWNER.newSession(WORKSPACE).get("id").asText();

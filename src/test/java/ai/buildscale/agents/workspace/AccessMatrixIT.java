@@ -62,6 +62,15 @@ class AccessMatrixIT {
         ALLOWED.put("POST " + workspace + "/agent-sessions", CREATORS);
         ALLOWED.put("GET " + workspace + "/events", MEMBERS);
         ALLOWED.put("GET " + workspace + "/chats/{chatId}/events", MEMBERS);
+        ALLOWED.put("GET " + workspace + "/chats", MEMBERS);
+        ALLOWED.put("POST " + workspace + "/chats", CREATORS);
+        ALLOWED.put("GET " + workspace + "/chats/{chatId}", MEMBERS);
+        ALLOWED.put("PATCH " + workspace + "/chats/{chatId}", CREATORS);
+        ALLOWED.put("POST " + workspace + "/chats/{chatId}", CREATORS);
+        ALLOWED.put("POST " + workspace + "/chats/{chatId}/stop", CREATORS);
+        ALLOWED.put("POST " + workspace + "/chats/{chatId}/answers", CREATORS);
+        ALLOWED.put("GET " + workspace + "/attention", MEMBERS);
+        ALLOWED.put("GET " + workspace + "/usage", MEMBERS);
         for (String call : List.of("GET ", "PATCH ", "DELETE ")) {
             ALLOWED.put(call + session, ITS_OWNER);
         }
@@ -86,6 +95,10 @@ class AccessMatrixIT {
         BODIES.put("POST " + workspace + "/members", "{\"user_id\":\"" + UUID.randomUUID() + "\",\"role\":\"viewer\"}");
         BODIES.put("PATCH " + workspace + "/members/{userId}", "{\"role\":\"viewer\"}");
         BODIES.put("POST " + workspace + "/agent-sessions", "{\"agent_type\":\"planner\",\"model\":\"m\"}");
+        BODIES.put("POST " + workspace + "/chats", "{}");
+        BODIES.put("PATCH " + workspace + "/chats/{chatId}", "{\"name\":\"n\"}");
+        BODIES.put("POST " + workspace + "/chats/{chatId}", "{\"content\":\"c\"}");
+        BODIES.put("POST " + workspace + "/chats/{chatId}/answers", "{\"answer\":1}");
         BODIES.put("PATCH " + session, "{\"current_task\":\"t\"}");
         BODIES.put("POST " + session + "/fail", "{\"error_message\":\"e\"}");
         BODIES.put("POST " + session + "/heartbeat", "{\"epoch\":1}");
@@ -109,9 +122,11 @@ class AccessMatrixIT {
             Api somebody = Api.user(SERVICE);
             owner.addMember(workspace, somebody, "viewer");
             owner.addMember(workspace, callers.get(PLATFORM_ADMIN), "viewer");
-            var session = callers.get(SESSION_OWNER).newSession(workspace);
+            var chat = callers.get(SESSION_OWNER)
+                    .post("/workspaces/" + workspace + "/chats", "{}")
+                    .expect(201);
             var command = callers.get(SESSION_OWNER)
-                    .command(session.get("id").asText(), "pause", "{}")
+                    .command(chat.get("session_id").asText(), "pause", "{}")
                     .expect(200)
                     .get("command");
             return new Scene(
@@ -119,9 +134,9 @@ class AccessMatrixIT {
                     Map.of(
                             "workspaceId", workspace,
                             "userId", somebody.userId().toString(),
-                            "id", session.get("id").asText(),
+                            "id", chat.get("session_id").asText(),
                             "commandId", command.get("id").asText(),
-                            "chatId", session.get("chat_id").asText()));
+                            "chatId", chat.get("chat_id").asText()));
         }
     }
 
