@@ -68,7 +68,7 @@ create index messages_new on messages (session_id) where state = 'new';
 create index messages_to_take on messages (session_id, position) where state in ('new', 'waiting');
 create index messages_open_questions on messages (workspace_id, id) where state = 'open';
 
--- What an agent is saying right now, for those who follow it: live only, gone when its turn ends or Postgres crashes.
+-- What an agent is saying right now, for those who follow it: live only, gone soon after its turn or when Postgres crashes.
 -- Positions are of the same order as those of events.
 create unlogged table chunks (
     position     bigint primary key,

@@ -1,6 +1,5 @@
 package ai.buildscale.agents.bench;
 
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -31,8 +30,8 @@ final class ActorRow implements Bench.Row {
         }
         lab.dropDatabase("bench_actors");
         database = lab.newDatabase("bench_actors");
-        try (PackagedService service = lab.service(
-                        database, "-Dchat.passivate-after=" + PASSIVATED_AFTER_SECONDS + "S");
+        try (PackagedService service =
+                        lab.service(database, "-Dchat.passivate-after=" + PASSIVATED_AFTER_SECONDS + "S");
                 ChatLoad chats = ChatLoad.open(lab, service, database, ACTORS)) {
             memory(service, chats, report);
         }
@@ -40,8 +39,8 @@ final class ActorRow implements Bench.Row {
     }
 
     private static void throughput(ChatLoad chats, Report report) throws Exception {
-        Rounds rounds = Rounds.of(
-                seconds -> chats.talk(TALKERS, seconds), seconds -> chats.startAndYield(TALKERS, seconds));
+        Rounds rounds =
+                Rounds.of(seconds -> chats.talk(TALKERS, seconds), seconds -> chats.startAndYield(TALKERS, seconds));
         report.ratio(
                 "messages through actors (`/say hello`), sent → done; against start + yield without an actor",
                 "/s",
@@ -87,7 +86,9 @@ final class ActorRow implements Bench.Row {
                 Report.thousands((idle - none) / (double) ACTORS) + " bytes",
                 "");
         report.figure(
-                "— a passivated one", Report.thousands(Math.max(0, passivated - none) / (double) ACTORS) + " bytes", "");
+                "— a passivated one",
+                Report.thousands(Math.max(0, passivated - none) / (double) ACTORS) + " bytes",
+                "");
         report.figure("actors activated by their first message", Report.thousands(fresh) + " /s", "");
         report.figure("passivated actors activated again, with their history", Report.thousands(again) + " /s", "");
     }

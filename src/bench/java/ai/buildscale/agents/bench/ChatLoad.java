@@ -40,7 +40,9 @@ final class ChatLoad implements AutoCloseable {
         }
         this.firstChunk = new AtomicLongArray(chats);
         this.stream = http.send(
-                request("/workspaces/" + Lab.WORKSPACE + Lab.FIRST + "/events").GET().build(),
+                request("/workspaces/" + Lab.WORKSPACE + Lab.FIRST + "/events")
+                        .GET()
+                        .build(),
                 BodyHandlers.ofInputStream());
         Thread.ofVirtual().start(this::read);
     }
@@ -90,7 +92,8 @@ final class ChatLoad implements AutoCloseable {
     }
 
     private void say(int chat) throws IOException, InterruptedException {
-        send("/workspaces/" + Lab.WORKSPACE + Lab.FIRST + "/chats/" + Lab.CHAT + (Lab.FIRST + chat),
+        send(
+                "/workspaces/" + Lab.WORKSPACE + Lab.FIRST + "/chats/" + Lab.CHAT + (Lab.FIRST + chat),
                 "{\"content\":\"/say hello\"}",
                 202);
     }

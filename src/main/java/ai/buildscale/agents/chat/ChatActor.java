@@ -26,6 +26,10 @@ final class ChatActor implements TurnRun.Agent {
     private long epoch = -1;
     private List<Turn.Entry> memory;
     private volatile TurnRun run;
+    private volatile Begun current;
+    /** Counts what was begun or given up: what was recalled for an earlier one comes too late. */
+    private int begins;
+
     private volatile long restsSince = System.nanoTime();
 
     ChatActor(ChatActors house, UUID session, Context context) {
@@ -41,6 +45,8 @@ final class ChatActor implements TurnRun.Agent {
                 // it was refused, and its turn is over or another one's
                 run.abandon();
             }
+            current = begun;
+            int number = ++begins;
             boolean remembers = memory != null && epoch == begun.fence().epoch() && begun.news() != null;
             epoch = begun.fence().epoch();
             if (remembers) {
@@ -51,8 +57,11 @@ final class ChatActor implements TurnRun.Agent {
                         .subscribe()
                         .with(
                                 recalled -> context.runOnContext(_ -> {
-                                    memory = recalled.memory();
-                                    start(begun, recalled.said());
+                                    // abandoned meanwhile, or begun anew
+                                    if (begins == number) {
+                                        memory = recalled.memory();
+                                        start(begun, recalled.said());
+                                    }
                                 }),
                                 e -> house.notRecalled(begun, e));
             }
@@ -63,16 +72,19 @@ final class ChatActor implements TurnRun.Agent {
         while (memory.size() > house.config().history()) {
             memory.removeFirst();
         }
-        TurnRun begins = new TurnRun(this, context, begun, memory, said);
-        run = begins;
+        TurnRun fresh = new TurnRun(this, context, begun, memory, said);
+        run = fresh;
         Engine engine = house.engineOf(begun.model());
         String hopeless = begun.attempt() > house.config().maxAttempts()
                 ? "The turn was begun " + (begun.attempt() - 1) + " times, and its server was lost each time"
                 : engine == null ? "No engine serves the model " + begun.model() : null;
         if (hopeless == null) {
-            begins.go(engine);
+            fresh.go(engine);
         } else {
-            begins.giveUp(hopeless);
+            fresh.giveUp(hopeless);
+        }
+        if (house.isHolding()) {
+            fresh.park(Duration.ZERO).subscribe().with(_ -> {}, _ -> {});
         }
     }
 
@@ -89,10 +101,20 @@ final class ChatActor implements TurnRun.Agent {
 
     /** It is another server's, or passivated. */
     void abandon() {
+        context.runOnContext(_ -> {
+            current = null;
+            begins++;
+        });
         TurnRun now = run;
         if (now != null) {
             now.abandon();
         }
+    }
+
+    /** Whether it is at this turn, or about to be. */
+    boolean isAt(UUID turn) {
+        Begun now = current;
+        return now != null && now.fence().turn().equals(turn) && (run == null || !run.isOver());
     }
 
     UUID session() {

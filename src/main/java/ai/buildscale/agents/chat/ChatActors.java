@@ -11,6 +11,7 @@ import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.session.HostedAgents;
 import ai.buildscale.agents.session.Order;
 import ai.buildscale.agents.session.SessionHost;
+import ai.buildscale.agents.session.SessionStatus;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Uni;
@@ -39,8 +40,9 @@ import org.jboss.logging.Logger;
 class ChatActors implements HostedAgents {
     private static final Logger LOG = Logger.getLogger(ChatActors.class);
     private static final long POLL_MILLIS = 1_000;
+    private static final long STRAY_MILLIS = 5_000;
     /** Turns that lost their owner are looked for at most this often. */
-    private static final long LOST_MILLIS = 200;
+    private static final long LOST_MILLIS = 500;
     /** After this long a turn that was parked here is not handed over any more. */
     private static final Duration NOT_HANDED_OVER = Duration.ofSeconds(2);
 
@@ -97,8 +99,10 @@ class ChatActors implements HostedAgents {
         }
         vertx.setPeriodic(POLL_MILLIS, _ -> {
             passivate();
+            findWaiting();
             ownershipChanged();
         });
+        vertx.setPeriodic(STRAY_MILLIS, _ -> findStrays());
     }
 
     private double running() {
@@ -129,6 +133,11 @@ class ChatActors implements HostedAgents {
     public void ownershipChanged() {
         look();
         seek();
+    }
+
+    /** Whether nothing new may begin. */
+    boolean isHolding() {
+        return holding;
     }
 
     private boolean mayAct() {
@@ -192,10 +201,59 @@ class ChatActors implements HostedAgents {
         }
     }
 
+    /** Messages whose turn has come and which nobody told of: the answer that said so was lost, or the server. */
+    private void findWaiting() {
+        UUID self = host.self();
+        if (self != null && mayAct()) {
+            turns.waiting(self)
+                    .subscribe()
+                    .with(
+                            sessions -> {
+                                if (free.addAll(sessions)) {
+                                    look();
+                                }
+                            },
+                            trouble::met);
+        }
+    }
+
+    /** Turns of this server that should run and do not: it was demoted meanwhile, or an answer was lost. */
+    private void findStrays() {
+        UUID self = host.self();
+        if (self != null && mayAct()) {
+            turns.strays(self).subscribe().with(strays -> strays.forEach(this::putRight), trouble::met);
+        }
+    }
+
+    private void putRight(Open stray) {
+        ChatActor actor = actors.get(stray.fence().session());
+        if (actor == null || !actor.isAt(stray.fence().turn())) {
+            boolean idle = stray.status() == SessionStatus.IDLE;
+            LOG.infof(
+                    "session %s turn %s has no agent here",
+                    stray.fence().session(), stray.fence().turn());
+            turns.said(stray.fence(), stray.said())
+                    .chain(said -> writer.close(
+                            ChatActor.dormant(
+                                    stray.fence(), idle ? "stopped" : "parked", said.text(), idle ? "yielded" : null),
+                            () -> true))
+                    .subscribe()
+                    .with(mail -> dormantClosed(stray.fence().session(), mail), trouble::met);
+        }
+    }
+
     private void begun(List<Begun> all) {
         trouble.over();
         if (!all.isEmpty()) {
             wakeUps.appended();
+            all.stream()
+                    .filter(begun -> begun.news() == null)
+                    .forEach(begun -> LOG.infof(
+                            "session %s turn %s is taken up with epoch %d, attempt %d",
+                            begun.fence().session(),
+                            begun.fence().turn(),
+                            begun.fence().epoch(),
+                            begun.attempt()));
             all.forEach(begun -> actorOf(begun.fence().session()).begin(begun));
         }
     }
@@ -211,7 +269,9 @@ class ChatActors implements HostedAgents {
     Uni<Recalled> recall(Begun begun) {
         return Uni.combine()
                 .all()
-                .unis(turns.memory(begun.fence().chat(), config.history()), turns.said(begun.fence(), begun.said()))
+                .unis(
+                        turns.memory(begun.fence().chat(), begun.fence().turn(), config.history()),
+                        turns.said(begun.fence(), begun.said()))
                 .with(Recalled::new)
                 .onFailure()
                 .retry()
@@ -219,10 +279,10 @@ class ChatActors implements HostedAgents {
                 .atMost(30);
     }
 
-    /** It stays running in the database, and is taken up again as one that lost its owner once this server has too. */
+    /** It is left for whoever can: a moment later, or another server. */
     void notRecalled(Begun begun, Throwable failure) {
         LOG.warnf("session %s: its history cannot be read: %s", begun.fence().session(), failure);
-        writer.close(ChatActor.dormant(begun.fence(), "parked", begun.said(), null))
+        writer.close(ChatActor.dormant(begun.fence(), "parked", begun.said(), null), () -> true)
                 .subscribe()
                 .with(_ -> {}, trouble::met);
     }
@@ -239,8 +299,11 @@ class ChatActors implements HostedAgents {
     /** Its turn was not accepted: what has become of the session says what is left to do. */
     void refused(ChatActor actor, TurnRun run) {
         UUID self = host.self();
+        LOG.infof(
+                "session %s turn %s: a write was refused",
+                run.fence().session(), run.fence().turn());
         if (self == null) {
-            forget(actor);
+            run.abandon();
             return;
         }
         turns.open(self, actor.session()).subscribe().with(open -> judge(actor, run, open), trouble::met);
@@ -248,7 +311,10 @@ class ChatActors implements HostedAgents {
 
     private void judge(ChatActor actor, TurnRun run, Open open) {
         if (open == null || !open.fence().equals(run.fence())) {
-            forget(actor);
+            run.abandon();
+            if (actor.run() == run) {
+                forget(actor);
+            }
             return;
         }
         // where people have ended the turn by a command to its owner, that is on its way
@@ -324,9 +390,13 @@ class ChatActors implements HostedAgents {
         return self == null
                 ? nothing()
                 : turns.open(self, session)
-                        .chain(open -> open == null || !open.fence().turn().equals(order.turn())
+                        .chain(open -> open == null
+                                        || !open.fence().turn().equals(order.turn())
+                                        // what waits for an answer is at rest already
+                                        || (ending.equals("paused")
+                                                && open.state().equals("waiting"))
                                 ? nothing()
-                                : writer.close(ChatActor.dormant(open.fence(), ending, open.said(), reason))
+                                : writer.close(ChatActor.dormant(open.fence(), ending, open.said(), reason), () -> true)
                                         .invoke(mail -> dormantClosed(session, mail))
                                         .replaceWithVoid());
     }

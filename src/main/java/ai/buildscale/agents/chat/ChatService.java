@@ -23,11 +23,14 @@ import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.json.JsonObject;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -186,13 +189,33 @@ class ChatService {
     private Uni<Posted> revive(
             Db db, Caller caller, UUID workspace, UUID chat, UUID message, String content, BusyPolicy policy) {
         return db.atomically(transaction -> chats.find(transaction, workspace, chat)
-                .chain(found -> sessions.create(
-                        transaction,
-                        caller,
-                        workspace,
-                        session(found.chat(), null),
-                        found.chat().name()))
+                .chain(found -> sessions.find(found.session())
+                        .chain(last -> sessions.create(
+                                transaction,
+                                caller,
+                                workspace,
+                                again(found.chat(), last),
+                                found.chat().name())))
                 .chain(() -> post(transaction, caller, workspace, chat, message, content, policy)));
+    }
+
+    /** What the chat's last session was allowed and bound to, the next one is too. */
+    private static NewSession again(ChatView chat, SessionView last) {
+        return new NewSession(
+                chat.agentType(),
+                chat.model(),
+                chat.mode(),
+                chat.id(),
+                null,
+                chat.hosting(),
+                last == null ? null : labels(last.labels()),
+                last == null || chat.hosting() == Hosting.EXTERNAL ? null : labels(last.requires()),
+                last == null ? null : last.budget());
+    }
+
+    private static Map<String, String> labels(String json) {
+        return new JsonObject(json)
+                .stream().collect(Collectors.toMap(Map.Entry::getKey, entry -> (String) entry.getValue()));
     }
 
     private void wake(UUID server) {

@@ -47,12 +47,15 @@ final class ChatSql {
             order by m.position desc
             limit $3""".formatted(MESSAGE);
 
-    /** What an agent remembers, newest first: all but what waits. $1 chat, $2 limit. */
+    /** What an agent remembers, oldest first: all of its turn, and the newest of those before. $1 chat, $2 turn, $3 limit. */
     static final String MEMORY = """
-            select m.turn_id, m.kind, m.content, m.data::text as data from messages m
-            where m.chat_id = $1 and m.turn_id is not null
-            order by m.position desc, m.id desc
-            limit $2""";
+            select m.turn_id, m.kind, m.content, m.data::text as data from (
+                select * from messages where chat_id = $1 and turn_id = $2
+                union all
+                (select * from messages where chat_id = $1 and turn_id <> $2
+                 order by position desc
+                 limit $3)) m
+            order by m.position, m.id""";
 
     /**
      * The chat and the caller's role, and the chat's live session under its lock. A statement that begins so has {@code
@@ -236,15 +239,19 @@ final class ChatSql {
                 update chats c
                 set name = case when $5::boolean then $6::text else c.name end, model = coalesce($7::text, c.model),
                     mode = coalesce($8::text, c.mode), on_busy = coalesce($9::text, c.on_busy), updated_at = now()
+                -- the session is locked before its chat, as all do
                 from place p
-                where c.id = p.chat_id and ($4::text[] is null or p.role = any ($4))
+                left join (select count(*) as n from old) o on true
+                where o.n >= 0 and c.id = p.chat_id and ($4::text[] is null or p.role = any ($4))
                 returning c.*),
             s as (
                 update agent_sessions s
-                set chat_name = c.name, model = c.model, mode = c.mode, version = s.version + 1,
+                set chat_name = c.name, model = coalesce($7::text, o.model), mode = coalesce($8::text, o.mode), version = s.version + 1,
                     updated_at = clock_timestamp(), last_position = next_position(o.last_position, 0) + 1
                 from c, old o
-                where s.id = o.id and (c.name, c.model, c.mode) is distinct from (o.chat_name, o.model, o.mode)
+                where s.id = o.id
+                    and (c.name, coalesce($7::text, o.model), coalesce($8::text, o.mode))
+                        is distinct from (o.chat_name, o.model, o.mode)
                 returning s.*, o.mode as old_mode),
             told as (
                 %s
@@ -300,7 +307,8 @@ final class ChatSql {
             closed as (
                 update turns t set state = 'stopped', ended_at = clock_timestamp()
                 from due d
-                where t.id = d.id and t.ended_at is null),
+                where t.id = d.id and t.ended_at is null
+                returning t.id),
             freed as (
                 update agent_sessions s set turn_id = null, mail = 0 from due d where s.id = d.session_id),
             withdrawn as (
@@ -312,6 +320,7 @@ final class ChatSql {
                 select next_id(), d.workspace_id, d.chat_id, d.session_id, d.id, 'assistant', d.said,
                        '{"partial": true, "reason": "ended"}', d.last_position
                 from due d
+                join closed c on c.id = d.id
                 where d.said <> '')
             select count(*) as n from due""";
 
@@ -328,13 +337,14 @@ final class ChatSql {
                 returning 1)
             select count(*) as n from dropped""";
 
-    /** Removes chunks of turns that are over: those that met the end of theirs. $1 limit. */
+    /** Removes chunks of turns that are over; not at once, or they would be gone before they are read. $1 limit. */
     static final String REMOVE_LEFT_CHUNKS = """
             with removed as (
                 delete from chunks where position in (
                     select c.position from chunks c
                     where c.at < now() - interval '1 minute'
                         and not exists (select from turns t where t.id = c.turn_id and t.ended_at is null)
+                    order by c.position
                     limit $1)
                 returning 1)
             select count(*) as n from removed""";

@@ -11,7 +11,7 @@ import java.time.Duration;
 @ApplicationScoped
 class ChatSweep {
     private static final Duration EVERY = Duration.ofSeconds(5);
-    private static final int BATCH = 500;
+    private static final int BATCH = 2_000;
 
     private final Database database;
     private final Sweeps sweeps;

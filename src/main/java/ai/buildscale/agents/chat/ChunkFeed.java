@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 @ApplicationScoped
 class ChunkFeed {
     private static final int MOST = 2_000;
+    private static final long LAPSED_MILLIS = 200;
 
     private final Trouble trouble = new Trouble(ChunkFeed.class, "what agents say is not shown");
     private final TurnRepository turns;
@@ -69,6 +70,11 @@ class ChunkFeed {
 
     private void show() {
         hurry = false;
+        if (host.self() == null) {
+            // its lease has lapsed: they are shown once it holds again, or abandoned
+            vertx.setTimer(LAPSED_MILLIS, _ -> show());
+            return;
+        }
         List<Spoken> spoken = new ArrayList<>();
         UUID self = host.self();
         for (Iterator<TurnRun> each = speaking.iterator(); each.hasNext() && spoken.size() < MOST; ) {
@@ -77,8 +83,6 @@ class ChunkFeed {
             Piece piece = self == null ? null : run.unshown();
             if (piece != null) {
                 spoken.add(new Spoken(run, piece));
-            } else if (self == null) {
-                run.shown(true);
             }
         }
         lastShown = System.nanoTime();

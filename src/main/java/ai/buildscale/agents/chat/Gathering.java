@@ -55,8 +55,9 @@ final class Gathering<T, R> {
             underWay = !batch.isEmpty();
         }
         if (!batch.isEmpty()) {
-            statement
-                    .apply(batch.stream().map(Waiting::item).toList())
+            Uni.createFrom()
+                    .deferred(() ->
+                            statement.apply(batch.stream().map(Waiting::item).toList()))
                     .subscribe()
                     .with(
                             answer -> {
@@ -77,8 +78,8 @@ final class Gathering<T, R> {
         Multi.createFrom()
                 .iterable(batch)
                 .onItem()
-                .transformToUniAndConcatenate(waiting -> statement
-                        .apply(List.of(waiting.item()))
+                .transformToUniAndConcatenate(waiting -> Uni.createFrom()
+                        .deferred(() -> statement.apply(List.of(waiting.item())))
                         .invoke(waiting.emitter()::complete)
                         .onFailure()
                         .invoke(waiting.emitter()::fail)

@@ -5,11 +5,23 @@ final class Spoken {
     /** The most that is shown in one piece. */
     private static final int PIECE = 16_384;
 
+    private static final int LONGEST_STEP = 65_536;
+
     private Spoken() {}
 
     /** Without NUL; a lone surrogate at its border may be half of a pair, and stays. */
     static String clean(String text) {
         return text.indexOf('\0') < 0 ? text : text.replace("\0", "");
+    }
+
+    /** As a step may have it: clean, and not too long. */
+    static String step(String text) {
+        return cut(clean(text), LONGEST_STEP);
+    }
+
+    /** JSON that Postgres can hold. */
+    static String cleanJson(String json) {
+        return clean(json).replace("\\u0000", "");
     }
 
     /** No longer than that, and no pair torn apart. */

@@ -14,9 +14,7 @@ import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -57,7 +55,7 @@ class TurnRepository {
             Long millisLeft) {}
 
     /** A turn that is not over, the state of its session, and what was said in it. */
-    record Open(Fence fence, SessionStatus status, String said) {}
+    record Open(Fence fence, String state, SessionStatus status, String said) {}
 
     /** Something that a running turn does; {@code kind} is the event's, or {@code mode} or {@code task}. */
     record Step(
@@ -182,8 +180,30 @@ class TurnRepository {
             }
             Fence fence = new Fence(row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
             SessionStatus status = Wire.read(SessionStatus.class, row.getString("status"));
-            return said(fence, row.getString("said")).map(said -> new Open(fence, status, said.text()));
+            return said(fence, row.getString("said"))
+                    .map(said -> new Open(fence, row.getString("state"), status, said.text()));
         });
+    }
+
+    /** Sessions of this server whose messages wait although they are free. */
+    Uni<Set<UUID>> waiting(UUID server) {
+        return database.rows(TurnSql.WAITING, server).map(TurnRepository::ids);
+    }
+
+    /** Turns of this server of which nothing has been heard for a while, and those of sessions that are idle. */
+    Uni<List<Open>> strays(UUID server) {
+        return database.rows(TurnSql.STRAYS, server)
+                .map(rows -> Rows.map(
+                        rows,
+                        row -> new Open(
+                                new Fence(
+                                        row.getUUID("id"),
+                                        row.getUUID("session_id"),
+                                        row.getUUID("chat_id"),
+                                        row.getLong("epoch")),
+                                row.getString("state"),
+                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getString("said"))));
     }
 
     /** What was said in a turn: up to its last durable point, and what was shown beyond. */
@@ -207,11 +227,9 @@ class TurnRepository {
     }
 
     /** What the agent of a chat remembers, oldest first. */
-    Uni<List<Turn.Entry>> memory(UUID chat, int limit) {
-        return database.rows(ChatSql.MEMORY, chat, limit).map(rows -> {
-            List<Turn.Entry> entries = new ArrayList<>(Rows.map(rows, TurnRepository::entry));
-            Collections.reverse(entries);
-            return entries;
+    Uni<List<Turn.Entry>> memory(UUID chat, UUID turn, int limit) {
+        return database.rows(ChatSql.MEMORY, chat, turn, limit).map(rows -> {
+            return Rows.map(rows, TurnRepository::entry);
         });
     }
 

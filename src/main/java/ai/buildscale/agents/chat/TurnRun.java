@@ -34,8 +34,6 @@ final class TurnRun implements MultiSubscriber<Output> {
     private static final Logger LOG = Logger.getLogger(TurnRun.class);
     /** What may be said ahead of what is shown, in UTF-16 units. */
     private static final int AHEAD = 65_536;
-    /** The longest text of a step. */
-    private static final int LONGEST_STEP = 65_536;
 
     /** What others do for it. */
     interface Agent {
@@ -71,6 +69,7 @@ final class TurnRun implements MultiSubscriber<Output> {
     private boolean stepping;
     private Runnable afterStep;
     private boolean parkNow;
+    private boolean complete;
     private long inputTokens;
     private long outputTokens;
     private long timer = -1;
@@ -158,7 +157,13 @@ final class TurnRun implements MultiSubscriber<Output> {
 
     @Override
     public void onItem(Output output) {
-        onLoop(() -> take(output));
+        onLoop(() -> {
+            try {
+                take(output);
+            } catch (RuntimeException e) {
+                fail(e);
+            }
+        });
     }
 
     @Override
@@ -168,7 +173,14 @@ final class TurnRun implements MultiSubscriber<Output> {
 
     @Override
     public void onCompletion() {
-        onLoop(() -> close("done", null, null, null, null));
+        onLoop(() -> {
+            if (stepping) {
+                // its last step is not written yet
+                complete = true;
+            } else {
+                close("done", null, null, null, null);
+            }
+        });
     }
 
     private void onLoop(Runnable work) {
@@ -199,12 +211,12 @@ final class TurnRun implements MultiSubscriber<Output> {
                         Kind.THOUGHT,
                         thought.text(),
                         new JsonObject(),
-                        new JsonObject().put("text", thought.text()));
+                        new JsonObject().put("text", Spoken.step(thought.text())));
             case Output.Call call -> {
                 JsonObject event = new JsonObject()
                         .put("call_id", call.id())
-                        .put("tool", call.tool())
-                        .put("args", new JsonObject(call.args()));
+                        .put("tool", Spoken.step(call.tool()))
+                        .put("args", new JsonObject(Spoken.cleanJson(call.args())));
                 JsonObject data = new JsonObject()
                         .put("call_id", call.id())
                         .put("args", event.getValue("args"))
@@ -218,7 +230,7 @@ final class TurnRun implements MultiSubscriber<Output> {
                         Kind.OBSERVATION,
                         seen.output(),
                         data,
-                        data.copy().put("output", seen.output()));
+                        data.copy().put("output", Spoken.step(seen.output())));
             }
             case Output.Question question ->
                 close("waiting", null, Spoken.clean(question.text()), Ids.next(), question.schema());
@@ -272,7 +284,7 @@ final class TurnRun implements MultiSubscriber<Output> {
     }
 
     private void step(String event, Kind kind, String content, JsonObject data, JsonObject told) {
-        String text = Spoken.cut(Spoken.clean(content), LONGEST_STEP);
+        String text = Spoken.step(content);
         write(
                 () -> new Step(fence(), event, text, data, told, said(), null, null),
                 () -> memory.add(new Turn.Entry(fence().turn(), kind, text, data.encode())));
@@ -284,7 +296,7 @@ final class TurnRun implements MultiSubscriber<Output> {
         onceShown(true, () -> {
             if (state == State.THINKING) {
                 agent.writer()
-                        .step(step.get())
+                        .step(step.get(), () -> state != State.CLOSED)
                         .subscribe()
                         .with(
                                 taken -> context.runOnContext(_ -> stepped(taken, written)),
@@ -309,6 +321,8 @@ final class TurnRun implements MultiSubscriber<Output> {
             afterStep.run();
         } else if (state == State.THINKING && !taken) {
             refuse();
+        } else if (state == State.THINKING && complete) {
+            close("done", null, null, null, null);
         } else if (state == State.THINKING && parkNow) {
             close("parked", null, null, null, null);
         } else if (state == State.THINKING) {
@@ -320,6 +334,11 @@ final class TurnRun implements MultiSubscriber<Output> {
         state = State.REFUSED;
         stopThinking();
         agent.refused(this);
+    }
+
+    /** Whether it will write nothing more. */
+    boolean isOver() {
+        return state == State.CLOSED;
     }
 
     /** Whether it was left open when it closed: it waits, or is to be gone on with. */
@@ -397,7 +416,7 @@ final class TurnRun implements MultiSubscriber<Output> {
                     schema,
                     used());
             agent.writer()
-                    .close(how)
+                    .close(how, () -> state != State.CLOSED)
                     .subscribe()
                     .with(
                             mail -> context.runOnContext(_ -> closed(how, mail)),
@@ -419,6 +438,9 @@ final class TurnRun implements MultiSubscriber<Output> {
 
     /** @param completely whether what is not shown yet shall be; else only what is under way is waited for */
     private void onceShown(boolean completely, Runnable closing) {
+        if (state == State.CLOSED) {
+            return;
+        }
         synchronized (this) {
             boolean more = completely && Spoken.end(said, shownUpTo) > shownUpTo;
             if (showing || more) {
@@ -486,6 +508,7 @@ final class TurnRun implements MultiSubscriber<Output> {
         boolean ask;
         synchronized (this) {
             showing = false;
+            lastWords = false;
             next = afterShown;
             afterShown = null;
             more = Spoken.end(said, shownUpTo) > shownUpTo;

@@ -63,7 +63,7 @@ final class TurnSql {
                 cross join lateral (
                     select m.id as message_id, m.kind, m.content from messages m
                     where m.session_id = h.id and m.state in ('new', 'waiting')
-                        and (m.kind = 'user' or w.id is not null)
+                        and (m.kind = 'user' or m.turn_id = w.id)
                     order by m.kind = 'answer' desc, m.urgent desc, m.position
                     limit 1
                     for no key update of m) m
@@ -169,7 +169,7 @@ final class TurnSql {
 
     /** The same for turns that were paused with their sessions. $1 server, $2 sessions. */
     static final String TAKE_UP_PAUSED = takeUp("""
-            t.state = 'paused' and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])""");
+            t.state in ('paused', 'parked') and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])""");
 
     private static String takeUp(String which) {
         return """
@@ -206,6 +206,25 @@ final class TurnSql {
             from s
             join t on t.session_id = s.id""".formatted(which, BATCH, EventLog.APPEND, INIT_DATA, BEGUN);
     }
+
+    /** Sessions whose messages wait although nothing is in their way. $1 server. */
+    static final String WAITING = """
+            select distinct s.id from messages m
+            join agent_sessions s on s.id = m.session_id
+            where m.state = 'waiting' and m.kind = 'user' and s.server_id = $1 and s.ended_at is null
+                and s.status in ('idle', 'running')
+                and (s.turn_id is null or exists (select from turns w where w.id = s.turn_id and w.state = 'waiting'))
+            limit 500""";
+
+    /** Turns that a server should run and is silent about, and such as an idle session should not have. $1 server. */
+    static final String STRAYS = """
+            select t.id, t.state, t.said, s.id as session_id, s.chat_id, s.epoch, s.status
+            from turns t
+            join agent_sessions s on s.id = t.session_id
+            where t.state in ('running', 'parked') and s.server_id = $1 and s.turn_id = t.id and s.ended_at is null
+                and (s.status = 'idle' or s.status = 'running' and t.state = 'running' and t.epoch = s.epoch)
+                and (s.last_progress_at is null or s.last_progress_at < now() - interval '5 seconds')
+            limit 500""";
 
     /** A turn that is not over, whoever runs it, with its chunks. $1 server, $2 session. */
     static final String OPEN = """
@@ -339,9 +358,10 @@ final class TurnSql {
                 select n.id, n.workspace_id, n.chat_id, n.agent_type, n.epoch, n.version, n.mail, n.last_position from still n),
             closed as (
                 update turns t
-                set state = case m.ending when 'spent' then 'paused' else m.ending end, said = m.said,
+                set state = case when m.ending = 'paused' and m.status = 'running' then 'parked'
+                        when m.ending = 'spent' then 'paused' else m.ending end, said = m.said,
                     ended_at = case when m.over then clock_timestamp() end,
-                    parked_at = case when m.ending = 'parked' then now() end,
+                    parked_at = case when m.ending in ('parked', 'paused') then now() end,
                     input_tokens = t.input_tokens + m.used_in,
                     output_tokens = t.output_tokens + m.used_out,
                     worked_ms = t.worked_ms + m.used_ms
@@ -365,8 +385,6 @@ final class TurnSql {
                 from mine m
                 where m.over and q.chat_id = m.chat_id and q.turn_id = m.closed_turn and q.kind = 'question'
                     and q.state = 'open'),
-            silent as (
-                delete from chunks c using mine m where m.over and c.chat_id = m.chat_id and c.turn_id = m.closed_turn),
             spending as (
                 insert into workspace_spending as w (workspace_id, turns, input_tokens, output_tokens, worked_ms)
                 select workspace_id, count(*) filter (where over), sum(used_in), sum(used_out), sum(used_ms)

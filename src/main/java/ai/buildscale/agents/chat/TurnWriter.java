@@ -2,11 +2,14 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Step;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.session.SessionHost;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.UUID;
+import java.util.function.BooleanSupplier;
 
 /** Writes what the turns of this server do, many in one statement; tries again while Postgres is away. */
 @ApplicationScoped
@@ -19,24 +22,39 @@ class TurnWriter {
     private final Gathering<Ending, java.util.Map<UUID, Integer>> endings;
 
     TurnWriter(TurnRepository turns, SessionHost host) {
-        this.steps = new Gathering<>(TurnSql.BATCH, batch -> turns.step(host.self(), batch));
-        this.endings = new Gathering<>(TurnSql.BATCH, batch -> turns.close(host.self(), batch));
+        this.steps = new Gathering<>(TurnSql.BATCH, batch -> turns.step(self(host), batch));
+        this.endings = new Gathering<>(TurnSql.BATCH, batch -> turns.close(self(host), batch));
     }
 
-    /** Emits whether the turn was this server's to go on with. */
-    Uni<Boolean> step(Step step) {
+    /** What is not written while the lease has lapsed is tried again: it may hold again before it is lost. */
+    private static UUID self(SessionHost host) {
+        UUID self = host.self();
+        if (self == null) {
+            throw Problem.unavailable();
+        }
+        return self;
+    }
+
+    /**
+     * Emits whether the turn was this server's to go on with.
+     *
+     * @param wanted whether it is still worth trying again
+     */
+    Uni<Boolean> step(Step step, BooleanSupplier wanted) {
         return persistently(
-                steps.add(step).map(taken -> taken.contains(step.fence().session())));
+                wanted, steps.add(step).map(taken -> taken.contains(step.fence().session())));
     }
 
     /** Emits how many messages wait for the session now; null if the turn was not this server's to close. */
-    Uni<Integer> close(Ending ending) {
+    Uni<Integer> close(Ending ending, BooleanSupplier wanted) {
         return persistently(
+                wanted,
                 endings.add(ending).map(closed -> closed.get(ending.fence().session())));
     }
 
-    private static <R> Uni<R> persistently(Uni<R> work) {
-        return work.onFailure()
+    /** Only what time can mend is tried again. */
+    private static <R> Uni<R> persistently(BooleanSupplier wanted, Uni<R> work) {
+        return work.onFailure(e -> wanted.getAsBoolean() && (e instanceof Problem || Database.isAway(e)))
                 .retry()
                 .withBackOff(FIRST_PAUSE, LONGEST_PAUSE)
                 .withJitter(0.5)

@@ -102,11 +102,7 @@ public class EventService {
                 Buffer reset = Frame.encode("reset", "{\"reason\":\"position_no_longer_held\"}");
                 return Uni.createFrom()
                         .item(new Start(
-                                held ? head : reset.appendBuffer(head),
-                                now.position(),
-                                now.seen(),
-                                false,
-                                now.over()));
+                                held ? head : reset.appendBuffer(head), now.position(), now.seen(), false, now.over()));
             }
             if (after == null) {
                 return Uni.createFrom().item(new Start(null, now.position(), now.seen(), now.over(), now.over()));
@@ -213,8 +209,6 @@ public class EventService {
 
     /** Chunks are not in the log: who comes in the middle of a turn gets what was said so far in one piece. */
     private void goLive(Subscriber subscriber, long chunks, MultiEmitter<? super Buffer> out) {
-        log.soFar(subscriber.topic(), chunks)
-                .subscribe()
-                .with(subscriber::live, out::fail);
+        log.soFar(subscriber.topic(), chunks).subscribe().with(subscriber::live, out::fail);
     }
 }

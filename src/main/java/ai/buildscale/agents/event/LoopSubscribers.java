@@ -168,8 +168,9 @@ final class LoopSubscribers {
 
         /** Its chunks, and the events that the test lets through; null if that is nothing. */
         Payload filter(Topic topic, java.util.function.LongPredicate wanted) {
-            List<Frame> left =
-                    frames.stream().filter(f -> f.live() || wanted.test(f.position())).toList();
+            List<Frame> left = frames.stream()
+                    .filter(f -> f.live() || wanted.test(f.position()))
+                    .toList();
             return left.isEmpty() ? null : of(topic, left);
         }
     }

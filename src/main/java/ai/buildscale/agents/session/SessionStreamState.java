@@ -55,11 +55,7 @@ class SessionStreamState implements StreamState {
         boolean over =
                 chat && !sessions.isEmpty() && sessions.getFirst().terminal() && first.getInteger("open_commands") == 0;
         return new State(
-                position,
-                seen,
-                !chat || !sessions.isEmpty(),
-                over,
-                full ? write(snapshot(position, sessions)) : null);
+                position, seen, !chat || !sessions.isEmpty(), over, full ? write(snapshot(position, sessions)) : null);
     }
 
     private static Snapshot snapshot(long position, List<SessionView> sessions) {

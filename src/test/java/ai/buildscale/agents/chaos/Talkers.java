@@ -128,7 +128,7 @@ final class Talkers implements AutoCloseable {
         String end = said.size() == 1 ? expected.get(said.getFirst().get("id").asText()) : null;
         boolean whole = end != null
                 && answers.size() == 1
-                && (answers.getFirst().get("content").asText()).equals(WORDS + "\n" + end)
+                && answers.getFirst().get("content").asText().equals(WORDS + "\n" + end)
                 && calls.equals(List.of(turn + ":0"))
                 && of("observation", messages).size() == 1;
         if (!whole) {

@@ -468,6 +468,53 @@ class TurnIT {
         await().atMost(Duration.ofSeconds(5)).until(() -> talk.told().contains("assistant: two"));
     }
 
+    @Test
+    void aPauseWhileItWaitsForAnAnswerLosesNeither() {
+        Talk talk = Talk.begin(owner, workspace);
+        talk.say("/ask How many?");
+        await().until(() -> !talk.events("question_pending").isEmpty());
+        talk.command("pause").expect(200);
+        talk.answer("\"7\"").expect(202);
+        assertThat(talk.session().get("status").asText()).isEqualTo("paused");
+        talk.command("resume").expect(200);
+        await().until(() -> talk.told().getLast().contains("The answer is: \"7\""));
+        awaitStatus(talk, "idle");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"type\":\"string\",\"pattern\":\"(\"}",
+                "{\"type\":\"string\",\"pattern\":\"(a|aa)+$\"}",
+                "{\"$ref\":\"#\"}"
+            })
+    void aSchemaThatCouldTakeForEverDoesNot(String schema) {
+        Talk talk = Talk.begin(owner, workspace);
+        talk.say("/ask How many? | " + schema);
+        await().until(() -> !talk.events("question_pending").isEmpty());
+        talk.answer("\"" + "a".repeat(50_000) + "b\"").expect(202);
+        await().until(() -> talk.told().getLast().contains("The answer is: "));
+    }
+
+    @Test
+    void itsLastStepIsNotLost() {
+        Talk talk = Talk.begin(owner, workspace);
+        talk.say("/say one", "/mode build");
+        await().until(() -> talk.told().contains("assistant: one"));
+        assertThat(talk.session().get("mode").asText()).isEqualTo("build");
+    }
+
+    @Test
+    void theNextSessionIsBoundAsTheLastOne() {
+        Talk talk = Talk.begin(owner, workspace, "{\"budget\":{\"max_turns\":3},\"labels\":{\"team\":\"a\"}}");
+        owner.delete("/agent-sessions/" + talk.sessionId() + "?wait=10").expect(200);
+        talk.say("/say one");
+        JsonNode session = talk.whole().get("session");
+        assertThat(session.get("id").asText()).isNotEqualTo(talk.sessionId());
+        assertThat(session.at("/budget/max_turns").asInt()).isEqualTo(3);
+        assertThat(session.at("/labels/team").asText()).isEqualTo("a");
+    }
+
     /** Whatever meets whatever: it comes to rest in a state that it can be used in. */
     @Test
     void everythingAtOnceLeavesAnAgentThatAnswers() {

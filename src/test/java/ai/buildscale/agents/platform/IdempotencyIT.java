@@ -84,8 +84,8 @@ class IdempotencyIT {
 
     /** A call of the operation that does something, on a new session in the state it needs. */
     private Api.Reply call(Operation operation, String workspace, String session, String chat, String key) {
-        String path = operation.path(
-                name -> name.equals("workspaceId") ? workspace : name.equals("chatId") ? chat : session);
+        String path =
+                operation.path(name -> name.equals("workspaceId") ? workspace : name.equals("chatId") ? chat : session);
         String body = switch (operation.toString()) {
             case "POST /api/v1/workspaces/{workspaceId}/members" ->
                 "{\"user_id\":\"" + session + "\",\"role\":\"viewer\"}";
