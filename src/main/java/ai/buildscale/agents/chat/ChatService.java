@@ -51,6 +51,7 @@ class ChatService {
     private final Answers answers;
     private final Access access;
     private final WakeUps wakeUps;
+    private final HostSweep hosts;
     private final ChatConfig config;
 
     ChatService(
@@ -61,6 +62,7 @@ class ChatService {
             Answers answers,
             Access access,
             WakeUps wakeUps,
+            HostSweep hosts,
             ChatConfig config) {
         this.database = database;
         this.chats = chats;
@@ -69,6 +71,7 @@ class ChatService {
         this.answers = answers;
         this.access = access;
         this.wakeUps = wakeUps;
+        this.hosts = hosts;
         this.config = config;
     }
 
@@ -246,7 +249,12 @@ class ChatService {
     Uni<Stopped> stop(Db db, Caller caller, UUID workspace, UUID chat) {
         return chats.stop(db, workspace, chat, caller.userId(), roles(caller))
                 .invoke(stopped -> judge(caller, stopped == null ? null : stopped.place()))
-                .invoke(stopped -> db.afterCommit(() -> wake(stopped.server())));
+                .invoke(stopped -> db.afterCommit(() -> {
+                    wake(stopped.server());
+                    if (stopped.server() == null) {
+                        hosts.stopSoon();
+                    }
+                }));
     }
 
     /** Completes when the agent has really stopped, or that time is over. */

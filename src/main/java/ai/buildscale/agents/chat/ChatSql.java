@@ -16,6 +16,10 @@ final class ChatSql {
 
     /** $1 id, $2 workspace, $3 user, $4 name, $5 goal, $6 agent type, $7 model, $8 mode, $9 hosting, $10 policy. */
     static final String CREATE = """
+            with rested as (
+                -- its session is at rest: nobody beats for it
+                delete from session_heartbeats h using agent_sessions s
+                where s.chat_id = $1 and s.workspace_id = $2 and h.session_id = s.id)
             insert into chats as c (id, workspace_id, user_id, name, goal, agent_type, model, mode, hosting, on_busy,
                 last_message_id)
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $1)
@@ -104,6 +108,13 @@ final class ChatSql {
                 where not (g.busy and g.policy = 'reject')),
             stopping as (
                 select a.* from accepted a where a.interrupts and a.server_id is not null),
+            asked_to_stop as (
+                update turns t set stop_requested = true from accepted a
+                where a.interrupts and a.server_id is null and t.id = a.turn_id),
+            -- nobody beats for it until a host takes the message, and it waits for that as long as it must
+            rested as (
+                delete from session_heartbeats h using accepted a
+                where a.hosting = 'external' and a.status = 'idle' and h.session_id = a.id),
             """ + COMMANDED + """
             s as (
                 update agent_sessions s
@@ -139,12 +150,14 @@ final class ChatSql {
             left join given g on true""".formatted(EventLog.APPEND, COMMAND_DATA);
 
     /**
-     * Stops what the chat's agent is at: its turn, by a command to its owner; if it has none, the message that would begin
-     * the next one is dropped.
+     * Stops what the chat's agent is at: its turn, by a command to its owner, or by what its host elsewhere learns from its
+     * next call; if it has none, the message that would begin the next one is dropped.
      */
     static final String STOP = PLACE + """
             stopping as (
                 select o.* from old o where o.turn_id is not null and o.server_id is not null),
+            asked_to_stop as (
+                update turns t set stop_requested = true from old o where o.server_id is null and t.id = o.turn_id),
             """ + COMMANDED + """
             dropped as (
                 update messages m set state = 'dropped'

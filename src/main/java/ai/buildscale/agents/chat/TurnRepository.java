@@ -3,6 +3,7 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.chat.engine.Turn;
 import ai.buildscale.agents.chat.engine.Turn.Kind;
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.AgentType;
@@ -143,16 +144,26 @@ class TurnRepository {
 
     /** Emits those that were this server's to take. */
     Uni<Set<UUID>> step(UUID server, Collection<Step> steps) {
+        return step(database, server, steps);
+    }
+
+    /** The same; the server is null for what hosts elsewhere do. */
+    Uni<Set<UUID>> step(Db db, UUID server, Collection<Step> steps) {
         JsonArray all = new JsonArray();
         steps.forEach(step -> all.add(step.json()));
-        return database.rows(TurnSql.STEP, server, all.encode()).map(TurnRepository::ids);
+        return db.rows(TurnSql.STEP, server, all.encode()).map(TurnRepository::ids);
     }
 
     /** Emits how many messages wait in the sessions whose turns were this server's to close. */
     Uni<Map<UUID, Integer>> close(UUID server, Collection<Ending> endings) {
+        return close(database, server, endings);
+    }
+
+    /** The same; the server is null for what hosts elsewhere do. */
+    Uni<Map<UUID, Integer>> close(Db db, UUID server, Collection<Ending> endings) {
         JsonArray all = new JsonArray();
         endings.forEach(ending -> all.add(ending.json()));
-        return database.rows(TurnSql.CLOSE, server, all.encode()).map(rows -> {
+        return db.rows(TurnSql.CLOSE, server, all.encode()).map(rows -> {
             Map<UUID, Integer> waiting = new HashMap<>();
             rows.forEach(row -> waiting.put(row.getUUID("id"), row.getInteger("mail")));
             return waiting;

@@ -35,23 +35,37 @@ final class TurnSql {
      * one whose budget is used up is paused. An answer goes on with the turn that asked; any other message puts an end to
      * its waiting. For the others the message waits. $1 server, $2 sessions to look at besides those with new messages.
      */
-    static final String BEGIN = begin("""
+    static final String BEGIN = begin(TurnTaker.SERVER, """
             found as materialized (
                 select m.session_id from messages m
                 join agent_sessions s on s.id = m.session_id
                 where m.state = 'new' and s.server_id = $1 and s.ended_at is null
                 union
-                select unnest($2::uuid[]))""", "s.server_id = $1");
+                select unnest($2::uuid[]))""", "s.server_id = $1", "h.id = any ($2::uuid[])");
 
-    private static String begin(String found, String owned) {
+    /**
+     * The same by a host elsewhere, which raises the epoch of each session that it gets. $1 host, $2 whether it serves all
+     * workspaces, $3 turns at most, $4 its lease in ms.
+     */
+    static final String BEGIN_ELSEWHERE = begin(
+            TurnTaker.HOST,
+            HostSql.ROOM + """
+            ,
+            found as materialized (
+                select m.session_id from messages m
+                join agent_sessions s on s.id = m.session_id
+                join agent_hosts h on h.id = $1
+                where %s and %s and %s)""".formatted(HostSql.MAIL, HostSql.SERVED, HostSql.READY),
+            HostSql.READY,
+            "false");
+
+    private static String begin(TurnTaker taker, String found, String owned, String freed) {
         return "with " + found + """
             ,
             held as materialized (
                 select s.* from agent_sessions s
                 where s.id in (select session_id from found) and %s and s.ended_at is null
-                order by s.id
-                limit %d
-                for no key update of s),
+                %s),
             next as materialized (
                 select h.id as session_id, m.*, h.turn_id is not null as waited,
                        budget_reached(
@@ -84,10 +98,11 @@ final class TurnSql {
                 select h.*, 'idle', 'nothing to do', null, null, null, null, null, null, false,
                        (select count(*) from next) + row_number() over (order by h.id) - 1, null, false, false, null
                 from held h
-                where h.status = 'running' and h.turn_id is null and h.id = any ($2::uuid[])
+                where h.status = 'running' and h.turn_id is null and %s
                     and not exists (select from next n where n.session_id = h.id)
                     and exists (select from chats c where c.id = h.chat_id)),
-            """.formatted(owned, BATCH, TASK) + SessionMove.of("""
+            """.formatted(owned, taker.pick(), TASK, freed)
+                + SessionMove.of(taker.raised("o.epoch + case when o.next = 'running' then 1 else 0 end") + """
             , turn_id = case when o.next = 'running' then o.next_turn else o.turn_id end,
                     mail = case when o.next = 'running' then o.mail - 1 else o.mail end,
                     turns = case when o.next = 'running' and not o.answered then o.turns + 1 else o.turns end,
@@ -117,15 +132,15 @@ final class TurnSql {
                 join running r on r.id = l.session_id
                 where l.said <> ''),
             begun as (
-                insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch)
-                select r.turn_id, r.id, r.chat_id, r.workspace_id, r.message_id, 'running', r.epoch
+                insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch%s)
+                select r.turn_id, r.id, r.chat_id, r.workspace_id, r.message_id, 'running', r.epoch%s
                 from running r
                 -- one open turn a session: the old one is closed first
                 left join left_off l on l.session_id = r.id
                 where not r.answered and (l.id is null or l.ended_at is not null)
                 returning *),
             resumed as (
-                update turns t set state = 'running', epoch = r.epoch
+                update turns t set state = 'running', epoch = r.epoch%s
                 from running r
                 where r.answered and t.id = r.turn_id
                 returning t.*),
@@ -140,7 +155,7 @@ final class TurnSql {
                 where m.session_id = h.id and m.state = 'new'
                     and not exists (select from running r where r.message_id = m.id)),
             t as (select * from begun union all select * from resumed),
-            told as (
+            %stold as (
                 %s
                 select s.last_position, s.workspace_id, s.chat_id, s.id, 'session_init', %s, clock_timestamp(), false
                 from running s
@@ -155,56 +170,91 @@ final class TurnSql {
             select %s, n.kind, n.content, n.data::text as data
             from t
             join running s on s.id = t.session_id
-            join taken n on n.session_id = s.id""".formatted(EventLog.APPEND, INIT_DATA, BEGUN);
+            join taken n on n.session_id = s.id""".formatted(
+                                taker.columns(),
+                                taker.values(),
+                                taker.assigned(),
+                                taker.beats("running"),
+                                EventLog.APPEND,
+                                INIT_DATA,
+                                BEGUN);
     }
+
+    /** Of a turn that was found to be lost: as it is now, it is another owner's, or nobody's. */
+    private static final String LOST_HERE = "(t.state <> 'running' or t.epoch <> h.epoch)";
 
     /**
      * Takes up turns of running sessions that nobody runs: their server was lost (one more attempt), or they were parked.
      * $1 server, $2 the milliseconds after which one that this server has parked itself is not handed over any more.
      */
-    static final String TAKE_UP_LOST = takeUp("""
+    static final String TAKE_UP_LOST =
+            takeUp(TurnTaker.SERVER, "", "agent_sessions s on s.id = t.session_id", """
             t.state in ('running', 'parked') and s.server_id = $1
                 and (t.epoch <> s.epoch
-                    or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')""");
+                    or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')""", LOST_HERE);
 
     /** The same for turns that were paused with their sessions. $1 server, $2 sessions. */
-    static final String TAKE_UP_PAUSED = takeUp("""
-            t.state in ('paused', 'parked') and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])""");
+    static final String TAKE_UP_PAUSED =
+            takeUp(TurnTaker.SERVER, "", "agent_sessions s on s.id = t.session_id", """
+            t.state in ('paused', 'parked') and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])""", LOST_HERE);
 
-    private static String takeUp(String which) {
-        return """
-            with held as materialized (
+    /**
+     * The same by a host elsewhere: turns whose host is silent or gave them back, and those that were paused. $1 to $4 as
+     * {@link #BEGIN_ELSEWHERE}, $5 the attempts that a turn has.
+     */
+    static final String TAKE_UP_ELSEWHERE = takeUp(
+            TurnTaker.HOST,
+            HostSql.ROOM + ",\n",
+            """
+            agent_sessions s on s.id = t.session_id
+                join agent_hosts h on h.id = $1""",
+            "%s and %s".formatted(HostSql.SERVED, HostSql.TO_TAKE_UP),
+            HostSql.TO_TAKE_UP);
+
+    private static String takeUp(TurnTaker taker, String before, String join, String which, String still) {
+        return "with " + before
+                + """
+            held as materialized (
                 select s.* from turns t
-                join agent_sessions s on s.id = t.session_id
+                join %s
                 where %s and s.turn_id = t.id and s.status = 'running' and s.ended_at is null
-                order by s.id
-                limit %d
-                for no key update of s),
+                %s),
             t as (
                 update turns t
                 set attempt = t.attempt + case when t.state = 'running' then 1 else 0 end, state = 'running',
-                    epoch = h.epoch, parked_at = null
+                    epoch = h.epoch + %d, parked_at = null%s
                 from held h
                 where t.id = h.turn_id and t.ended_at is null and t.state in ('running', 'parked', 'paused')
-                    and (t.state <> 'running' or t.epoch <> h.epoch)
+                    and %s
                 returning t.*),
             numbered as (
                 select h.*, row_number() over (order by h.id) - 1 as ordinal from held h join t on t.session_id = h.id),
             s as (
                 update agent_sessions s
                 set last_position = next_position(n.last_position, n.ordinal), last_progress_at = clock_timestamp(),
-                    stalled_at = null
+                    stalled_at = null%s
                 from numbered n
                 where s.id = n.id
                 returning s.*),
-            told as (
+            %stold as (
                 %s
                 select s.last_position, s.workspace_id, s.chat_id, s.id, 'session_init', %s, clock_timestamp(), false
                 from s
                 join t on t.session_id = s.id)
             select %s, null::text as kind, null::text as content, null::text as data
             from s
-            join t on t.session_id = s.id""".formatted(which, BATCH, EventLog.APPEND, INIT_DATA, BEGUN);
+            join t on t.session_id = s.id""".formatted(
+                                join,
+                                which,
+                                taker.pick(),
+                                taker.raise(),
+                                taker.assigned(),
+                                still,
+                                taker.raised("n.epoch + 1"),
+                                taker.beats("s"),
+                                EventLog.APPEND,
+                                INIT_DATA,
+                                BEGUN);
     }
 
     /** Sessions whose messages wait although nothing is in their way. $1 server. */
@@ -239,7 +289,7 @@ final class TurnSql {
 
     /**
      * Writes down steps of running turns, one a turn, and what has been said by then. $1 server, $2 a JSON array of {@code
-     * turn_id, session_id, epoch, kind, content, data, event, said, mode, task}.
+     * turn_id, session_id, epoch, kind, content, data, event, said, mode, task}; said is null where it is kept elsewhere.
      */
     static final String STEP = """
             with given as materialized (
@@ -269,7 +319,7 @@ final class TurnSql {
                 where s.id = m.id
                 returning s.*),
             said as (
-                update turns t set said = m.said from mine m where t.id = m.step_turn),
+                update turns t set said = coalesce(m.said, t.said) from mine m where t.id = m.step_turn),
             in_mode as (
                 update chats c set mode = m.new_mode, updated_at = now()
                 from mine m
@@ -337,6 +387,10 @@ final class TurnSql {
                     blocked_on = case when o.ending = 'waiting' then left(o.words, 1000) when not o.over then o.blocked_on end,
                     last_progress_at = clock_timestamp()""", 1, 0) + """
             ,
+            -- at rest it is nobody's to beat for
+            rested as (
+                delete from session_heartbeats h using moved m
+                where m.hosting = 'external' and m.status = 'idle' and h.session_id = m.id),
             still as (
                 update agent_sessions s
                 set turn_id = case when m.over then null else m.turn_id end,

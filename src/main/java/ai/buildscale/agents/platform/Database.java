@@ -167,7 +167,9 @@ public class Database implements Db {
     /** Two transactions met; also the case that two of them picked one place in the log (see next_position). */
     static boolean isContention(Throwable failure) {
         if (failure instanceof PgException pg) {
-            return CONTENTION.contains(pg.getSqlState()) || "events_pkey".equals(pg.getConstraint());
+            return CONTENTION.contains(pg.getSqlState())
+                    || "events_pkey".equals(pg.getConstraint())
+                    || "chunks_pkey".equals(pg.getConstraint());
         }
         return failure.getCause() != null && isContention(failure.getCause());
     }

@@ -304,7 +304,9 @@ final class SessionSql {
             with piece as materialized (
                 select a.workspace_id, a.id, a.status = 'idle' and a.updated_at < now() - $1 * interval '1 millisecond'
                            and (a.hosting = 'server'
-                               or not exists (select from session_heartbeats h where h.session_id = a.id)) as inactive
+                               -- looked up one by one: an exists would be read from the whole table
+                               or (select h.session_id from session_heartbeats h where h.session_id = a.id) is null)
+                           as inactive
                 from agent_sessions a
                 where a.ended_at is null and (a.workspace_id, a.id) > ($2::uuid, $3::uuid)
                 order by a.workspace_id, a.id

@@ -48,7 +48,8 @@ public final class OpenApi {
         }
 
         public boolean isStream() {
-            return method.equals("GET") && path.contains("/workspaces/") && path.endsWith("/events");
+            return method.equals("GET")
+                    && ((path.contains("/workspaces/") && path.endsWith("/events")) || path.endsWith("/work"));
         }
 
         @Override

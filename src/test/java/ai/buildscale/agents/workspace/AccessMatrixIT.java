@@ -79,11 +79,14 @@ class AccessMatrixIT {
         ALLOWED.put("GET " + session + "/commands/{commandId}", ITS_OWNER);
         ALLOWED.put("POST " + session + "/migrate", List.of(PLATFORM_ADMIN));
         ALLOWED.put("GET /api/v1/servers", List.of(PLATFORM_ADMIN));
+        ALLOWED.put("GET /api/v1/agent-hosts", List.of(PLATFORM_ADMIN));
+        ALLOWED.put("POST /api/v1/agent-hosts", List.of());
         ALLOWED.put("POST /api/v1/servers/rebalance", List.of(PLATFORM_ADMIN));
         for (String command : List.of("start", "yield", "pause", "resume", "complete", "fail", "heartbeat")) {
             ALLOWED.put("POST " + session + "/" + command, ITS_OWNER);
         }
 
+        BODIES.put("POST /api/v1/agent-hosts", "{\"name\":\"h\"}");
         BODIES.put("POST /api/v1/workspaces", "{\"name\":\"Another\"}");
         BODIES.put(
                 "POST /api/v1/stream-tokens",
@@ -140,10 +143,14 @@ class AccessMatrixIT {
         }
     }
 
-    /** All but those on one server, which FleetIT has: who may not see the fleet does not learn which servers exist. */
+    /**
+     * All but those on one server, which FleetIT has: who may not see the fleet does not learn which servers exist; and those
+     * on one host elsewhere, which HostIT has.
+     */
     static List<OpenApi.Operation> operations() {
         return OpenApi.of(SERVICE).operations().stream()
-                .filter(operation -> !operation.path().startsWith("/api/v1/servers/{id}"))
+                .filter(operation -> !operation.path().startsWith("/api/v1/servers/{id}")
+                        && !operation.path().startsWith("/api/v1/agent-hosts/{hostId}"))
                 .toList();
     }
 

@@ -1,0 +1,122 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.TurnRepository.Fence;
+import ai.buildscale.agents.chat.TurnRepository.Step;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.session.Mode;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.vertx.core.json.JsonObject;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Size;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/**
+ * Something that an agent elsewhere says, thinks, calls, observes, or does. Which fields it needs depends on what it is.
+ *
+ * @param text of a {@code chunk} or a {@code thought}
+ * @param callId of a {@code call} and its {@code observation}: the same each time that the call is made
+ * @param args a JSON object; none if it is not given
+ * @param success {@code true} where it is not given
+ */
+@Schema(name = "TurnEvent")
+public record HostEvent(
+        @NotNull Kind event,
+        @Size(max = 65_536) String text,
+        @Size(max = 200) String callId,
+        @Size(max = 200) String tool,
+
+        @Schema(implementation = Object.class, description = "a JSON object")
+        JsonNode args,
+
+        @Size(max = 65_536) String output,
+        Boolean success,
+        @Size(max = 4_000) String task,
+        Mode mode,
+
+        @Min(0) @Schema(description = "tokens used since the last `usage`")
+        Long inputTokens,
+
+        @Min(0) Long outputTokens) {
+
+    /** What it is. */
+    @Schema(enumeration = {"chunk", "thought", "call", "observation", "task", "mode", "usage"})
+    public enum Kind {
+        CHUNK,
+        THOUGHT,
+        CALL,
+        OBSERVATION,
+        TASK,
+        MODE,
+        USAGE;
+
+        @Override
+        public String toString() {
+            return Wire.name(this);
+        }
+    }
+
+    /** @param place where it stands in the request, as {@code events[0]} */
+    void check(String place) {
+        switch (event) {
+            case CHUNK, THOUGHT -> require(text, place, "text");
+            case CALL -> {
+                require(callId, place, "call_id");
+                require(tool, place, "tool");
+                if (args != null && !args.isObject() && !args.isNull()) {
+                    throw Problem.invalid(place + ".args", "must be a JSON object");
+                }
+            }
+            case OBSERVATION -> {
+                require(callId, place, "call_id");
+                require(output, place, "output");
+            }
+            case TASK -> require(task, place, "task");
+            case MODE -> require(mode, place, "mode");
+            case USAGE -> {
+                require(inputTokens, place, "input_tokens");
+                require(outputTokens, place, "output_tokens");
+            }
+        }
+    }
+
+    private void require(Object value, String place, String field) {
+        if (value == null) {
+            throw Problem.invalid(place + "." + field, "must be given with the event " + event);
+        }
+    }
+
+    /** What is written down of it; null for what is not a step. */
+    Step step(Fence fence, int saidLength) {
+        return switch (event) {
+            case CHUNK, USAGE -> null;
+            case THOUGHT -> step(fence, "thought", text, new JsonObject(), new JsonObject().put("text", text));
+            case CALL -> {
+                JsonObject given = args == null || args.isNull() ? new JsonObject() : new JsonObject(args.toString());
+                JsonObject data = new JsonObject().put("call_id", callId).put("args", given);
+                JsonObject told = data.copy().put("tool", tool);
+                yield step(fence, "call", tool, data.put("offset", saidLength), told);
+            }
+            case OBSERVATION -> {
+                JsonObject data = new JsonObject().put("call_id", callId).put("success", success == null || success);
+                yield step(fence, "observation", output, data, data.copy().put("output", output));
+            }
+            case TASK -> new Step(fence, "task", null, null, new JsonObject().put("task", task), null, null, task);
+            case MODE ->
+                new Step(
+                        fence,
+                        "mode",
+                        null,
+                        null,
+                        new JsonObject().put("mode", mode.toString()),
+                        null,
+                        mode.toString(),
+                        null);
+        };
+    }
+
+    private static Step step(Fence fence, String kind, String content, JsonObject data, JsonObject told) {
+        return new Step(fence, kind, content, data, told, null, null, null);
+    }
+}

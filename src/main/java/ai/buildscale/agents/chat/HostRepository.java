@@ -1,0 +1,277 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.TurnRepository.Ending;
+import ai.buildscale.agents.chat.TurnRepository.Fence;
+import ai.buildscale.agents.chat.TurnRepository.Used;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.session.Mode;
+import ai.buildscale.agents.session.SessionStatus;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Row;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+
+/** Runs {@link HostSql}, and the statements of {@link TurnSql} that are for hosts, and reads their rows. */
+@ApplicationScoped
+class HostRepository {
+    private final Database database;
+
+    HostRepository(Database database) {
+        this.database = database;
+    }
+
+    /** Who asks for work: a host, and whether it serves all workspaces. */
+    record Asking(UUID host, boolean everywhere) {}
+
+    /**
+     * A turn as it is under its lock.
+     *
+     * @param host whose it is, or null
+     * @param sessionEpoch the epoch that counts; the fence has the turn's
+     * @param said null where it was not asked for
+     * @param tokensLeft null for no limit
+     */
+    record Held(
+            Fence fence,
+            UUID host,
+            String state,
+            boolean stopRequested,
+            int saidLength,
+            Long lastSeq,
+            long toldInput,
+            long toldOutput,
+            String said,
+            long workedMillis,
+            long secondsLeft,
+            SessionStatus status,
+            long sessionEpoch,
+            Long tokensLeft) {}
+
+    /**
+     * What a beat found.
+     *
+     * @param known whether the host has the turn at that epoch
+     * @param epoch the session's; null for no such turn
+     */
+    record Beaten(
+            UUID turn,
+            boolean extended,
+            boolean known,
+            String state,
+            boolean stopRequested,
+            SessionStatus status,
+            Long epoch,
+            long secondsLeft) {}
+
+    Uni<HostView> register(
+            Db db, UUID id, UUID user, String name, List<AgentType> agentTypes, List<String> models, int capacity) {
+        return db.row(
+                        HostSql.REGISTER,
+                        id,
+                        user,
+                        name,
+                        agentTypes == null
+                                ? null
+                                : agentTypes.stream().map(AgentType::toString).toArray(String[]::new),
+                        models == null ? null : models.toArray(String[]::new),
+                        capacity)
+                .map(HostRepository::view);
+    }
+
+    /** Emits null if there is none. */
+    Uni<HostView> find(Db db, UUID id) {
+        return db.row(HostSql.GET, id).map(row -> row == null ? null : view(row));
+    }
+
+    /** @param user null for everybody's */
+    Uni<List<HostView>> list(UUID user, int limit) {
+        return database.rows(HostSql.LIST, user, limit).map(rows -> Rows.map(rows, HostRepository::view));
+    }
+
+    Uni<Void> leave(UUID id) {
+        return database.row(HostSql.LEAVE, id).replaceWithVoid();
+    }
+
+    /** Emits how many. */
+    Uni<Integer> forget(Duration silence) {
+        return database.row(HostSql.FORGET, silence.toMillis())
+                .map(row -> row.getLong("n").intValue());
+    }
+
+    /** Begins turns. */
+    Uni<List<HostWork>> begin(Asking asking, int limit, Duration lease) {
+        return database.rows(TurnSql.BEGIN_ELSEWHERE, asking.host(), asking.everywhere(), limit, lease.toMillis())
+                .map(rows -> work(rows, lease));
+    }
+
+    /** Goes on with turns that nobody runs. */
+    Uni<List<HostWork>> takeUp(Asking asking, int limit, Duration lease, int attempts) {
+        return database.rows(
+                        TurnSql.TAKE_UP_ELSEWHERE,
+                        asking.host(),
+                        asking.everywhere(),
+                        limit,
+                        lease.toMillis(),
+                        attempts)
+                .map(rows -> work(rows, lease));
+    }
+
+    /** The same with what the agents remember. */
+    Uni<List<HostWork>> withHistory(List<HostWork> work, int entries) {
+        UUID[] chats = work.stream().map(HostWork::chatId).toArray(UUID[]::new);
+        return database.rows(HostSql.HISTORY, chats, entries).map(rows -> {
+            Map<UUID, List<HostWork.Entry>> known = new HashMap<>();
+            rows.forEach(row -> known.computeIfAbsent(row.getUUID("chat_id"), _ -> new ArrayList<>())
+                    .add(new HostWork.Entry(row.getString("kind"), row.getString("content"), row.getString("data"))));
+            return work.stream()
+                    .map(one -> one.with(known.getOrDefault(one.chatId(), List.of())))
+                    .toList();
+        });
+    }
+
+    /** Emits those that have work to ask for. */
+    Uni<Set<UUID>> withWork(List<Asking> asking, int attempts) {
+        return database.rows(
+                        HostSql.WITH_WORK,
+                        asking.stream().map(Asking::host).toArray(UUID[]::new),
+                        asking.stream().map(Asking::everywhere).toArray(Boolean[]::new),
+                        attempts)
+                .map(rows -> new HashSet<>(Rows.map(rows, row -> row.getUUID(0))));
+    }
+
+    /** In the order of the turns given. */
+    Uni<List<Beaten>> beat(Db db, UUID host, UUID[] turns, Long[] epochs, Duration lease) {
+        return db.rows(HostSql.BEAT, host, turns, epochs, lease.toMillis())
+                .map(rows -> Rows.map(
+                        rows,
+                        row -> new Beaten(
+                                row.getUUID("turn_id"),
+                                row.getBoolean("extended"),
+                                Boolean.TRUE.equals(row.getBoolean("known")),
+                                row.getString("state"),
+                                Boolean.TRUE.equals(row.getBoolean("stop_requested")),
+                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getLong("epoch"),
+                                row.getLong("seconds_left") == null ? 0 : row.getLong("seconds_left"))));
+    }
+
+    /** Emits null if there is none. */
+    Uni<Held> hold(Db db, UUID turn, boolean withSaid) {
+        return db.row(HostSql.TURN, turn, withSaid)
+                .map(row -> row == null
+                        ? null
+                        : new Held(
+                                new Fence(
+                                        row.getUUID("id"),
+                                        row.getUUID("session_id"),
+                                        row.getUUID("chat_id"),
+                                        row.getLong("epoch")),
+                                row.getUUID("host_id"),
+                                row.getString("state"),
+                                row.getBoolean("stop_requested"),
+                                row.getInteger("said_length"),
+                                row.getLong("last_seq"),
+                                row.getLong("told_input"),
+                                row.getLong("told_output"),
+                                row.getString("said"),
+                                row.getLong("worked_ms") == null ? 0 : row.getLong("worked_ms"),
+                                row.getLong("seconds_left") == null ? 0 : row.getLong("seconds_left"),
+                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getLong("session_epoch"),
+                                row.getLong("tokens_left")));
+    }
+
+    Uni<Void> say(Db db, Fence fence, String text, int from) {
+        return db.rows(HostSql.SAY, fence.session(), fence.turn(), text, from, from + text.length())
+                .replaceWithVoid();
+    }
+
+    /** @param seq the request's number, or null */
+    Uni<Void> note(Db db, Fence fence, Duration lease, Long seq, long inputTokens, long outputTokens) {
+        return db.rows(HostSql.NOTED, fence.turn(), lease.toMillis(), seq, inputTokens, outputTokens)
+                .replaceWithVoid();
+    }
+
+    Uni<Void> counted(Db db, Fence fence) {
+        return db.rows(HostSql.COUNTED, fence.turn()).replaceWithVoid();
+    }
+
+    /** Emits how each of the turns that were seized is to be closed. */
+    Uni<List<Ending>> seize(int attempts, int limit) {
+        return database.rows(HostSql.SEIZE, attempts, limit)
+                .map(rows -> Rows.map(rows, row -> {
+                    String ending = row.getString("ending");
+                    String words = ending.equals("failed")
+                            ? "The turn was begun " + row.getInteger("attempt")
+                                    + " times, and its host was lost each time"
+                            : null;
+                    return new Ending(
+                            new Fence(
+                                    row.getUUID("turn_id"),
+                                    row.getUUID("session_id"),
+                                    row.getUUID("chat_id"),
+                                    row.getLong("next")),
+                            ending,
+                            row.getString("said"),
+                            row.getString("reason"),
+                            words,
+                            null,
+                            null,
+                            new Used(
+                                    row.getLong("told_input"),
+                                    row.getLong("told_output"),
+                                    Math.max(0, row.getLong("worked_ms"))));
+                }));
+    }
+
+    private static List<HostWork> work(Iterable<Row> rows, Duration lease) {
+        List<HostWork> work = new ArrayList<>();
+        rows.forEach(row -> work.add(new HostWork(
+                row.getUUID("turn_id"),
+                row.getUUID("session_id"),
+                row.getUUID("chat_id"),
+                row.getUUID("workspace_id"),
+                row.getLong("epoch"),
+                row.getInteger("attempt"),
+                Wire.read(AgentType.class, row.getString("agent_type")),
+                Wire.read(Mode.class, row.getString("mode")),
+                row.getString("model"),
+                row.getString("goal"),
+                row.getUUID("message_id"),
+                row.getString("said"),
+                List.of(),
+                lease.toSeconds())));
+        return work;
+    }
+
+    private static HostView view(Row row) {
+        String[] types = row.getArrayOfStrings("agent_types");
+        String[] models = row.getArrayOfStrings("models");
+        return new HostView(
+                row.getUUID("id"),
+                row.getUUID("user_id"),
+                row.getString("name"),
+                types == null
+                        ? null
+                        : Arrays.stream(types)
+                                .map(type -> Wire.read(AgentType.class, type))
+                                .toList(),
+                models == null ? null : List.of(models),
+                row.getInteger("capacity"),
+                row.getInteger("turns"),
+                Rows.instant(row, "registered_at"),
+                Rows.instant(row, "seen_at"));
+    }
+}

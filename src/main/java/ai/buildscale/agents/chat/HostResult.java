@@ -1,0 +1,93 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.Wire;
+import com.fasterxml.jackson.databind.JsonNode;
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Size;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+/**
+ * How a turn ended, or why its host lets go of it.
+ *
+ * @param message the whole answer; what was said by chunks where it is not given. Only for a turn that is over; a
+ *     longer one is said by chunks
+ * @param error for people; needed where it failed
+ * @param question for people; needed where it asks
+ * @param schema the JSON schema of the answer
+ * @param usage tokens that no event has told of
+ */
+@Schema(name = "TurnResult")
+public record HostResult(
+        @NotNull @Min(0) @Schema(examples = "2") Long epoch,
+        @NotNull Outcome outcome,
+        @Size(max = 200_000) String message,
+        @Size(max = 4_000) String error,
+        @Size(max = 4_000) String question,
+
+        @Schema(implementation = Object.class, description = "a JSON schema")
+        JsonNode schema,
+
+        @Valid Usage usage) {
+
+    /** Tokens. */
+    @Schema(name = "TurnUsage")
+    public record Usage(
+            @NotNull @Min(0) Long inputTokens,
+            @NotNull @Min(0) Long outputTokens) {}
+
+    /** {@code question}: it waits for an answer; {@code paused}: it is work again once its session runs. */
+    @Schema(enumeration = {"done", "failed", "question", "paused", "stopped"})
+    public enum Outcome {
+        DONE("done"),
+        FAILED("failed"),
+        QUESTION("waiting"),
+        PAUSED("paused"),
+        STOPPED("stopped");
+
+        private final String ending;
+
+        Outcome(String ending) {
+            this.ending = ending;
+        }
+
+        /** The state that it leaves the turn in. */
+        String ending() {
+            return ending;
+        }
+
+        @Override
+        public String toString() {
+            return Wire.name(this);
+        }
+    }
+
+    void check() {
+        if (outcome == Outcome.FAILED && error == null) {
+            throw Problem.invalid("error", "must be given with the outcome failed");
+        }
+        if (outcome == Outcome.QUESTION && question == null) {
+            throw Problem.invalid("question", "must be given with the outcome question");
+        }
+        if (message != null && (outcome == Outcome.QUESTION || outcome == Outcome.PAUSED)) {
+            throw Problem.invalid("message", "must not be given with the outcome " + outcome);
+        }
+        if (schema != null && !schema.isObject() && !schema.isNull()) {
+            throw Problem.invalid("schema", "must be a JSON object");
+        }
+    }
+
+    String schemaJson() {
+        return schema == null || schema.isNull() ? null : schema.toString();
+    }
+
+    long inputTokens() {
+        return usage == null ? 0 : usage.inputTokens();
+    }
+
+    long outputTokens() {
+        return usage == null ? 0 : usage.outputTokens();
+    }
+}

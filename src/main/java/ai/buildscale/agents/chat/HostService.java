@@ -1,0 +1,137 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.HostRepository.Asking;
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.session.AgentType;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+
+/**
+ * Hosts elsewhere, and the work that they are given: turns of sessions hosted outside, in the workspaces that a host's user is
+ * a member of, or in all if it operates the platform. No turn has two hosts, however many ask at once.
+ */
+@ApplicationScoped
+class HostService {
+    private static final int MOST_LISTED = 1_000;
+
+    private final Database database;
+    private final HostRepository hosts;
+    private final HostWaits waits;
+    private final WakeUps wakeUps;
+    private final HostConfig config;
+    private final ChatConfig chats;
+
+    HostService(
+            Database database,
+            HostRepository hosts,
+            HostWaits waits,
+            WakeUps wakeUps,
+            HostConfig config,
+            ChatConfig chats) {
+        this.database = database;
+        this.hosts = hosts;
+        this.waits = waits;
+        this.wakeUps = wakeUps;
+        this.config = config;
+        this.chats = chats;
+    }
+
+    /**
+     * Registers a host of the caller.
+     *
+     * @param agentTypes those that it serves; null for all
+     * @param models likewise
+     * @throws Problem {@code FORBIDDEN} unless the caller is in the group {@code agent-host}
+     */
+    Uni<HostView> register(
+            Db db, Caller caller, String name, List<AgentType> agentTypes, List<String> models, int capacity) {
+        requireHost(caller);
+        return hosts.register(db, Ids.next(), caller.userId(), name, agentTypes, models, capacity);
+    }
+
+    /** The caller's hosts, or everybody's if it operates the platform; those registered last first. */
+    Uni<List<HostView>> list(Caller caller) {
+        if (!caller.isAdmin()) {
+            requireHost(caller);
+        }
+        return hosts.list(caller.isAdmin() ? null : caller.userId(), MOST_LISTED);
+    }
+
+    /** @throws Problem {@code NOT_FOUND}; {@code FORBIDDEN} unless the caller registered it, or operates the platform */
+    Uni<HostView> get(Caller caller, UUID id) {
+        return find(database, id).invoke(host -> requireOwner(caller, host, caller.isAdmin()));
+    }
+
+    /** The same for what only the host itself may do. */
+    Uni<HostView> acting(Db db, Caller caller, UUID id) {
+        return find(db, id).invoke(host -> requireOwner(caller, host, false)).invoke(() -> requireHost(caller));
+    }
+
+    private Uni<HostView> find(Db db, UUID id) {
+        return hosts.find(db, id).onItem().ifNull().failWith(() -> Problem.notFound("The host"));
+    }
+
+    private static void requireHost(Caller caller) {
+        if (!caller.isAgentHost()) {
+            throw Problem.forbidden("This needs a token of the group agent-host");
+        }
+    }
+
+    private static void requireOwner(Caller caller, HostView host, boolean anybody) {
+        if (!anybody && !caller.userId().equals(host.userId())) {
+            throw Problem.forbidden("Only who registered the host may do this");
+        }
+    }
+
+    /** The host leaves: its turns are work again at once. */
+    Uni<Void> leave(Caller caller, UUID id) {
+        return get(caller, id).chain(() -> hosts.leave(id)).invoke(wakeUps::appended);
+    }
+
+    /**
+     * Gives a host turns, as many as it has room for; waits for the first one. Emits none if the time is over, the caller has
+     * gone, or this server stops.
+     *
+     * @param gone whether nobody waits for the answer any more: then nothing is given
+     */
+    Uni<List<HostWork>> work(Caller caller, UUID id, int limit, Duration wait, BooleanSupplier gone) {
+        Asking asking = new Asking(id, caller.isAdmin());
+        long until = System.nanoTime() + wait.toNanos();
+        return acting(database, caller, id).chain(() -> next(asking, limit, until, gone));
+    }
+
+    private Uni<List<HostWork>> next(Asking asking, int limit, long until, BooleanSupplier gone) {
+        return claim(asking, limit).chain(work -> {
+            Duration left = Duration.ofNanos(until - System.nanoTime());
+            return !work.isEmpty() || !left.isPositive()
+                    ? Uni.createFrom().item(work)
+                    : waits.until(asking, left)
+                            .chain(there -> there && !gone.getAsBoolean()
+                                    ? next(asking, limit, until, gone)
+                                    : Uni.createFrom().item(List.of()));
+        });
+    }
+
+    private Uni<List<HostWork>> claim(Asking asking, int limit) {
+        return hosts.takeUp(asking, limit, config.turnLease(), chats.maxAttempts())
+                .chain(lost -> lost.size() == limit
+                        ? Uni.createFrom().item(lost)
+                        : hosts.begin(asking, limit - lost.size(), config.turnLease())
+                                .map(begun -> Stream.of(lost, begun)
+                                        .flatMap(List::stream)
+                                        .toList()))
+                .chain(work -> work.isEmpty()
+                        ? Uni.createFrom().item(work)
+                        : hosts.withHistory(work, chats.history()).invoke(wakeUps::appended));
+    }
+}

@@ -1,0 +1,79 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemType;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.BooleanSupplier;
+
+/** A host's work as a stream: one long poll after the other, for as long as the client takes what comes. */
+@ApplicationScoped
+class HostStream {
+    private static final Buffer COMMENT = Buffer.buffer(": keep-alive\n\n");
+
+    private final Database database;
+    private final HostService service;
+    private final HostWaits waits;
+    private final HostConfig config;
+    private final ObjectMapper json;
+
+    HostStream(Database database, HostService service, HostWaits waits, HostConfig config, ObjectMapper json) {
+        this.database = database;
+        this.service = service;
+        this.waits = waits;
+        this.config = config;
+        this.json = json;
+    }
+
+    /**
+     * The frames, on the caller's event loop.
+     *
+     * @param gone whether the client has gone
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code UNAVAILABLE} once this server stops
+     */
+    Uni<Multi<Buffer>> open(Caller caller, UUID host, int limit, BooleanSupplier gone) {
+        if (waits.isStopped()) {
+            throw new Problem(ProblemType.UNAVAILABLE, "This server is stopping; ask another").retryAfter(1);
+        }
+        Context context = Vertx.currentContext();
+        BooleanSupplier over = () ->
+                gone.getAsBoolean() || waits.isStopped() || !caller.expiresAt().isAfter(Instant.now());
+        return service.acting(database, caller, host)
+                .map(_ -> Multi.createBy()
+                        .repeating()
+                        .uni(() -> service.work(caller, host, limit, config.keepAlive(), over)
+                                .map(this::frames))
+                        .whilst(_ -> !over.getAsBoolean())
+                        .emitOn(work -> context.runOnContext(_ -> work.run()), 1));
+    }
+
+    private Buffer frames(List<HostWork> work) {
+        if (work.isEmpty()) {
+            return COMMENT;
+        }
+        Buffer frames = Buffer.buffer();
+        for (HostWork one : work) {
+            frames.appendString("event: work\ndata: ").appendString(text(one)).appendString("\n\n");
+        }
+        return frames;
+    }
+
+    private String text(HostWork work) {
+        try {
+            return json.writeValueAsString(work);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.TurnRepository.Ending;
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Sweeps;
+import ai.buildscale.agents.platform.Trouble;
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
+import org.jboss.logging.Logger;
+
+/** What time does to hosts elsewhere and their turns: who does not end what it should loses it, who is silent is forgotten. */
+@ApplicationScoped
+class HostSweep {
+    private static final Logger LOG = Logger.getLogger(HostSweep.class);
+    private static final int BATCH = 200;
+
+    private final Trouble trouble = new Trouble(HostSweep.class, "turns of hosts elsewhere are not stopped");
+    private final HostRepository hosts;
+    private final TurnRepository turns;
+    private final Sweeps sweeps;
+    private final WakeUps wakeUps;
+    private final HostConfig config;
+    private final ChatConfig chats;
+
+    HostSweep(
+            HostRepository hosts,
+            TurnRepository turns,
+            Sweeps sweeps,
+            WakeUps wakeUps,
+            HostConfig config,
+            ChatConfig chats) {
+        this.hosts = hosts;
+        this.turns = turns;
+        this.sweeps = sweeps;
+        this.wakeUps = wakeUps;
+        this.config = config;
+        this.chats = chats;
+    }
+
+    @Scheduled(every = "${hosts.sweep-interval:2s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        return sweeps.run("agent-hosts", config.sweepInterval(), this::runOnce);
+    }
+
+    /** Emits how many turns were seized and hosts forgotten. */
+    Uni<Integer> runOnce() {
+        return Sweeps.drain(BATCH, this::seize)
+                .chain(seized -> hosts.forget(config.forgetAfter())
+                        .invoke(forgotten -> {
+                            if (forgotten > 0) {
+                                LOG.infof("forgot %d hosts elsewhere, silent for %s", forgotten, config.forgetAfter());
+                                wakeUps.appended();
+                            }
+                        })
+                        .map(forgotten -> seized + forgotten));
+    }
+
+    /** People have stopped something: what no host runs is stopped now. */
+    void stopSoon() {
+        seize().subscribe().with(_ -> trouble.over(), trouble::met);
+    }
+
+    private Uni<Integer> seize() {
+        return hosts.seize(chats.maxAttempts(), BATCH)
+                .chain(endings -> endings.isEmpty()
+                        ? Uni.createFrom().item(0)
+                        : turns.close(null, endings).invoke(() -> told(endings)).replaceWith(endings.size()));
+    }
+
+    private void told(List<Ending> endings) {
+        wakeUps.appended();
+        endings.forEach(ending -> LOG.infof(
+                "session %s turn %s was taken from its host, epoch %d: %s",
+                ending.fence().session(),
+                ending.fence().turn(),
+                ending.fence().epoch(),
+                ending.reason() == null ? ending.words() : ending.reason()));
+    }
+}
