@@ -32,6 +32,8 @@ create table turns (
     attempt       integer     not null default 1,
     -- the answer as of the last durable point; chunks may know more of it
     said          text        not null default '',
+    -- the number of what was last written of it: whoever repeats that is told that it is there
+    last_seq      bigint,
     input_tokens  bigint      not null default 0,
     output_tokens bigint      not null default 0,
     worked_ms     bigint      not null default 0,

@@ -19,9 +19,8 @@ alter table turns
     add column lease_until    timestamptz,
     -- people want it to end; those that run here get a command instead
     add column stop_requested boolean not null default false,
-    -- of what hosts say each bit is durable: its length in UTF-16 units, and the last request that added to it
+    -- of what hosts say each bit is durable: its length in UTF-16 units
     add column said_length    integer not null default 0,
-    add column last_seq       bigint,
     -- tokens that its host has told of, and that are not in the sums yet
     add column told_input     bigint  not null default 0,
     add column told_output    bigint  not null default 0;

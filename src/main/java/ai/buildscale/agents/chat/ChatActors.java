@@ -359,7 +359,7 @@ class ChatActors implements HostedAgents {
             case "pause" -> interrupt(order, "paused", "paused");
             case "cancel" -> interrupt(order, "stopped", "cancelled");
             case "stop" -> interrupt(order, "stopped", "stopped");
-            case "resume" -> goOn(order.command().sessionId());
+            case "resume" -> resume(order.command().sessionId());
             default -> nothing();
         };
     }
@@ -409,18 +409,16 @@ class ChatActors implements HostedAgents {
         }
     }
 
-    private Uni<Void> goOn(UUID session) {
+    /** Completes when it goes on, with its turn or its next message, or is idle: what is left then waits for nobody here. */
+    private Uni<Void> resume(UUID session) {
         UUID self = host.self();
         return self == null
                 ? nothing()
                 : turns.takeUpPaused(self, session)
-                        .invoke(begun -> {
-                            begun(begun);
-                            if (begun.isEmpty()) {
-                                free.add(session);
-                                look();
-                            }
-                        })
+                        .chain(paused -> paused.isEmpty()
+                                ? turns.begin(self, Set.of(session))
+                                : Uni.createFrom().item(paused))
+                        .invoke(this::begun)
                         .replaceWithVoid();
     }
 

@@ -61,6 +61,11 @@ class ChatRepository {
                         : new Found(view(row, 0), row.getUUID(VIEW_COLUMNS), row.getUUID(VIEW_COLUMNS - 1)));
     }
 
+    /** Until the transaction ends, nobody else who locks the chat so goes on. */
+    Uni<Void> lock(Db db, UUID chat) {
+        return db.row(ChatSql.LOCK, chat).replaceWithVoid();
+    }
+
     Uni<List<Found>> list(Db db, UUID workspace, Page page) {
         return db.rows(ChatSql.LIST, workspace, page.before(), page.limit())
                 .map(rows -> Rows.map(rows, row -> new Found(view(row, 0), null, row.getUUID(VIEW_COLUMNS - 1))));

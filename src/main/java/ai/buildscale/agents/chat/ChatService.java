@@ -145,7 +145,7 @@ class ChatService {
                         .unis(
                                 found.session() == null
                                         ? Uni.createFrom().<SessionView>nullItem()
-                                        : sessions.find(found.session()),
+                                        : sessions.find(database, found.session()),
                                 chats.history(database, chat, before, limit))
                         .with((session, messages) -> new Whole(found.chat(), session, messages.reversed())));
     }
@@ -189,17 +189,26 @@ class ChatService {
                 .invoke(posted -> judge(caller, posted == null ? null : posted.place()));
     }
 
+    /** One at a time: who comes second finds the session that the first has made. */
     private Uni<Posted> revive(
             Db db, Caller caller, UUID workspace, UUID chat, UUID message, String content, BusyPolicy policy) {
-        return db.atomically(transaction -> chats.find(transaction, workspace, chat)
-                .chain(found -> sessions.find(found.session())
+        return db.atomically(transaction -> chats.lock(transaction, chat)
+                .chain(() -> post(transaction, caller, workspace, chat, message, content, policy))
+                .chain(posted -> posted.live()
+                        ? Uni.createFrom().item(posted)
+                        : renew(transaction, caller, workspace, chat)
+                                .chain(() -> post(transaction, caller, workspace, chat, message, content, policy))));
+    }
+
+    private Uni<SessionView> renew(Db transaction, Caller caller, UUID workspace, UUID chat) {
+        return chats.find(transaction, workspace, chat)
+                .chain(found -> sessions.find(transaction, found.session())
                         .chain(last -> sessions.create(
                                 transaction,
                                 caller,
                                 workspace,
                                 again(found.chat(), last),
-                                found.chat().name())))
-                .chain(() -> post(transaction, caller, workspace, chat, message, content, policy)));
+                                found.chat().name())));
     }
 
     /** What the chat's last session was allowed and bound to, the next one is too. */

@@ -34,6 +34,9 @@ final class ChatSql {
             from chats c
             where c.workspace_id = $1 and c.id = $2""".formatted(VIEW);
 
+    /** $1 chat. Its row is not locked: whoever has locked the chat's session may come for that next. */
+    static final String LOCK = "select pg_advisory_xact_lock(hashtextextended('chat:' || $1::uuid, 0))::text as locked";
+
     /** Those last talked in first. $1 workspace, $2 before this last message, $3 limit. */
     static final String LIST = """
             select %s from chats c
@@ -311,7 +314,7 @@ final class ChatSql {
     /** Closes turns whose sessions ended past their owners. $1 limit. */
     static final String CLOSE_LEFT = """
             with due as materialized (
-                select t.id, t.said, s.id as session_id, s.chat_id, s.workspace_id, s.last_position
+                select t.id, t.said, s.id as session_id, s.chat_id, s.workspace_id, s.agent_type, s.epoch, s.last_position
                 from turns t
                 join agent_sessions s on s.id = t.session_id
                 where t.ended_at is null and s.ended_at < now() - interval '10 seconds' and s.open_commands = 0
@@ -321,34 +324,80 @@ final class ChatSql {
                 update turns t set state = 'stopped', ended_at = clock_timestamp()
                 from due d
                 where t.id = d.id and t.ended_at is null
-                returning t.id),
+                returning t.id, t.ended_at),
+            o as materialized (
+                select d.*, c.ended_at, next_position(d.last_position, row_number() over (order by d.id) - 1) as place
+                from due d
+                join closed c on c.id = d.id),
             freed as (
-                update agent_sessions s set turn_id = null, mail = 0 from due d where s.id = d.session_id),
+                update agent_sessions s set turn_id = null, last_position = o.place from o where s.id = o.session_id),
             withdrawn as (
                 update messages q set state = 'withdrawn'
-                from due d
-                where q.chat_id = d.chat_id and q.turn_id = d.id and q.kind = 'question' and q.state = 'open'),
+                from o
+                where q.chat_id = o.chat_id and q.turn_id = o.id and q.kind = 'question' and q.state = 'open'),
             kept as (
                 insert into messages (id, workspace_id, chat_id, session_id, turn_id, kind, content, data, position)
-                select next_id(), d.workspace_id, d.chat_id, d.session_id, d.id, 'assistant', d.said,
-                       '{"partial": true, "reason": "ended"}', d.last_position
-                from due d
-                join closed c on c.id = d.id
-                where d.said <> '')
-            select count(*) as n from due""";
+                select next_id(), o.workspace_id, o.chat_id, o.session_id, o.id, 'assistant', o.said,
+                       '{"partial": true, "reason": "ended"}', o.place
+                from o
+                where o.said <> ''),
+            told as (
+                %s
+                select o.place, o.workspace_id, o.chat_id, o.session_id, 'stopped',
+                       jsonb_build_object('session_id', o.session_id, 'chat_id', o.chat_id, 'turn_id', o.id,
+                           'agent_type', o.agent_type, 'at', utc(o.ended_at), 'epoch', o.epoch, 'reason', 'ended',
+                           'partial_response', o.said),
+                       o.ended_at, false
+                from o)
+            select count(*) as n from due""".formatted(EventLog.APPEND);
 
-    /** Drops messages that wait for a session that has ended. $1 limit. */
+    /**
+     * Drops messages that nothing will come of: those that wait for a session that has ended, and answers to turns that are
+     * over. $1 limit.
+     */
     static final String DROP_LEFT = """
-            with dropped as (
+            with found as materialized (
+                (select m.id, m.session_id from messages m
+                 join agent_sessions s on s.id = m.session_id
+                 where m.state in ('new', 'waiting') and s.ended_at is not null
+                 limit $1)
+                union
+                (select m.id, m.session_id from messages m
+                 join turns t on t.id = m.turn_id
+                 where m.state in ('new', 'waiting') and m.kind = 'answer' and t.ended_at is not null
+                 limit $1)),
+            held as materialized (
+                select s.* from agent_sessions s
+                where s.id in (select session_id from found)
+                order by s.id
+                for no key update of s skip locked),
+            dropped as (
                 update messages m set state = 'dropped'
-                where m.id in (
-                    select m.id from messages m
-                    join agent_sessions s on s.id = m.session_id
-                    where m.state in ('new', 'waiting') and s.ended_at is not null
-                    limit $1
-                    for no key update of m skip locked)
-                returning 1)
-            select count(*) as n from dropped""";
+                from found f
+                join held h on h.id = f.session_id
+                where m.id = f.id and m.state in ('new', 'waiting')
+                returning m.*),
+            placed as (
+                select h.id as session_id, h.workspace_id, h.chat_id, d.id as message_id, d.kind,
+                       next_position(
+                           h.last_position + row_number() over (partition by h.id order by d.position),
+                           row_number() over (order by h.id, d.position) - 1) as place
+                from dropped d
+                join held h on h.id = d.session_id),
+            s as (
+                update agent_sessions s set last_position = p.last, mail = greatest(0, s.mail - p.n)
+                from (select session_id, max(place) as last, count(*)::integer as n from placed group by 1) p
+                where s.id = p.session_id),
+            told as (
+                %s
+                select p.place, p.workspace_id, p.chat_id, p.session_id, 'stopped',
+                       jsonb_build_object('session_id', p.session_id, 'chat_id', p.chat_id, 'turn_id', null,
+                           'message_id', p.message_id, 'reason', 'ended', 'partial_response', '',
+                           'at', utc(clock_timestamp())),
+                       clock_timestamp(), false
+                from placed p
+                where p.kind = 'user')
+            select count(*) as n from dropped""".formatted(EventLog.APPEND);
 
     /** Removes chunks of turns that are over; not at once, or they would be gone before they are read. $1 limit. */
     static final String REMOVE_LEFT_CHUNKS = """

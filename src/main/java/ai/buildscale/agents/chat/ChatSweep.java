@@ -1,5 +1,6 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Sweeps;
 import io.quarkus.scheduler.Scheduled;
@@ -15,10 +16,12 @@ class ChatSweep {
 
     private final Database database;
     private final Sweeps sweeps;
+    private final WakeUps wakeUps;
 
-    ChatSweep(Database database, Sweeps sweeps) {
+    ChatSweep(Database database, Sweeps sweeps, WakeUps wakeUps) {
         this.database = database;
         this.sweeps = sweeps;
+        this.wakeUps = wakeUps;
     }
 
     @Scheduled(every = "5s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
@@ -32,7 +35,12 @@ class ChatSweep {
                 .all(drained(ChatSql.CLOSE_LEFT), drained(ChatSql.DROP_LEFT), drained(ChatSql.REMOVE_LEFT_CHUNKS))
                 .usingConcurrencyOf(1)
                 .andCollectFailures()
-                .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
+                .map(counts -> counts.stream().mapToInt(Integer::intValue).sum())
+                .invoke(n -> {
+                    if (n > 0) {
+                        wakeUps.appended();
+                    }
+                });
     }
 
     private Uni<Integer> drained(String sql) {

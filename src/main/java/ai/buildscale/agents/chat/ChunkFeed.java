@@ -26,13 +26,13 @@ class ChunkFeed {
     private final WakeUps wakeUps;
     private final Vertx vertx;
     private final long intervalNanos;
-    private final Set<TurnRun> speaking = ConcurrentHashMap.newKeySet();
+    private final Set<Speech> speaking = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean underWay = new AtomicBoolean();
     private volatile boolean hurry;
     private volatile long resting = -1;
     private volatile long lastShown = System.nanoTime() - Integer.MAX_VALUE;
 
-    private record Spoken(TurnRun run, Piece piece) {}
+    private record Shown(Speech speech, Piece piece) {}
 
     ChunkFeed(TurnRepository turns, SessionHost host, WakeUps wakeUps, Vertx vertx, ChatConfig config) {
         this.turns = turns;
@@ -42,16 +42,16 @@ class ChunkFeed {
         this.intervalNanos = config.chunkInterval().toNanos();
     }
 
-    /** The turn has said something. From any thread; the run is asked for it when it is time. */
-    void said(TurnRun run) {
-        speaking.add(run);
+    /** Something was said. From any thread; the speech is asked for it when it is time. */
+    void said(Speech speech) {
+        speaking.add(speech);
         schedule();
     }
 
     /** The same for its last words: its end waits for them. */
-    void saidLast(TurnRun run) {
+    void saidLast(Speech speech) {
         hurry = true;
-        said(run);
+        said(speech);
         if (vertx.cancelTimer(resting)) {
             vertx.runOnContext(_ -> show());
         }
@@ -75,14 +75,14 @@ class ChunkFeed {
             vertx.setTimer(LAPSED_MILLIS, _ -> show());
             return;
         }
-        List<Spoken> spoken = new ArrayList<>();
+        List<Shown> spoken = new ArrayList<>();
         UUID self = host.self();
-        for (Iterator<TurnRun> each = speaking.iterator(); each.hasNext() && spoken.size() < MOST; ) {
-            TurnRun run = each.next();
+        for (Iterator<Speech> each = speaking.iterator(); each.hasNext() && spoken.size() < MOST; ) {
+            Speech speech = each.next();
             each.remove();
-            Piece piece = self == null ? null : run.unshown();
+            Piece piece = self == null ? null : speech.unshown();
             if (piece != null) {
-                spoken.add(new Spoken(run, piece));
+                spoken.add(new Shown(speech, piece));
             }
         }
         lastShown = System.nanoTime();
@@ -90,20 +90,20 @@ class ChunkFeed {
             done();
             return;
         }
-        turns.show(self, spoken.stream().map(Spoken::piece).toList())
+        turns.show(self, spoken.stream().map(Shown::piece).toList())
                 .subscribe()
                 .with(
                         taken -> {
                             trouble.over();
                             wakeUps.appended();
                             done();
-                            spoken.forEach(each -> each.run()
+                            spoken.forEach(each -> each.speech()
                                     .shown(taken.contains(each.piece().fence().turn())));
                         },
                         e -> {
                             trouble.met(e);
                             done();
-                            spoken.forEach(each -> each.run().notShown(each.piece()));
+                            spoken.forEach(each -> each.speech().notShown(each.piece()));
                         });
     }
 

@@ -102,10 +102,12 @@ public record HostEvent(
                 JsonObject data = new JsonObject().put("call_id", callId).put("success", success == null || success);
                 yield step(fence, "observation", output, data, data.copy().put("output", output));
             }
-            case TASK -> new Step(fence, "task", null, null, new JsonObject().put("task", task), null, null, task);
+            case TASK ->
+                new Step(fence, null, "task", null, null, new JsonObject().put("task", task), null, null, task);
             case MODE ->
                 new Step(
                         fence,
+                        null,
                         "mode",
                         null,
                         null,
@@ -117,6 +119,6 @@ public record HostEvent(
     }
 
     private static Step step(Fence fence, String kind, String content, JsonObject data, JsonObject told) {
-        return new Step(fence, kind, content, data, told, null, null, null);
+        return new Step(fence, null, kind, content, data, told, null, null, null);
     }
 }

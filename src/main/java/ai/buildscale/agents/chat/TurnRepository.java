@@ -58,9 +58,15 @@ class TurnRepository {
     /** A turn that is not over, the state of its session, and what was said in it. */
     record Open(Fence fence, String state, SessionStatus status, String said) {}
 
-    /** Something that a running turn does; {@code kind} is the event's, or {@code mode} or {@code task}. */
+    /**
+     * Something that a running turn does.
+     *
+     * @param seq its number among the steps since the turn was begun or taken up; null for what has none
+     * @param kind the event's, or {@code mode} or {@code task}
+     */
     record Step(
             Fence fence,
+            Long seq,
             String kind,
             String content,
             JsonObject data,
@@ -70,6 +76,7 @@ class TurnRepository {
             String task) {
         JsonObject json() {
             return json(fence)
+                    .put("seq", seq)
                     .put("kind", kind)
                     .put("content", content)
                     .put("data", data)

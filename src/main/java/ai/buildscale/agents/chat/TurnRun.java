@@ -3,7 +3,6 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.chat.TurnRepository.Begun;
 import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Fence;
-import ai.buildscale.agents.chat.TurnRepository.Piece;
 import ai.buildscale.agents.chat.TurnRepository.Said;
 import ai.buildscale.agents.chat.TurnRepository.Step;
 import ai.buildscale.agents.chat.TurnRepository.Used;
@@ -28,12 +27,10 @@ import org.jboss.logging.Logger;
 /**
  * A turn while it runs: asks its engine for one thing after the other, writes each step down before it asks for the next,
  * has what is said shown, and closes. Whoever interrupts it gets what was said by then. All of it runs on the agent's event
- * loop, but for {@link #unshown} and {@link #shown}.
+ * loop.
  */
-final class TurnRun implements MultiSubscriber<Output> {
+final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
     private static final Logger LOG = Logger.getLogger(TurnRun.class);
-    /** What may be said ahead of what is shown, in UTF-16 units. */
-    private static final int AHEAD = 65_536;
 
     /** What others do for it. */
     interface Agent {
@@ -74,14 +71,8 @@ final class TurnRun implements MultiSubscriber<Output> {
     private long outputTokens;
     private long timer = -1;
     private volatile boolean left;
-
-    // what follows is shared with the feed, under the monitor of this
-    private final StringBuilder said;
-    private int shownUpTo;
-    private boolean showing;
-    private boolean asksForMore;
-    private boolean lastWords;
-    private Runnable afterShown;
+    private final Speech speech;
+    private long steps;
 
     /** @param memory what the engine gets to know; the run adds what it does */
     TurnRun(Agent agent, Context context, Begun begun, List<Turn.Entry> memory, Said said) {
@@ -89,8 +80,7 @@ final class TurnRun implements MultiSubscriber<Output> {
         this.context = context;
         this.begun = begun;
         this.memory = memory;
-        this.said = new StringBuilder(said.text());
-        this.shownUpTo = said.shown();
+        this.speech = new Speech(begun.fence(), agent.feed(), this, said);
     }
 
     Fence fence() {
@@ -99,12 +89,6 @@ final class TurnRun implements MultiSubscriber<Output> {
 
     List<Turn.Entry> memory() {
         return memory;
-    }
-
-    String said() {
-        synchronized (this) {
-            return said.toString();
-        }
     }
 
     /** Whether it still thinks. */
@@ -123,7 +107,7 @@ final class TurnRun implements MultiSubscriber<Output> {
             spent("budget: its tokens are used up");
             return;
         }
-        agent.feed().said(this);
+        speech.takeUp();
         Turn turn = new Turn(
                 fence().turn(),
                 fence().session(),
@@ -133,7 +117,7 @@ final class TurnRun implements MultiSubscriber<Output> {
                 begun.model(),
                 begun.goal(),
                 List.copyOf(memory),
-                said(),
+                speech.text(),
                 begun.attempt());
         thinker.think(turn).subscribe().withSubscriber(this);
     }
@@ -220,7 +204,7 @@ final class TurnRun implements MultiSubscriber<Output> {
                 JsonObject data = new JsonObject()
                         .put("call_id", call.id())
                         .put("args", event.getValue("args"))
-                        .put("offset", said().length());
+                        .put("offset", speech.length());
                 step("call", Kind.CALL, call.tool(), data, event);
             }
             case Output.Observation seen -> {
@@ -237,13 +221,21 @@ final class TurnRun implements MultiSubscriber<Output> {
             case Output.ModeChange change -> {
                 String mode = change.mode().toString();
                 JsonObject event = new JsonObject().put("mode", mode);
-                write(() -> new Step(fence(), "mode", null, null, event, said(), mode, null), () -> {});
+                write(() -> new Step(fence(), ++steps, "mode", null, null, event, speech.text(), mode, null), () -> {});
             }
             case Output.Task task -> {
                 String text = Spoken.cut(Spoken.clean(task.task()), 4_000);
                 write(
                         () -> new Step(
-                                fence(), "task", null, null, new JsonObject().put("task", text), said(), null, text),
+                                fence(),
+                                ++steps,
+                                "task",
+                                null,
+                                null,
+                                new JsonObject().put("task", text),
+                                speech.text(),
+                                null,
+                                text),
                         () -> {});
             }
             case Output.Usage usage -> use(usage);
@@ -251,20 +243,35 @@ final class TurnRun implements MultiSubscriber<Output> {
     }
 
     private void say(String text) {
-        boolean waits;
-        int length;
-        synchronized (this) {
-            said.append(Spoken.clean(text));
-            length = said.length();
-            waits = length - shownUpTo > AHEAD;
-            asksForMore = waits;
-        }
-        agent.feed().said(this);
-        if (length > agent.maxAnswer()) {
+        boolean room = speech.say(text);
+        if (speech.length() > agent.maxAnswer()) {
             close("failed", null, "The answer is longer than " + agent.maxAnswer() + " characters", null, null);
-        } else if (!waits) {
+        } else if (room) {
             engine.request(1);
         }
+    }
+
+    @Override
+    public void mayGoOn() {
+        onLoop(() -> {
+            if (!stepping) {
+                engine.request(1);
+            }
+        });
+    }
+
+    @Override
+    public void refused() {
+        onLoop(this::refuse);
+    }
+
+    @Override
+    public void shown(Runnable next) {
+        context.runOnContext(_ -> {
+            if (state != State.CLOSED) {
+                next.run();
+            }
+        });
     }
 
     private void use(Output.Usage usage) {
@@ -286,14 +293,14 @@ final class TurnRun implements MultiSubscriber<Output> {
     private void step(String event, Kind kind, String content, JsonObject data, JsonObject told) {
         String text = Spoken.step(content);
         write(
-                () -> new Step(fence(), event, text, data, told, said(), null, null),
+                () -> new Step(fence(), ++steps, event, text, data, told, speech.text(), null, null),
                 () -> memory.add(new Turn.Entry(fence().turn(), kind, text, data.encode())));
     }
 
     /** What was said before the step is shown before it. */
     private void write(Supplier<Step> step, Runnable written) {
         stepping = true;
-        onceShown(true, () -> {
+        speech.onceShown(true, () -> {
             if (state == State.THINKING) {
                 agent.writer()
                         .step(step.get(), () -> state != State.CLOSED)
@@ -387,6 +394,7 @@ final class TurnRun implements MultiSubscriber<Output> {
         context.runOnContext(_ -> {
             if (state != State.CLOSED) {
                 state = State.CLOSED;
+                speech.end();
                 stopThinking();
                 release();
             }
@@ -404,12 +412,13 @@ final class TurnRun implements MultiSubscriber<Output> {
 
     private void close(String ending, String reason, String words, java.util.UUID question, String schema) {
         state = State.CLOSING;
+        speech.end();
         stopThinking();
         Runnable closing = () -> {
             Ending how = new Ending(
                     fence(),
                     ending,
-                    said(),
+                    speech.text(),
                     reason,
                     words == null ? null : Spoken.cut(words, 4_000),
                     question,
@@ -430,29 +439,10 @@ final class TurnRun implements MultiSubscriber<Output> {
         boolean completely = reason == null && !ending.equals("parked");
         // what is under way would come after the end
         if (stepping) {
-            afterStep = () -> onceShown(completely, closing);
+            afterStep = () -> speech.onceShown(completely, closing);
         } else {
-            onceShown(completely, closing);
+            speech.onceShown(completely, closing);
         }
-    }
-
-    /** @param completely whether what is not shown yet shall be; else only what is under way is waited for */
-    private void onceShown(boolean completely, Runnable closing) {
-        if (state == State.CLOSED) {
-            return;
-        }
-        synchronized (this) {
-            boolean more = completely && Spoken.end(said, shownUpTo) > shownUpTo;
-            if (showing || more) {
-                lastWords = more;
-                afterShown = () -> onceShown(completely, closing);
-                if (!showing) {
-                    agent.feed().saidLast(this);
-                }
-                return;
-            }
-        }
-        closing.run();
     }
 
     private Used used() {
@@ -476,57 +466,5 @@ final class TurnRun implements MultiSubscriber<Output> {
     private void release() {
         List.copyOf(waiting).forEach(emitter -> emitter.complete(null));
         waiting.clear();
-    }
-
-    /** What was said and is not shown yet, to be shown now; null if there is nothing, or it is being closed. */
-    Piece unshown() {
-        synchronized (this) {
-            int end = Spoken.end(said, shownUpTo);
-            boolean over = state == State.CLOSED || (state == State.CLOSING && !lastWords);
-            if (showing || end <= shownUpTo || over) {
-                return null;
-            }
-            Piece piece = new Piece(fence(), shownUpTo, said.substring(shownUpTo, end));
-            shownUpTo = end;
-            showing = true;
-            return piece;
-        }
-    }
-
-    /** It could not be shown: it is tried again, but the turn's end does not wait for it. */
-    void notShown(Piece piece) {
-        synchronized (this) {
-            shownUpTo = lastWords ? shownUpTo : Math.min(shownUpTo, piece.from());
-        }
-        shown(true);
-    }
-
-    /** It was shown, unless the turn does not run any more. */
-    void shown(boolean taken) {
-        Runnable next;
-        boolean more;
-        boolean ask;
-        synchronized (this) {
-            showing = false;
-            lastWords = false;
-            next = afterShown;
-            afterShown = null;
-            more = Spoken.end(said, shownUpTo) > shownUpTo;
-            ask = asksForMore && said.length() - shownUpTo <= AHEAD;
-            asksForMore = asksForMore && !ask;
-        }
-        if (more) {
-            agent.feed().said(this);
-        }
-        context.runOnContext(_ -> {
-            if (next != null) {
-                next.run();
-            }
-            if (state == State.THINKING && !taken) {
-                refuse();
-            } else if (state == State.THINKING && ask && !stepping) {
-                engine.request(1);
-            }
-        });
     }
 }

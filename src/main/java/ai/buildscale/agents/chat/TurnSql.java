@@ -140,7 +140,7 @@ final class TurnSql {
                 where not r.answered and (l.id is null or l.ended_at is not null)
                 returning *),
             resumed as (
-                update turns t set state = 'running', epoch = r.epoch%s
+                update turns t set state = 'running', epoch = r.epoch, last_seq = null%s
                 from running r
                 where r.answered and t.id = r.turn_id
                 returning t.*),
@@ -222,7 +222,7 @@ final class TurnSql {
             t as (
                 update turns t
                 set attempt = t.attempt + case when t.state = 'running' then 1 else 0 end, state = 'running',
-                    epoch = h.epoch + %d, parked_at = null%s
+                    epoch = h.epoch + %d, parked_at = null, last_seq = null%s
                 from held h
                 where t.id = h.turn_id and t.ended_at is null and t.state in ('running', 'parked', 'paused')
                     and %s
@@ -288,13 +288,14 @@ final class TurnSql {
             select from_char, text from chunks where chat_id = $1 and turn_id = $2 order by from_char, position""";
 
     /**
-     * Writes down steps of running turns, one a turn, and what has been said by then. $1 server, $2 a JSON array of {@code
-     * turn_id, session_id, epoch, kind, content, data, event, said, mode, task}; said is null where it is kept elsewhere.
+     * Writes down steps of running turns, one a turn, and what has been said by then; a repeat of a turn's last step is a
+     * success without effect. $1 server, $2 a JSON array of {@code turn_id, session_id, epoch, seq, kind, content, data,
+     * event, said, mode, task}; seq is null for what has no number, said where it is kept elsewhere.
      */
     static final String STEP = """
             with given as materialized (
                 select * from jsonb_to_recordset($2::text::jsonb) as g (
-                    turn_id uuid, session_id uuid, epoch bigint, kind text, content text, data jsonb, event jsonb,
+                    turn_id uuid, session_id uuid, epoch bigint, seq bigint, kind text, content text, data jsonb, event jsonb,
                     said text, mode text, task text)),
             held as materialized (
                 select s.* from agent_sessions s
@@ -303,11 +304,18 @@ final class TurnSql {
                 order by s.id
                 for no key update of s),
             mine as materialized (
-                select h.id, h.last_position, h.mode as old_mode, h.current_task as old_task, g.turn_id as step_turn, g.kind,
-                       g.content, g.data, g.event, g.said, g.mode as new_mode, g.task as new_task,
+                select h.id, h.last_position, h.mode as old_mode, h.current_task as old_task, g.turn_id as step_turn, g.seq,
+                       g.kind, g.content, g.data, g.event, g.said, g.mode as new_mode, g.task as new_task,
                        row_number() over (order by h.id) - 1 as ordinal
                 from held h
                 join given g on g.session_id = h.id and g.epoch = h.epoch and g.turn_id = h.turn_id),
+            -- as the row is now, under its lock, not as it was when the statement began
+            said as (
+                update turns t set said = coalesce(m.said, t.said), last_seq = coalesce(m.seq, t.last_seq)
+                from mine m
+                where t.id = m.step_turn and (m.seq is null or t.last_seq is distinct from m.seq)
+                returning t.id),
+            fresh as (select m.* from mine m join said on said.id = m.step_turn),
             s as (
                 update agent_sessions s
                 set mode = coalesce(m.new_mode, s.mode), current_task = coalesce(m.new_task, s.current_task),
@@ -315,20 +323,18 @@ final class TurnSql {
                             or m.new_task is distinct from m.old_task and m.new_task is not null then 1 else 0 end,
                     updated_at = clock_timestamp(), last_progress_at = clock_timestamp(), stalled_at = null,
                     last_position = next_position(m.last_position, m.ordinal)
-                from mine m
+                from fresh m
                 where s.id = m.id
                 returning s.*),
-            said as (
-                update turns t set said = coalesce(m.said, t.said) from mine m where t.id = m.step_turn),
             in_mode as (
                 update chats c set mode = m.new_mode, updated_at = now()
-                from mine m
+                from fresh m
                 join s on s.id = m.id
                 where m.new_mode is not null and c.id = s.chat_id),
             written as (
                 insert into messages (id, workspace_id, chat_id, session_id, turn_id, kind, content, data, position)
                 select next_id(), s.workspace_id, s.chat_id, s.id, m.step_turn, m.kind, m.content, m.data, s.last_position
-                from mine m
+                from fresh m
                 join s on s.id = m.id
                 where m.kind in ('thought', 'call', 'observation')),
             told as (
@@ -338,15 +344,16 @@ final class TurnSql {
                        jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'turn_id', m.step_turn,
                            'agent_type', s.agent_type, 'at', utc(s.updated_at), 'version', s.version) || m.event,
                        s.updated_at, false
-                from mine m
+                from fresh m
                 join s on s.id = m.id)
-            select id from s""".formatted(EventLog.APPEND);
+            select id from mine""".formatted(EventLog.APPEND);
 
     /**
      * Closes turns, or leaves them for later: {@code done}, {@code stopped} and {@code failed} are over; {@code waiting},
      * {@code paused} (with its session), {@code spent} (its budget is, which pauses the session) and {@code parked} are not.
-     * The session goes to idle, or to error if the turn failed; it stays as it is if it is not running any more. $1 server, $2 a JSON array of {@code turn_id,
-     * session_id, epoch, ending, said, reason, message, question_id, schema, input_tokens, output_tokens, worked_ms}.
+     * The session goes to idle, or to error if the turn failed; it stays as it is if it is not running any more. What is at
+     * rest already stays so. $1 server, $2 a JSON array of {@code turn_id, session_id, epoch, ending, said, reason, message,
+     * question_id, schema, input_tokens, output_tokens, worked_ms}.
      */
     static final String CLOSE = """
             with given as materialized (
@@ -358,6 +365,15 @@ final class TurnSql {
                 where s.id in (select session_id from given) and s.server_id is not distinct from $1
                 order by s.id
                 for no key update of s),
+            current as materialized (
+                select t.id, t.state from turns t where t.id in (select turn_id from held) order by t.id for no key update of t),
+            -- its answer was lost
+            again as (
+                select h.id, h.mail, h.turn_id from held h
+                join given g on g.session_id = h.id and g.epoch = h.epoch and g.turn_id = h.turn_id
+                join current c on c.id = h.turn_id
+                where c.state = 'waiting' and g.ending = 'waiting'
+                    or c.state in ('paused', 'parked') and g.ending in ('paused', 'parked', 'spent')),
             mine as materialized (
                 select h.*, g.turn_id as closed_turn, g.ending, g.said, g.reason, g.message as words, g.question_id, g.schema,
                        g.input_tokens as used_in, g.output_tokens as used_out, g.worked_ms as used_ms,
@@ -367,7 +383,8 @@ final class TurnSql {
                            h.turns, h.input_tokens + h.output_tokens + g.input_tokens + g.output_tokens,
                            h.worked_ms + g.worked_ms, null, h.max_tokens, h.max_seconds) end as spent
                 from held h
-                join given g on g.session_id = h.id and g.epoch = h.epoch and g.turn_id = h.turn_id),
+                join given g on g.session_id = h.id and g.epoch = h.epoch and g.turn_id = h.turn_id
+                where h.turn_id not in (select turn_id from again)),
             o as materialized (
                 select m.*,
                        case when m.ending = 'failed' then 'error'
@@ -466,7 +483,9 @@ final class TurnSql {
                 from mine m
                 join kept n on n.id = m.id
                 where m.ending <> 'parked')
-            select id, mail from kept""".formatted(EventLog.APPEND);
+            select id, mail from kept
+            union all
+            select id, mail from again""".formatted(EventLog.APPEND);
 
     /**
      * Shows what running turns have just said, to those who follow them. Fenced like the rest, but without a lock: a chunk

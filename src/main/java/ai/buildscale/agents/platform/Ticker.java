@@ -14,6 +14,7 @@ public final class Ticker {
     private final Supplier<Duration> pause;
     private final Supplier<Uni<Void>> work;
     private volatile boolean stopped;
+    private volatile Uni<Void> running = Uni.createFrom().voidItem();
 
     private Ticker(Vertx vertx, Supplier<Duration> pause, Supplier<Uni<Void>> work) {
         this.vertx = vertx;
@@ -28,8 +29,10 @@ public final class Ticker {
         return ticker;
     }
 
-    public void stop() {
+    /** No run begins any more. Emits when the one that is under way has ended. */
+    public Uni<Void> stop() {
         stopped = true;
+        return running;
     }
 
     private void rest() {
@@ -39,6 +42,14 @@ public final class Ticker {
     }
 
     private void run() {
-        Uni.createFrom().deferred(work::get).subscribe().with(_ -> rest(), _ -> rest());
+        if (!stopped) {
+            running = Uni.createFrom()
+                    .deferred(work::get)
+                    .onFailure()
+                    .recoverWithNull()
+                    .memoize()
+                    .indefinitely();
+            running.subscribe().with(_ -> rest());
+        }
     }
 }

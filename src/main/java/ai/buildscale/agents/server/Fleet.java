@@ -35,6 +35,7 @@ import org.jboss.logging.Logger;
 class Fleet {
     private static final Logger LOG = Logger.getLogger(Fleet.class);
     private static final Duration FIRST_LOOK = Duration.ofSeconds(10);
+    private static final Duration LAST_LOOK = Duration.ofSeconds(1);
     /** Looking costs each server a read of all rows: a large fleet looks less often. */
     private static final Duration PAUSE_A_MEMBER = Duration.ofMillis(5);
 
@@ -95,7 +96,13 @@ class Fleet {
     /** After {@link Drain}, which needs to see who may take what is left. */
     void stop(@Observes @Priority(Interceptor.Priority.LIBRARY_AFTER) ShutdownEvent event) {
         if (ticker != null) {
-            ticker.stop();
+            // or it finds that its pool is closed
+            ticker.stop()
+                    .ifNoItem()
+                    .after(LAST_LOOK)
+                    .recoverWithItem((Void) null)
+                    .await()
+                    .indefinitely();
         }
     }
 

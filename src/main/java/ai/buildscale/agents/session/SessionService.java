@@ -157,8 +157,8 @@ public class SessionService {
     }
 
     /** The session, whoever asks; null if there is none. For rooms that have judged who may. */
-    public Uni<SessionView> find(UUID id) {
-        return sessions.find(database, id);
+    public Uni<SessionView> find(Db db, UUID id) {
+        return sessions.find(db, id);
     }
 
     /** A page of sessions, and how many the filter leaves in all. */

@@ -50,7 +50,7 @@ record Scale(
                 seed.isEmpty() ? ThreadLocalRandom.current().nextInt(1_000_000) : Long.parseLong(seed),
                 Integer.getInteger("chaos.rounds", 1),
                 full ? 12 : 4,
-                Duration.ofSeconds(Integer.getInteger("chaos.seconds", full ? 20 : 1)),
+                Duration.ofSeconds(Integer.getInteger("chaos.seconds", full ? 8 : 1)),
                 full ? Duration.ofSeconds(2) : Duration.ofSeconds(1),
                 full ? Duration.ofSeconds(6) : Duration.ofSeconds(2),
                 settings,

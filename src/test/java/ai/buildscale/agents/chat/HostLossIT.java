@@ -61,7 +61,7 @@ class HostLossIT {
         try (SseStream stream = talk.stream()) {
             talk.say("Go");
             JsonNode lost = first.next();
-            first.tell(lost, Host.chunk("one ")).expect(200);
+            first.tell(lost, 7, Host.chunk("one ")).expect(200);
 
             JsonNode found = second.next();
             assertThat(found.get("turn_id")).isEqualTo(lost.get("turn_id"));
@@ -77,7 +77,9 @@ class HostLossIT {
             assertThat(beat.get("lease_extended").asBoolean()).isFalse();
             assertThat(beat.get("epoch")).isEqualTo(found.get("epoch"));
 
-            second.tell(found, Host.chunk("two")).expect(200);
+            // its own requests are numbered anew
+            second.tell(found, 1, Host.chunk("two")).expect(200);
+            second.tell(found, 1, Host.chunk("two")).expect(200);
             second.result(found, "done", "").expect(200);
             assertThat(stream.await(event -> event.type().equals("done")).text("message"))
                     .isEqualTo("one two");

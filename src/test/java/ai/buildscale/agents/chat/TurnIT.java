@@ -288,6 +288,27 @@ class TurnIT {
     }
 
     @Test
+    void manyFirstMessagesAtOnceMakeOneSessionAndNoneIsLost() {
+        for (int i = 0; i < 5; i++) {
+            Talk talk = Talk.begin(owner, workspace);
+            owner.delete("/agent-sessions/" + talk.sessionId() + "?wait=10").expect(200);
+
+            AtOnce.run(8, n -> talk.say("/say " + n));
+
+            await().atMost(Duration.ofSeconds(10))
+                    .until(() -> talk.told().stream()
+                                    .filter(line -> line.startsWith("assistant: "))
+                                    .count()
+                            == 8);
+            assertThat(owner.get("/workspaces/" + workspace + "/agent-sessions?limit=200")
+                            .expect(200)
+                            .findValuesAsText("chat_id"))
+                    .filteredOn(talk.chatId()::equals)
+                    .hasSize(1);
+        }
+    }
+
+    @Test
     void aFailureIsToldInWordsForPeople() {
         Talk talk = Talk.begin(owner, workspace);
         try (SseStream stream = talk.stream()) {
