@@ -23,7 +23,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * The main job as a person would do it: a token, a workspace, three sessions, an SSE client that follows them while they
- * are started, beaten for, paused, resumed, completed, cancelled, and one swept because it fell silent. Prints what it
+ * are started, beaten for, paused, resumed, completed, cancelled, and one swept because it fell silent; then a talk with an
+ * agent that asks back. Prints what it
  * sees and fails if anything differs. Runs on the service at the URL given, else on the one at localhost:8080, else (or
  * if {@code own} is given) on one of its own with short thresholds, on a database of its own.
  */
@@ -170,6 +171,40 @@ public final class Demo {
                         .get("total")
                         .asText());
         check("events left over", "[]", seen.toString());
+        talk(workspace);
+    }
+
+    /** A planner is asked, asks back, and goes on with the answer. */
+    private void talk(String workspace) throws Exception {
+        String chats = "/workspaces/" + workspace + "/chats";
+        String chat = call("POST", chats, "{\"agent_type\":\"planner\",\"goal\":\"Ship the release\"}")
+                .get("chat_id")
+                .asText();
+        say("\nA chat with a planner: " + chat);
+        call("POST", chats + "/" + chat, "{\"content\":\"What is to be done?\"}");
+        JsonNode asked = hear("question_pending");
+        say("It asks: " + asked.get("question").asText());
+        JsonNode waits = call("GET", "/workspaces/" + workspace + "/attention", null);
+        check(
+                "what waits for a person",
+                asked.get("question_id").asText(),
+                waits.at("/items/0/question_id").asText());
+        call("POST", chats + "/" + chat + "/answers", "{\"answer\":{\"go_on\":true}}");
+        say("It answers: " + hear("done").get("message").asText());
+    }
+
+    /** The data of the next event of this type; prints those on the way to it. */
+    private JsonNode hear(String type) throws InterruptedException {
+        while (true) {
+            JsonNode next = seen.poll(10, TimeUnit.SECONDS);
+            if (next == null) {
+                throw new IllegalStateException("no " + type + " within 10 s");
+            }
+            say("  SSE  " + next.get("event").asText() + "  " + next.get("data"));
+            if (next.get("event").asText().equals(type)) {
+                return next.get("data");
+            }
+        }
     }
 
     private String create(String workspace, String type, String mode, String hosting) throws Exception {

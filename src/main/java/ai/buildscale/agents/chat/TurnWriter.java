@@ -3,6 +3,7 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Step;
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Gathering;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.session.SessionHost;
 import io.smallrye.mutiny.Uni;

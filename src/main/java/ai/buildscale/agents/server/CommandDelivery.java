@@ -2,9 +2,11 @@ package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.event.Wake;
 import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Gathering;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Sweeps;
 import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.session.CommandView;
 import ai.buildscale.agents.session.HostedAgents;
 import ai.buildscale.agents.session.Order;
 import ai.buildscale.agents.session.Ownership;
@@ -17,13 +19,11 @@ import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
@@ -42,6 +42,17 @@ class CommandDelivery {
     /** What this server, as the member that it was then, has carried out. */
     private record Done(UUID server, Order order) {}
 
+    /** What was accepted as applied, and of which sessions. */
+    private record Applied(Set<UUID> commands, Set<UUID> sessions) {
+        static Applied of(List<List<Order>> accepted) {
+            List<CommandView> all =
+                    accepted.stream().flatMap(List::stream).map(Order::command).toList();
+            return new Applied(
+                    all.stream().map(CommandView::id).collect(Collectors.toSet()),
+                    all.stream().map(CommandView::sessionId).collect(Collectors.toSet()));
+        }
+    }
+
     private final Trouble trouble = new Trouble(CommandDelivery.class, "commands are not taken");
     private final Ownership ownership;
     private final Membership self;
@@ -51,8 +62,7 @@ class CommandDelivery {
     private final Vertx vertx;
     private final Counter fenced;
     private final Set<UUID> working = ConcurrentHashMap.newKeySet();
-    private final Queue<Done> done = new ConcurrentLinkedQueue<>();
-    private final AtomicBoolean saying = new AtomicBoolean();
+    private final Gathering<Done, Applied> applied = new Gathering<>(BATCH, this::sayAll);
     private final AtomicBoolean taking = new AtomicBoolean();
     private volatile boolean again;
 
@@ -121,12 +131,12 @@ class CommandDelivery {
             if (working.add(id)) {
                 Uni<Void> work = order.isMigration()
                         ? migration.carryOut(server, order)
-                        : agents.obey(order).invoke(() -> done.add(new Done(server, order)));
+                        : agents.obey(order).chain(() -> say(new Done(server, order)));
                 work.onTermination()
                         .invoke(() -> working.remove(id))
                         .subscribe()
                         .with(
-                                _ -> say(),
+                                _ -> {},
                                 e -> LOG.warnf(
                                         "session %s: its %s was not carried out, and is tried again: %s",
                                         order.command().sessionId(),
@@ -136,63 +146,42 @@ class CommandDelivery {
         }
     }
 
-    /** Marks what has been carried out, as much as there is in one statement. */
-    private void say() {
-        if (!done.isEmpty() && saying.compareAndSet(false, true)) {
-            vertx.runOnContext(_ -> sayAll());
-        }
+    /** Marks as applied what has been carried out. */
+    private Uni<Void> say(Done done) {
+        return applied.add(done).chain(mine -> {
+            CommandView command = done.order().command();
+            boolean accepted = mine.commands().contains(command.id());
+            if (!accepted && mine.sessions().contains(command.sessionId())) {
+                // there were more for this session than one statement says
+                return say(done);
+            }
+            if (!accepted) {
+                fencedOff(command);
+            }
+            return Uni.createFrom().voidItem();
+        });
     }
 
-    private void sayAll() {
-        List<Done> batch = new ArrayList<>();
-        UUID server = done.isEmpty() ? null : done.peek().server();
-        while (batch.size() < BATCH && !done.isEmpty() && done.peek().server().equals(server)) {
-            batch.add(done.poll());
-        }
-        if (batch.isEmpty()) {
-            saying.set(false);
-            return;
-        }
-        List<Order> orders = batch.stream().map(Done::order).toList();
-        ownership
-                .applied(
-                        server,
-                        orders.stream().map(order -> order.command().id()).toList())
-                .subscribe()
-                .with(mine -> said(orders, mine), e -> {
-                    trouble.met(e);
-                    saying.set(false);
-                });
+    /** Given up by the others meanwhile, this server is another member: what it did before is said of the one it was. */
+    private Uni<Applied> sayAll(List<Done> batch) {
+        Map<UUID, List<UUID>> commands = batch.stream()
+                .collect(Collectors.groupingBy(
+                        Done::server,
+                        Collectors.mapping(done -> done.order().command().id(), Collectors.toList())));
+        return Uni.join()
+                .all(commands.entrySet().stream()
+                        .map(each -> ownership.applied(each.getKey(), each.getValue()))
+                        .toList())
+                .andFailFast()
+                .map(Applied::of);
     }
 
-    private void said(List<Order> orders, List<Order> mine) {
-        fencedOff(orders, mine);
-        saying.set(false);
-        say();
-    }
-
-    private void fencedOff(List<Order> orders, List<Order> mine) {
-        if (mine.size() < orders.size()) {
-            var kept = mine.stream().map(order -> order.command().id()).collect(Collectors.toSet());
-            var told = mine.stream().map(order -> order.command().sessionId()).collect(Collectors.toSet());
-            orders.stream()
-                    .filter(order -> !kept.contains(order.command().id()))
-                    .forEach(order -> {
-                        if (told.contains(order.command().sessionId())) {
-                            // there were more for this session than one statement says
-                            done.add(new Done(self.id(), order));
-                            return;
-                        }
-                        fenced.increment();
-                        UUID session = order.command().sessionId();
-                        LOG.warnf(
-                                "session %s is fenced: server %s does not own it with epoch %d any more",
-                                session,
-                                order.command().serverId(),
-                                order.command().epoch());
-                        agents.abandon(session);
-                    });
-        }
+    private void fencedOff(CommandView command) {
+        fenced.increment();
+        LOG.warnf(
+                "session %s is fenced: server %s does not own it with epoch %d any more",
+                command.sessionId(), command.serverId(), command.epoch());
+        agents.abandon(command.sessionId());
     }
 
     @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)

@@ -1,7 +1,5 @@
-package ai.buildscale.agents.chat;
+package ai.buildscale.agents.platform;
 
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Problem;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -18,7 +16,7 @@ import java.util.function.Function;
  * @param <T> what is given
  * @param <R> what comes back for all that went out together
  */
-final class Gathering<T, R> {
+public final class Gathering<T, R> {
     private record Waiting<T, R>(T item, UniEmitter<? super R> emitter) {}
 
     private final int most;
@@ -27,13 +25,13 @@ final class Gathering<T, R> {
     private boolean underWay;
 
     /** @param most how many go out together */
-    Gathering(int most, Function<List<T>, Uni<R>> statement) {
+    public Gathering(int most, Function<List<T>, Uni<R>> statement) {
         this.most = most;
         this.statement = statement;
     }
 
     /** Emits the answer to the statement that the item went out with. */
-    Uni<R> add(T item) {
+    public Uni<R> add(T item) {
         return Uni.createFrom().emitter(emitter -> {
             synchronized (this) {
                 queue.add(new Waiting<>(item, emitter));

@@ -1,8 +1,7 @@
-package ai.buildscale.agents.chat;
+package ai.buildscale.agents.platform;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.platform.Problem;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import java.util.ArrayList;
