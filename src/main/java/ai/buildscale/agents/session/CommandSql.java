@@ -208,7 +208,9 @@ final class CommandSql {
                        m.ended_at is not null and m.open_commands = 0 and c.position = m.last_position
                            and not exists (
                                select from agent_sessions x
-                               where x.workspace_id = m.workspace_id and x.chat_id = m.chat_id and x.ended_at is null)
+                               where x.workspace_id = m.workspace_id and x.chat_id = m.chat_id and x.ended_at is null
+                                   -- this one may look live still: it has ended while its lock was waited for
+                                   and x.id <> m.id)
                 from carried c
                 join placed m on m.id = c.session_id
                 where %11$s)
