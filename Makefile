@@ -11,7 +11,7 @@ PRODUCT = target/quarkus-app/quarkus-run.jar
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run cluster test chaos demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors format package clean reset
+.PHONY: help jdk run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors format package clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -36,6 +36,11 @@ test: jdk ## build, and pass every test
 
 chaos: jdk ## servers, Postgres and the network fail under load, for long and with the usual leases; all must hold (SEED=… repeats a run)
 	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=ChaosIT -Dchaos.long=true -Dchaos.seed=$(SEED)
+
+rolling: jdk ## servers of the build at PREVIOUS (a commit; HEAD~1) are replaced by this one's under load, on one schema
+	@rm -rf target/previous && git worktree prune && git worktree add --quiet --detach target/previous $(or $(PREVIOUS),HEAD~1)
+	@cd target/previous && $(MVN) --quiet package -DskipTests -Dspotless.check.skip=true
+	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=RollingUpdate -Dprevious.artifact="$(CURDIR)/target/previous/target/quarkus-app/quarkus-run.jar"; code=$$?; git worktree remove --force target/previous; exit $$code
 
 BENCH_RUN = "$(JDK)/bin/java" $(JVM_ARGS) -cp "target/bench/quarkus-app/app/*:target/bench/quarkus-app/lib/main/*:target/bench/quarkus-app/lib/boot/*" ai.buildscale.agents.bench.Bench
 

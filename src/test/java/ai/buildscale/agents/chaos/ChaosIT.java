@@ -46,9 +46,14 @@ class ChaosIT {
         System.out.println("chaos: " + line);
     }
 
-    /** What goes wrong while the load flows; returns what must be so once all has been judged. */
+    /** What must be so once all has been judged. */
+    private interface Afterwards {
+        void hold() throws Exception;
+    }
+
+    /** What goes wrong while the load flows. */
     private interface Fault {
-        Runnable strike(Round round) throws Exception;
+        Afterwards strike(Round round) throws Exception;
     }
 
     private static void survive(String name, Fault fault) {
@@ -58,11 +63,11 @@ class ChaosIT {
                 try (Round round = Round.begin(fleet, SCALE, SCALE.seed() + 1_000L * i + name.hashCode())) {
                     round.flow();
                     Instant began = Instant.now();
-                    Runnable afterwards = fault.strike(round);
+                    Afterwards afterwards = fault.strike(round);
                     long took = Duration.between(began, Instant.now()).toMillis();
                     round.flow();
                     round.judge();
-                    afterwards.run();
+                    afterwards.hold();
                     say(name + ": " + round.summary() + "; it took " + took + " ms");
                 }
             } catch (Exception | AssertionError e) {

@@ -8,6 +8,7 @@ import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Service;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -27,6 +28,7 @@ final class Fleet implements AutoCloseable {
     private final Scale scale;
     private final List<Member> members = new CopyOnWriteArrayList<>();
     private int started;
+    private Path build = Service.ARTIFACT;
 
     private Fleet(EmbeddedPostgres postgres, Scale scale) {
         this.postgres = postgres;
@@ -35,9 +37,20 @@ final class Fleet implements AutoCloseable {
     }
 
     static Fleet start(Scale scale) {
+        return start(scale, Service.ARTIFACT);
+    }
+
+    /** Of servers of this build. */
+    static Fleet start(Scale scale, Path build) {
         Fleet fleet = new Fleet(Postgres.newServer("it-postgres-chaos", "fsync=off"), scale);
+        fleet.build(build);
         fleet.fill();
         return fleet;
+    }
+
+    /** What servers are started of from now on. */
+    void build(Path artifact) {
+        build = artifact;
     }
 
     /**
@@ -90,7 +103,7 @@ final class Fleet implements AutoCloseable {
         Map<String, String> all = new HashMap<>(scale.settings());
         all.put("server.hostname", hostname);
         String url = database.replace(":" + postgres.port() + "/", ":" + relay.port() + "/");
-        return new Member(hostname, Service.launch(url, all, scale.flags().toArray(String[]::new)), relay);
+        return new Member(hostname, Service.launch(build, url, all, scale.flags().toArray(String[]::new)), relay);
     }
 
     /** {@code kill -9}; clients hear of it when they have been cut off. */

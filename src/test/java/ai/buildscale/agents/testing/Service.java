@@ -25,7 +25,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 public final class Service implements AutoCloseable {
     private static final Path TARGET = Path.of("target").toAbsolutePath();
-    private static final Path ARTIFACT = Path.of(System.getProperty(
+    /** What is tested. */
+    public static final Path ARTIFACT = Path.of(System.getProperty(
             "service.artifact", TARGET.resolve("quarkus-app/quarkus-run.jar").toString()));
     private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
     private static final AtomicInteger COUNT = new AtomicInteger();
@@ -78,6 +79,11 @@ public final class Service implements AutoCloseable {
      * @param flags for the JVM, if it is one
      */
     public static Service launch(String databaseUrl, Map<String, String> settings, String... flags) {
+        return launch(ARTIFACT, databaseUrl, settings, flags);
+    }
+
+    /** The same of another build: a jar, or a native executable. */
+    public static Service launch(Path artifact, String databaseUrl, Map<String, String> settings, String... flags) {
         try {
             int port = freePort();
             Path folder = Files.createDirectories(TARGET.resolve("it"));
@@ -89,13 +95,13 @@ public final class Service implements AutoCloseable {
             environment.put("JWT_ISSUER", DevKeys.ISSUER);
             environment.put("JWT_AUDIENCE", DevKeys.AUDIENCE);
             List<String> command = new ArrayList<>();
-            boolean jar = ARTIFACT.toString().endsWith(".jar");
+            boolean jar = artifact.toString().endsWith(".jar");
             if (jar) {
                 command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
                 command.add("-Xmx512m");
                 command.addAll(List.of(flags));
             } else {
-                command.add(ARTIFACT.toString());
+                command.add(artifact.toString());
             }
             Map<String, String> properties = new HashMap<>(Map.of(
                     "quarkus.http.host", "127.0.0.1",
@@ -104,7 +110,7 @@ public final class Service implements AutoCloseable {
             properties.putAll(settings);
             properties.forEach((name, value) -> command.add("-D" + name + "=" + value));
             if (jar) {
-                command.addAll(List.of("-jar", ARTIFACT.toString()));
+                command.addAll(List.of("-jar", artifact.toString()));
             }
             WatchedProcess process =
                     WatchedProcess.start("TERM", log.toFile(), folder.toFile(), environment, List.of(), command);
