@@ -103,7 +103,8 @@ final class Fleet implements AutoCloseable {
         Map<String, String> all = new HashMap<>(scale.settings());
         all.put("server.hostname", hostname);
         String url = database.replace(":" + postgres.port() + "/", ":" + relay.port() + "/");
-        return new Member(hostname, Service.launch(build, url, all, scale.flags().toArray(String[]::new)), relay);
+        return new Member(
+                hostname, Service.launch(build, url, all, scale.flags().toArray(String[]::new)), relay);
     }
 
     /** {@code kill -9}; clients hear of it when they have been cut off. */

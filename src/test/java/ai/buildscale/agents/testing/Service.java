@@ -28,6 +28,7 @@ public final class Service implements AutoCloseable {
     /** What is tested. */
     public static final Path ARTIFACT = Path.of(System.getProperty(
             "service.artifact", TARGET.resolve("quarkus-app/quarkus-run.jar").toString()));
+
     private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
     private static final AtomicInteger COUNT = new AtomicInteger();
     /** Below the ephemeral range, so that no outgoing connection takes the port meanwhile. */
