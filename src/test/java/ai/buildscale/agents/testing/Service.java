@@ -89,8 +89,7 @@ public final class Service implements AutoCloseable {
             environment.put("JWT_ISSUER", DevKeys.ISSUER);
             environment.put("JWT_AUDIENCE", DevKeys.AUDIENCE);
             List<String> command = new ArrayList<>();
-            boolean jar = ARTIFACT.toString().endsWith(".jar");
-            if (jar) {
+            if (!isNative()) {
                 command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
                 command.add("-Xmx512m");
                 command.addAll(List.of(flags));
@@ -103,7 +102,7 @@ public final class Service implements AutoCloseable {
                     "limits.requests-per-second", "0"));
             properties.putAll(settings);
             properties.forEach((name, value) -> command.add("-D" + name + "=" + value));
-            if (jar) {
+            if (!isNative()) {
                 command.addAll(List.of("-jar", ARTIFACT.toString()));
             }
             WatchedProcess process =
@@ -112,6 +111,11 @@ public final class Service implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Whether it is an executable without a JVM. */
+    public static boolean isNative() {
+        return !ARTIFACT.toString().endsWith(".jar");
     }
 
     public static int freePort() {
