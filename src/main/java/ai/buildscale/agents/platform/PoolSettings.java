@@ -57,8 +57,7 @@ public class PoolSettings implements PgPoolCreator {
                     .addProperty("statement_timeout", timeout.plusMillis(250).toMillis() + "ms"));
         }
         // one name for all of them: they are measured together
-        return build(
-                new PoolOptions(input.poolOptions()).setName("statements").setMaxSize(connections), options);
+        return build(new PoolOptions(input.poolOptions()).setName("statements").setMaxSize(connections), options);
     }
 
     private Pool build(PoolOptions pool, List<SqlConnectOptions> options) {

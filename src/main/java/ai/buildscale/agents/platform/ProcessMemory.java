@@ -26,8 +26,8 @@ class ProcessMemory {
         try {
             return Files.readAllLines(STATUS).stream()
                     .filter(line -> line.startsWith(RESIDENT))
-                    .mapToDouble(line ->
-                            1024 * Double.parseDouble(line.substring(RESIDENT.length(), line.length() - " kB".length())))
+                    .mapToDouble(line -> 1024
+                            * Double.parseDouble(line.substring(RESIDENT.length(), line.length() - " kB".length())))
                     .findFirst()
                     .orElse(Double.NaN);
         } catch (IOException e) {

@@ -91,9 +91,9 @@ class AlertsTest {
         assertThat(rule.at("/spec/groups").findValuesAsText("name"))
                 .isNotEmpty()
                 .doesNotHaveDuplicates();
-        rule.at("/spec/groups").forEach(group -> assertThat(group.properties().stream()
-                        .map(Map.Entry::getKey))
-                .containsExactlyInAnyOrder("name", "rules"));
+        rule.at("/spec/groups")
+                .forEach(group -> assertThat(group.properties().stream().map(Map.Entry::getKey))
+                        .containsExactlyInAnyOrder("name", "rules"));
     }
 
     @Test
@@ -118,7 +118,9 @@ class AlertsTest {
         Set<Integer> ids = new HashSet<>();
         for (JsonNode panel : Deployed.dashboard().get("panels")) {
             JsonNode place = panel.get("gridPos");
-            assertThat(ids.add(panel.get("id").asInt())).as("id of " + panel.get("title")).isTrue();
+            assertThat(ids.add(panel.get("id").asInt()))
+                    .as("id of " + panel.get("title"))
+                    .isTrue();
             for (int x = 0; x < place.get("w").asInt(); x++) {
                 for (int y = 0; y < place.get("h").asInt(); y++) {
                     int column = place.get("x").asInt() + x;

@@ -34,8 +34,7 @@ final class Deployed {
     }
 
     static List<Alert> alerts() {
-        return rule()
-                .at("/spec/groups")
+        return rule().at("/spec/groups")
                 .valueStream()
                 .flatMap(group -> group.get("rules").valueStream())
                 .map(rule -> new Alert(
@@ -54,10 +53,13 @@ final class Deployed {
     /** Every panel's and variable's, by where it stands. */
     static Map<String, String> queries() {
         Map<String, String> queries = new LinkedHashMap<>();
-        dashboard().get("panels").forEach(panel -> panel.path("targets")
-                .forEach(target -> queries.put(
-                        panel.get("title").asText() + " " + target.get("refId").asText(),
-                        target.get("expr").asText())));
+        dashboard()
+                .get("panels")
+                .forEach(panel -> panel.path("targets")
+                        .forEach(target -> queries.put(
+                                panel.get("title").asText() + " "
+                                        + target.get("refId").asText(),
+                                target.get("expr").asText())));
         dashboard()
                 .at("/templating/list")
                 .valueStream()
@@ -92,7 +94,8 @@ final class Deployed {
 
     private static Map<String, String> texts(JsonNode object) {
         Map<String, String> texts = new LinkedHashMap<>();
-        object.properties().forEach(text -> texts.put(text.getKey(), text.getValue().asText()));
+        object.properties()
+                .forEach(text -> texts.put(text.getKey(), text.getValue().asText()));
         return texts;
     }
 
@@ -105,7 +108,6 @@ final class Deployed {
     }
 
     static Stream<PromQl.Selector> selectors() {
-        return expressions().values().stream()
-                .flatMap(expression -> PromQl.read(expression).selectors().stream());
+        return expressions().values().stream().flatMap(expression -> PromQl.read(expression).selectors().stream());
     }
 }

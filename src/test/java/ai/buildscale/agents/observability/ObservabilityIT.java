@@ -48,8 +48,8 @@ class ObservabilityIT {
     private static final Set<String> OF_PROMETHEUS = Set.of("job", "namespace", "instance");
 
     /** The first words of this service's own metrics. */
-    private static final Pattern OURS = Pattern.compile(
-            "(server|fleet|sessions|events|chat|llm|sweep|database|requests|process_resident)_.*");
+    private static final Pattern OURS =
+            Pattern.compile("(server|fleet|sessions|events|chat|llm|sweep|database|requests|process_resident)_.*");
 
     private static final Set<String> OUR_LABELS =
             Set.of("reason", "outcome", "sweep", "command", "fenced", "model", "kind");
@@ -112,7 +112,8 @@ class ObservabilityIT {
     private static void talk(Api owner, String workspace, String model) {
         JsonNode chat = owner.post("/workspaces/" + workspace + "/chats", "{\"model\":\"" + model + "\"}")
                 .expect(201);
-        String path = "/workspaces/" + workspace + "/chats/" + chat.get("chat_id").asText();
+        String path =
+                "/workspaces/" + workspace + "/chats/" + chat.get("chat_id").asText();
         try (SseStream stream = owner.stream(path + "/events")) {
             owner.post(path, "{\"content\":\"Hi\"}").expect(202);
             stream.await(event -> event.type().equals("done"));
@@ -126,9 +127,11 @@ class ObservabilityIT {
         assertThat(nobody.get("/nowhere/" + UUID.randomUUID()).status()).isEqualTo(401);
         assertThat(owner.get("/nowhere/" + UUID.randomUUID()).status()).isEqualTo(404);
         assertThat(owner.get("/agent-sessions/" + UUID.randomUUID()).status()).isEqualTo(404);
-        assertThat(owner.get("/agent-sessions/" + UUID.randomUUID() + "/nothing").status())
+        assertThat(owner.get("/agent-sessions/" + UUID.randomUUID() + "/nothing")
+                        .status())
                 .isEqualTo(404);
-        assertThat(owner.send("PUT", "/agent-sessions/" + UUID.randomUUID(), "{}").status())
+        assertThat(owner.send("PUT", "/agent-sessions/" + UUID.randomUUID(), "{}")
+                        .status())
                 .isEqualTo(405);
         assertThat(owner.get("/workspaces/no-uuid-" + System.nanoTime()).status())
                 .isGreaterThanOrEqualTo(400);
@@ -191,8 +194,9 @@ class ObservabilityIT {
     void theMetricsHaveTheLabelsThatTheyAreGroupedBy(Map.Entry<String, String> expression) {
         PromQl read = PromQl.read(expression.getValue());
         Set<String> there = new HashSet<>(OF_PROMETHEUS);
-        read.selectors().forEach(selector -> of(asTheyShouldBe(selector), selector.metric())
-                .forEach(sample -> there.addAll(sample.labels().keySet())));
+        read.selectors()
+                .forEach(selector -> of(asTheyShouldBe(selector), selector.metric())
+                        .forEach(sample -> there.addAll(sample.labels().keySet())));
 
         assertThat(there).containsAll(read.groupings());
     }
@@ -204,9 +208,7 @@ class ObservabilityIT {
         assertThat(afterwards.value("sessions_heartbeats_total")).isPositive();
         for (String command : List.of("pause", "resume", "cancel")) {
             assertThat(afterwards.value(
-                            "sessions_command_time_seconds_count",
-                            "command=\"" + command + "\"",
-                            "fenced=\"false\""))
+                            "sessions_command_time_seconds_count", "command=\"" + command + "\"", "fenced=\"false\""))
                     .as(command)
                     .isPositive();
         }
@@ -268,16 +270,12 @@ class ObservabilityIT {
                 .isSubsetOf("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS");
         for (String status : List.of("401", "404", "405", "400", "413")) {
             assertThat(afterwards.value(
-                            "http_server_requests_seconds_count",
-                            "uri=\"/unmatched\"",
-                            "status=\"" + status + "\""))
+                            "http_server_requests_seconds_count", "uri=\"/unmatched\"", "status=\"" + status + "\""))
                     .as(status)
                     .isPositive();
         }
         assertThat(afterwards.value(
-                        "http_server_requests_seconds_count",
-                        "uri=\"/api/v1/agent-sessions/{id}\"",
-                        "status=\"404\""))
+                        "http_server_requests_seconds_count", "uri=\"/api/v1/agent-sessions/{id}\"", "status=\"404\""))
                 .as("what an endpoint refuses is its own")
                 .isEqualTo(1);
     }

@@ -45,10 +45,8 @@ record PromQl(List<Selector> selectors, Set<String> groupings) {
 
     /** @throws IllegalArgumentException if it is not an expression, as far as can be told */
     static PromQl read(String expression) {
-        List<String> tokens = TOKEN.matcher(expression)
-                .results()
-                .map(found -> found.group())
-                .toList();
+        List<String> tokens =
+                TOKEN.matcher(expression).results().map(found -> found.group()).toList();
         return new Reader(expression, tokens).read();
     }
 
@@ -141,7 +139,9 @@ record PromQl(List<Selector> selectors, Set<String> groupings) {
                     String label = take();
                     String operator = take();
                     String quoted = take();
-                    check(isName(label) && operator.matches("=|!=|=~|!~") && quoted.startsWith("\""), "{} of " + metric);
+                    check(
+                            isName(label) && operator.matches("=|!=|=~|!~") && quoted.startsWith("\""),
+                            "{} of " + metric);
                     conditions.add(new Condition(label, operator, quoted.substring(1, quoted.length() - 1)));
                     check(peek().matches("[,}]"), "{} of " + metric);
                     at += peek().equals(",") ? 1 : 0;

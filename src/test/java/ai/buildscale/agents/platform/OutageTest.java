@@ -38,7 +38,7 @@ class OutageTest {
         assertThat(Outage.of(new TimeoutException())).isEqualTo(Outage.TIMEOUT);
         assertThat(Outage.of(new io.smallrye.mutiny.TimeoutException())).isEqualTo(Outage.TIMEOUT);
         assertThat(Outage.of(new NoStackTraceThrowable("Timeout"))).isEqualTo(Outage.POOL);
-        assertThat(Outage.of(VertxException.noStackTrace("Timeout waiting for connection")))
+        assertThat(Outage.of(new VertxException("Timeout waiting for connection", true)))
                 .isEqualTo(Outage.POOL);
     }
 
