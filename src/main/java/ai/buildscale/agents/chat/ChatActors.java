@@ -55,7 +55,7 @@ class ChatActors implements HostedAgents {
     private final WakeUps wakeUps;
     private final Vertx vertx;
     private final ChatConfig config;
-    private final MeterRegistry metrics;
+    private final TurnOutcomes outcomes;
     private final Counter activated;
     private final Counter passivated;
     private final Map<UUID, ChatActor> actors = new ConcurrentHashMap<>();
@@ -77,6 +77,7 @@ class ChatActors implements HostedAgents {
             WakeUps wakeUps,
             Vertx vertx,
             ChatConfig config,
+            TurnOutcomes outcomes,
             MeterRegistry metrics) {
         this.turns = turns;
         this.writer = writer;
@@ -86,7 +87,7 @@ class ChatActors implements HostedAgents {
         this.wakeUps = wakeUps;
         this.vertx = vertx;
         this.config = config;
-        this.metrics = metrics;
+        this.outcomes = outcomes;
         this.activated = metrics.counter("chat.actors.activated");
         this.passivated = metrics.counter("chat.actors.passivated");
         metrics.gaugeMapSize("chat.actors", List.of(), actors);
@@ -289,7 +290,7 @@ class ChatActors implements HostedAgents {
 
     void closed(ChatActor actor, Ending ending, int mail) {
         wakeUps.appended();
-        metrics.counter("chat.turns", "outcome", ending.ending()).increment();
+        outcomes.count(ending.ending());
         if (mail > 0 && !ending.ending().equals("parked") && !ending.ending().equals("paused")) {
             free.add(actor.session());
             look();

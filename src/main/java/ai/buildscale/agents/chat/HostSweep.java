@@ -23,6 +23,7 @@ class HostSweep {
     private final WakeUps wakeUps;
     private final HostConfig config;
     private final ChatConfig chats;
+    private final TurnOutcomes outcomes;
 
     HostSweep(
             HostRepository hosts,
@@ -30,13 +31,15 @@ class HostSweep {
             Sweeps sweeps,
             WakeUps wakeUps,
             HostConfig config,
-            ChatConfig chats) {
+            ChatConfig chats,
+            TurnOutcomes outcomes) {
         this.hosts = hosts;
         this.turns = turns;
         this.sweeps = sweeps;
         this.wakeUps = wakeUps;
         this.config = config;
         this.chats = chats;
+        this.outcomes = outcomes;
     }
 
     @Scheduled(every = "${hosts.sweep-interval:2s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
@@ -71,6 +74,7 @@ class HostSweep {
 
     private void told(List<Ending> endings) {
         wakeUps.appended();
+        endings.forEach(ending -> outcomes.count(ending.ending()));
         endings.forEach(ending -> LOG.infof(
                 "session %s turn %s was taken from its host, epoch %d: %s",
                 ending.fence().session(),

@@ -13,7 +13,6 @@ import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionStatus;
-import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -36,7 +35,7 @@ class HostTurns {
     private final WakeUps wakeUps;
     private final HostConfig config;
     private final ChatConfig chats;
-    private final MeterRegistry metrics;
+    private final TurnOutcomes outcomes;
 
     HostTurns(
             HostService registry,
@@ -45,14 +44,14 @@ class HostTurns {
             WakeUps wakeUps,
             HostConfig config,
             ChatConfig chats,
-            MeterRegistry metrics) {
+            TurnOutcomes outcomes) {
         this.registry = registry;
         this.hosts = hosts;
         this.turns = turns;
         this.wakeUps = wakeUps;
         this.config = config;
         this.chats = chats;
-        this.metrics = metrics;
+        this.outcomes = outcomes;
     }
 
     /** What people want of a turn; {@code idle} is to stop it and keep the agent. */
@@ -265,7 +264,6 @@ class HostTurns {
                         result.schemaJson(),
                         result.inputTokens(),
                         result.outputTokens())
-                .invoke(() -> metrics.counter("chat.turns", "outcome", ending).increment())
                 .replaceWith(over);
     }
 
@@ -296,7 +294,9 @@ class HostTurns {
                 ending.equals("waiting") ? Ids.next() : null,
                 schema,
                 new Used(held.toldInput() + input, held.toldOutput() + output, held.workedMillis()));
-        return turns.close(db, null, List.of(how)).chain(() -> hosts.counted(db, held.fence()));
+        return turns.close(db, null, List.of(how))
+                .chain(() -> hosts.counted(db, held.fence()))
+                .invoke(() -> db.afterCommit(() -> outcomes.count(ending)));
     }
 
     /** The turn under its lock, if it is this host's still. */

@@ -7,6 +7,7 @@ import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.BackPressureFailure;
@@ -23,6 +24,7 @@ import java.util.Set;
 import org.jboss.logging.Logger;
 
 /** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class EventService {
     private static final Logger LOG = Logger.getLogger(EventService.class);

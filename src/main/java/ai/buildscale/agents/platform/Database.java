@@ -1,5 +1,6 @@
 package ai.buildscale.agents.platform;
 
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
@@ -66,6 +67,9 @@ public class Database implements Db {
         this.metrics = metrics;
         this.connections = connections;
         this.timeout = timeout;
+        for (Outage outage : Outage.values()) {
+            counter(outage);
+        }
     }
 
     private Pool pool() {
@@ -137,17 +141,12 @@ public class Database implements Db {
 
     private Problem unavailable(Throwable failure) {
         trouble.met(failure);
-        metrics.counter("database.unavailable", "reason", reason(failure)).increment();
+        counter(Outage.of(failure)).increment();
         return Problem.unavailable();
     }
 
-    private static String reason(Throwable failure) {
-        if (failure instanceof PgException pg && pg.getSqlState() != null) {
-            return pg.getSqlState();
-        }
-        return failure instanceof TimeoutException || failure instanceof io.smallrye.mutiny.TimeoutException
-                ? "timeout"
-                : isPoolTimeout(failure) ? "no connection free" : "connection";
+    private Counter counter(Outage outage) {
+        return metrics.counter("database.unavailable", "reason", outage.toString());
     }
 
     private static <T> Uni<T> again(Supplier<Uni<T>> work) {
@@ -199,7 +198,7 @@ public class Database implements Db {
     }
 
     /** No connection became free in time: the pool says so in one way for a transaction, in another for a query. */
-    private static boolean isPoolTimeout(Throwable failure) {
+    static boolean isPoolTimeout(Throwable failure) {
         return (failure instanceof NoStackTraceThrowable && "Timeout".equals(failure.getMessage()))
                 || (failure instanceof VertxException && "Timeout waiting for connection".equals(failure.getMessage()));
     }

@@ -5,6 +5,7 @@ import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpVersion;
+import io.vertx.core.http.impl.HttpServerRequestInternal;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.impl.RoutingContextInternal;
@@ -61,6 +62,7 @@ public class HttpGate {
 
     private void enter(RoutingContext context) {
         HttpServerRequest request = context.request();
+        RequestMetrics.unmatched((HttpServerRequestInternal) request);
         String given = request.getHeader(REQUEST_ID);
         String id = given != null && ACCEPTED_ID.matcher(given).matches()
                 ? given

@@ -27,7 +27,10 @@ public class PoolSettings implements PgPoolCreator {
     @Override
     public Pool create(Input input) {
         this.input = input;
-        input.poolOptions().setConnectionTimeout(CONNECT_SECONDS).setConnectionTimeoutUnit(TimeUnit.SECONDS);
+        input.poolOptions()
+                .setName("common")
+                .setConnectionTimeout(CONNECT_SECONDS)
+                .setConnectionTimeoutUnit(TimeUnit.SECONDS);
         input.pgConnectOptionsList()
                 .forEach(options -> options.setConnectTimeout(CONNECT_SECONDS * 1_000)
                         .setTcpKeepAlive(true)
@@ -53,7 +56,8 @@ public class PoolSettings implements PgPoolCreator {
             options.add(new PgConnectOptions(common)
                     .addProperty("statement_timeout", timeout.plusMillis(250).toMillis() + "ms"));
         }
-        return build(new PoolOptions(input.poolOptions()).setMaxSize(connections), options);
+        // one name for all of them: they are measured together
+        return build(new PoolOptions(input.poolOptions()).setName("statements").setMaxSize(connections), options);
     }
 
     private Pool build(PoolOptions pool, List<SqlConnectOptions> options) {

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.platform;
 
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.Tags;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -86,8 +86,7 @@ public class Sweeps {
 
     private Uni<Void> sweep(String name, Duration every, Supplier<Uni<Integer>> sweep) {
         return sweep.get()
-                .invoke(swept ->
-                        metrics.counter("sweep.swept", Tags.of("sweep", name)).increment(swept))
+                .invoke(swept -> swept(name).increment(swept))
                 .chain(() -> database.rows(FINISH, name))
                 .invoke(() -> finished(name, every, 0))
                 .invoke(trouble::over)
@@ -118,6 +117,11 @@ public class Sweeps {
                 .baseUnit("seconds")
                 .tag("sweep", name)
                 .register(metrics);
+        swept(name);
         return run;
+    }
+
+    private Counter swept(String name) {
+        return metrics.counter("sweep.swept", "sweep", name);
     }
 }

@@ -5,10 +5,11 @@ import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.session.HostedAgents;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.Takers;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.Tags;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
 import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -24,6 +25,7 @@ import org.jboss.logging.Logger;
  * Hands over all that this server owns: when an operator says so, and when the process is told to stop. Readiness fails
  * first and streams end, then agents come to a safe point, then their sessions go, batch by batch.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class Drain {
     private static final Logger LOG = Logger.getLogger(Drain.class);
@@ -41,7 +43,7 @@ class Drain {
     private final HostedAgents agents;
     private final EventService streams;
     private final ServerConfig config;
-    private final MeterRegistry metrics;
+    private final Counter migrated;
     private final AtomicBoolean running = new AtomicBoolean();
     private volatile boolean draining;
     private volatile boolean stopping;
@@ -64,7 +66,7 @@ class Drain {
         this.agents = agents;
         this.streams = streams;
         this.config = config;
-        this.metrics = metrics;
+        this.migrated = metrics.counter("server.migrated", "reason", "drain");
     }
 
     boolean isDraining() {
@@ -128,7 +130,7 @@ class Drain {
     private void handedOver(UUID server, Takers takers, int sessions) {
         if (sessions > 0) {
             placement.placed(takers, sessions);
-            metrics.counter("server.migrated", Tags.of("reason", "drain")).increment(sessions);
+            migrated.increment(sessions);
             LOG.infof("server %s handed over %d sessions", server, sessions);
         }
     }

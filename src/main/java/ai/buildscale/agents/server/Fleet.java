@@ -3,9 +3,11 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.Startup;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
@@ -31,6 +33,7 @@ import org.jboss.logging.Logger;
  * than the others need to renew: after an outage all leases look old. To give up one that lives is a waste, not a
  * danger: it is fenced.
  */
+@Startup // its metrics are there before the database is
 @ApplicationScoped
 class Fleet {
     private static final Logger LOG = Logger.getLogger(Fleet.class);
@@ -47,11 +50,14 @@ class Fleet {
     private final Drain drain;
     private final Vertx vertx;
     private final ServerConfig config;
+    private final Counter lostByLease;
+    private final Counter lostByConnection;
     private final Map<UUID, Long> vanishedSince = new ConcurrentHashMap<>();
     private volatile long steadySince = System.nanoTime();
     private volatile long lastLook = System.nanoTime();
     private volatile int orphaning;
     private volatile boolean looked;
+    private volatile boolean seeing;
     private volatile Ticker ticker;
     private final AtomicBoolean looking = new AtomicBoolean();
 
@@ -71,6 +77,11 @@ class Fleet {
         this.drain = drain;
         this.vertx = vertx;
         this.config = config;
+        this.lostByLease = metrics.counter("fleet.servers.lost", "reason", "lease_expired");
+        this.lostByConnection = metrics.counter("fleet.servers.lost", "reason", "connection_lost");
+        Gauge.builder("server.ready", this, fleet -> fleet.isReady() ? 1 : 0)
+                .description("1 while this server sees the database and the fleet, and does not drain")
+                .register(metrics);
         Gauge.builder(
                         "fleet.servers",
                         placement,
@@ -131,6 +142,7 @@ class Fleet {
                 .replaceWithVoid()
                 .onFailure()
                 .invoke(e -> {
+                    seeing = false;
                     steadySince = System.nanoTime();
                     vanishedSince.clear();
                     trouble.met(e);
@@ -149,6 +161,11 @@ class Fleet {
         lastLook = now;
         placement.update(fleet);
         looked = true;
+        seeing = true;
+    }
+
+    private boolean isReady() {
+        return seeing && !drain.isDraining();
     }
 
     /** Whether it has ever seen who is there. */
@@ -182,11 +199,16 @@ class Fleet {
         }
         byConnection.removeAll(byLease);
         return servers.declareLost(me, byLease, byConnection, config.lostAfter())
-                .invoke(lost -> lost.forEach(one -> LOG.warnf(
-                        "server %s is lost (%s); its sessions go to the others",
-                        one, byLease.contains(one) ? "lease_expired" : "connection_lost")))
+                .invoke(lost -> lost.forEach(one -> lost(one, byLease.contains(one))))
                 .chain(lost -> lost.isEmpty() ? Uni.createFrom().item(fleet) : servers.members())
                 .invoke(placement::update);
+    }
+
+    private void lost(UUID server, boolean byLease) {
+        (byLease ? lostByLease : lostByConnection).increment();
+        LOG.warnf(
+                "server %s is lost (%s); its sessions go to the others",
+                server, byLease ? "lease_expired" : "connection_lost");
     }
 
     private void act(List<Member> fleet) {

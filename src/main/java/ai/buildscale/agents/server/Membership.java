@@ -8,6 +8,7 @@ import ai.buildscale.agents.session.HostedAgents;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import jakarta.annotation.Priority;
@@ -28,6 +29,7 @@ import org.jboss.logging.Logger;
  * it knows that its lease holds, by its own monotonic clock, counted from before the renewal was sent; and a little less
  * long than the others wait. Given up by the others, it stops at once and joins again as a new member.
  */
+@Startup // its metrics are there before the database is
 @ApplicationScoped
 class Membership {
     private static final Logger LOG = Logger.getLogger(Membership.class);
@@ -80,6 +82,9 @@ class Membership {
         this.labels = labels(config.labels().orElse(List.of()));
         this.fenced = metrics.counter("server.fenced");
         this.demoted = metrics.counter("server.demoted");
+        Gauge.builder("server.owns", this, member -> member.leaseHolds() ? 1 : 0)
+                .description("1 while this server may act as the owner of its sessions")
+                .register(metrics);
         Gauge.builder("server.lease.age", () -> (System.nanoTime() - renewedAt) / 1e9)
                 .description("since this server last renewed its lease")
                 .baseUnit("seconds")
@@ -130,9 +135,13 @@ class Membership {
         return rebalanceAt;
     }
 
+    private boolean leaseHolds() {
+        return joined && System.nanoTime() - ownsUntil < 0;
+    }
+
     /** Whether it may act as the owner of its sessions now. */
     boolean owns() {
-        boolean owns = joined && System.nanoTime() - ownsUntil < 0;
+        boolean owns = leaseHolds();
         if (owned && !owns) {
             owned = false;
             demoted.increment();

@@ -6,6 +6,7 @@ import ai.buildscale.agents.server.RebalancePolicy.Candidate;
 import ai.buildscale.agents.server.RebalancePolicy.Move;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.Takers;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -39,7 +40,7 @@ class Rebalancing {
     private final Ownership ownership;
     private final Vertx vertx;
     private final ServerConfig config;
-    private final MeterRegistry metrics;
+    private final Counter migrated;
     private long nextAt = System.nanoTime();
     private int rest = 1;
     private Instant answered;
@@ -58,7 +59,7 @@ class Rebalancing {
         this.ownership = ownership;
         this.vertx = vertx;
         this.config = config;
-        this.metrics = metrics;
+        this.migrated = metrics.counter("server.migrated", "reason", "rebalance");
     }
 
     /**
@@ -142,7 +143,7 @@ class Rebalancing {
         nextAt = System.nanoTime()
                 + config.rebalanceInterval().multipliedBy(rest).toNanos();
         if (moved > 0) {
-            metrics.counter("server.migrated", "reason", "rebalance").increment(moved);
+            migrated.increment(moved);
             LOG.infof("server %s gave away %d of %d sessions for balance", me, moved, planned);
         }
     }

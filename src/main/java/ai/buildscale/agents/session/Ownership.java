@@ -9,6 +9,7 @@ import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.platform.Rows;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.RowSet;
@@ -25,10 +26,14 @@ import java.util.stream.Collectors;
  * Whatever an owner writes names itself, and what it says to have done also its epoch; what it has lost meanwhile stays
  * as it is, and it is told so by getting fewer rows back. Everything may run on all servers at once.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class Ownership {
     private static final String ONE_MIGRATION = "session_commands_one_migration";
     private static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, Takers.BATCH);
+
+    /** What owners are told. */
+    private static final Set<String> COMMANDS = Set.of("pause", "resume", "cancel", "stop", "migrate");
 
     private final Database database;
     private final CommandRepository commands;
@@ -47,6 +52,10 @@ public class Ownership {
         this.wakeUps = wakeUps;
         this.config = config;
         this.metrics = metrics;
+        for (String command : COMMANDS) {
+            time(command, false);
+            time(command, true);
+        }
     }
 
     /**
@@ -182,12 +191,15 @@ public class Ownership {
 
     private void measure(Order order) {
         CommandView command = order.command();
-        Timer.builder("sessions.command.time")
+        time(command.command(), command.fenced()).record(Duration.between(command.acceptedAt(), command.appliedAt()));
+    }
+
+    private Timer time(String command, boolean fenced) {
+        return Timer.builder("sessions.command.time")
                 .description("from a command's acceptance until the session's owner has carried it out")
-                .tag("command", command.command())
-                .tag("fenced", Boolean.toString(command.fenced()))
-                .register(metrics)
-                .record(Duration.between(command.acceptedAt(), command.appliedAt()));
+                .tag("command", command)
+                .tag("fenced", Boolean.toString(fenced))
+                .register(metrics);
     }
 
     public Uni<Count> count(UUID server) {

@@ -18,6 +18,7 @@ import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -34,6 +35,7 @@ import java.util.stream.Stream;
  * The registry of sessions. The database referees: a command is one statement that applies or does not, and only then
  * is it judged why, from the row as that statement found it under its lock.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class SessionService {
     private static final String ONE_LIVE_PER_CHAT = "agent_sessions_one_live_per_chat";

@@ -286,7 +286,8 @@ class CommandIT {
         } finally {
             servers.signal(2, "CONT");
         }
-        assertThat(Metrics.of(servers.get(1)).value("sessions_command_time_seconds_count", "fenced=\"true\""))
+        assertThat(Metrics.of(servers.get(1))
+                        .value("sessions_command_time_seconds_count", "command=\"cancel\"", "fenced=\"true\""))
                 .isPositive();
     }
 }

@@ -121,6 +121,11 @@ public final class Service implements AutoCloseable {
         }
     }
 
+    /** Whether it is an executable without a JVM. */
+    public static boolean isNative() {
+        return !ARTIFACT.toString().endsWith(".jar");
+    }
+
     public static int freePort() {
         while (true) {
             int port = NEXT_PORT.incrementAndGet();

@@ -122,7 +122,7 @@ final class Model {
     }
 
     private ModelFailure shut(Throwable reason) {
-        metrics.outcome(Kind.SHUT);
+        metrics.shut();
         return new ModelFailure(Kind.SHUT, "it failed too often", reason);
     }
 

@@ -1,11 +1,14 @@
 package ai.buildscale.agents.chat.engine.llm;
 
 import dev.langchain4j.model.output.TokenUsage;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
 /** What operators see of one model. */
 final class ModelMetrics {
+    private static final String OK = "ok";
+
     private final MeterRegistry registry;
     private final String model;
     private final Timer firstToken;
@@ -14,15 +17,25 @@ final class ModelMetrics {
         this.registry = registry;
         this.model = model;
         this.firstToken = registry.timer("llm.first.token", "model", model);
+        requests(OK);
+        for (ModelFailure.Kind kind : ModelFailure.Kind.values()) {
+            requests(kind.toString());
+        }
+        tokens("input", 0);
+        tokens("output", 0);
     }
 
     Request request() {
         return new Request(Timer.start(registry));
     }
 
-    void outcome(Object outcome) {
-        registry.counter("llm.requests", "model", model, "outcome", outcome.toString())
-                .increment();
+    /** Nothing was asked: the breaker is open. */
+    void shut() {
+        requests(ModelFailure.Kind.SHUT.toString()).increment();
+    }
+
+    private Counter requests(String outcome) {
+        return registry.counter("llm.requests", "model", model, "outcome", outcome);
     }
 
     private void tokens(String kind, Integer count) {
@@ -42,7 +55,7 @@ final class ModelMetrics {
         }
 
         void ended(TokenUsage usage) {
-            outcome("ok");
+            requests(OK).increment();
             if (usage != null) {
                 tokens("input", usage.inputTokenCount());
                 tokens("output", usage.outputTokenCount());
@@ -50,7 +63,7 @@ final class ModelMetrics {
         }
 
         void failed(ModelFailure.Kind kind) {
-            outcome(kind);
+            requests(kind.toString()).increment();
         }
     }
 }

@@ -1,0 +1,27 @@
+package ai.buildscale.agents.chat;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** Counts how turns end, or are left. */
+@Startup // its metrics are there before it is needed
+@ApplicationScoped
+class TurnOutcomes {
+    private final Map<String, Counter> counters;
+
+    TurnOutcomes(MeterRegistry metrics) {
+        this.counters = Stream.of("done", "failed", "stopped", "waiting", "paused", "parked", "spent")
+                .collect(Collectors.toMap(
+                        Function.identity(), outcome -> metrics.counter("chat.turns", "outcome", outcome)));
+    }
+
+    void count(String outcome) {
+        counters.get(outcome).increment();
+    }
+}

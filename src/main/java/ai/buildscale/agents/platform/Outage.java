@@ -1,0 +1,64 @@
+package ai.buildscale.agents.platform;
+
+import io.vertx.pgclient.PgException;
+import java.util.concurrent.TimeoutException;
+
+/** Why the database does not serve, in the few words that operators see it by; the log has the whole of it. */
+enum Outage {
+    /** It cannot be reached, or the connection broke. */
+    CONNECTION,
+    /** It did not answer in time. */
+    TIMEOUT,
+    /** No connection of this server's pool became free in time. */
+    POOL,
+    /** It has no room: connections, disk or memory (SQLSTATE class 53). */
+    FULL,
+    /** It starts, stops, or was told to end the connection (class 57). */
+    STOPPING,
+    /** It takes no writes: a standby. */
+    READ_ONLY,
+    /** Transactions met, again and again. */
+    CONTENTION,
+    /** Its system fails (class 58). */
+    BROKEN;
+
+    private static final String READ_ONLY_TRANSACTION = "25006";
+    private static final String QUERY_CANCELED = "57014";
+
+    /** Of what {@link Database} takes for a database that is away, or for contention. */
+    static Outage of(Throwable failure) {
+        if (Database.isContention(failure)) {
+            return CONTENTION;
+        }
+        if (failure instanceof PgException pg && pg.getSqlState() != null) {
+            return of(pg.getSqlState());
+        }
+        if (failure instanceof TimeoutException || failure instanceof io.smallrye.mutiny.TimeoutException) {
+            return TIMEOUT;
+        }
+        if (Database.isPoolTimeout(failure)) {
+            return POOL;
+        }
+        return failure.getCause() == null ? CONNECTION : of(failure.getCause());
+    }
+
+    private static Outage of(String state) {
+        if (state.equals(QUERY_CANCELED)) {
+            return TIMEOUT;
+        }
+        if (state.equals(READ_ONLY_TRANSACTION)) {
+            return READ_ONLY;
+        }
+        return switch (state.substring(0, 2)) {
+            case "53" -> FULL;
+            case "57" -> STOPPING;
+            case "58" -> BROKEN;
+            default -> CONNECTION;
+        };
+    }
+
+    @Override
+    public String toString() {
+        return Wire.name(this);
+    }
+}
