@@ -11,7 +11,7 @@ PRODUCT = target/quarkus-app/quarkus-run.jar
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors format package clean reset
+.PHONY: help jdk run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors deploy-check format package clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -70,6 +70,10 @@ $(PRODUCT): $(SOURCES) | jdk
 
 $(BENCH): $(SOURCES) $(shell find src/bench -type f) | jdk
 	@$(MVN) --quiet -Pembedded,bench package
+
+deploy-check: jdk ## render every overlay of deploy/ with kubectl, and check that what comes out fits together
+	@command -v kubectl > /dev/null || { echo "deploy-check needs kubectl: https://kubernetes.io/docs/tasks/tools/"; exit 1; }
+	@$(MVN) test -Dtest='*Check'
 
 format: jdk ## format the sources
 	@$(MVN) --quiet spotless:apply

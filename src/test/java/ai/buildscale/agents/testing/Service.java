@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 
 /**
  * The packaged service (a jar, or the native executable) as a process of its own on a free loopback port. Tests speak
@@ -31,6 +32,7 @@ public final class Service implements AutoCloseable {
 
     private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
     private static final AtomicInteger COUNT = new AtomicInteger();
+    private static final Pattern VARIABLE = Pattern.compile("[A-Z0-9_]+");
     /** Below the ephemeral range, so that no outgoing connection takes the port meanwhile. */
     private static final AtomicInteger NEXT_PORT =
             new AtomicInteger(20_000 + (int) (ProcessHandle.current().pid() % 10_000));
@@ -61,7 +63,8 @@ public final class Service implements AutoCloseable {
     /**
      * Starts one on a new database.
      *
-     * @param settings configuration properties, as {@code sessions.stale-threshold}
+     * @param settings configuration properties, as {@code sessions.stale-threshold}; names in capitals are variables
+     *     of its environment
      */
     public static Service start(Map<String, String> settings) {
         return start(Postgres.newDatabase(), settings);
@@ -109,7 +112,13 @@ public final class Service implements AutoCloseable {
                     "quarkus.http.port", Integer.toString(port),
                     "limits.requests-per-second", "0"));
             properties.putAll(settings);
-            properties.forEach((name, value) -> command.add("-D" + name + "=" + value));
+            properties.forEach((name, value) -> {
+                if (VARIABLE.matcher(name).matches()) {
+                    environment.put(name, value);
+                } else {
+                    command.add("-D" + name + "=" + value);
+                }
+            });
             if (jar) {
                 command.addAll(List.of("-jar", artifact.toString()));
             }
