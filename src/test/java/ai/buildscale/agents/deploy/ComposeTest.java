@@ -48,7 +48,8 @@ class ComposeTest {
             assertThat(Settings.documentedVariables())
                     .containsAll(server.environment().keySet());
             assertThat(server.build().dockerfile()).isEqualTo("src/main/docker/Dockerfile.jvm");
-            assertThat(FOLDER.resolve(server.build().context()).resolve(server.build().dockerfile()))
+            assertThat(FOLDER.resolve(server.build().context())
+                            .resolve(server.build().dockerfile()))
                     .exists();
             assertThat(server.readOnly()).isTrue();
             assertThat(server.tmpfs()).contains("/tmp");
@@ -64,8 +65,8 @@ class ComposeTest {
                 .plus(Settings.time("20S"))
                 .plus(Settings.LEAVING);
         assertThat(servers().values())
-                .allSatisfy(server ->
-                        assertThat(seconds(server.stopGracePeriod())).isGreaterThan(drain.plusSeconds(5)));
+                .allSatisfy(
+                        server -> assertThat(seconds(server.stopGracePeriod())).isGreaterThan(drain.plusSeconds(5)));
     }
 
     @Test
@@ -135,7 +136,8 @@ class ComposeTest {
         assertThat(API.only("proxy_cache").value()).isEqualTo("off");
         assertThat(API.only("gzip").value()).isEqualTo("off");
         assertThat(API.only("proxy_http_version").value()).isEqualTo("1.1");
-        assertThat(API.all("proxy_set_header")).anyMatch(header -> header.value().equals("Connection \"\""));
+        assertThat(API.all("proxy_set_header"))
+                .anyMatch(header -> header.value().equals("Connection \"\""));
         // events.keep-alive is 12 s, an answer is held for 30 s at most
         assertThat(seconds(API.only("proxy_read_timeout").value())).isGreaterThan(Duration.ofSeconds(60));
     }
@@ -148,9 +150,9 @@ class ComposeTest {
 
     @Test
     void onlyTheApiGoesThrough() {
-        assertThat(NGINX.at("http", "server").all("location").filter(one -> one.all("proxy_pass")
-                                .findAny()
-                                .isPresent()))
+        assertThat(NGINX.at("http", "server")
+                        .all("location")
+                        .filter(one -> one.all("proxy_pass").findAny().isPresent()))
                 .containsExactly(API);
         assertThat(location("/").only("return").value()).isEqualTo("404");
     }

@@ -40,8 +40,10 @@ class DatabaseTlsIT {
     @BeforeAll
     static void postgresWithACertificate() throws IOException, InterruptedException, GeneralSecurityException {
         KeyStore keys = keys("postgres");
-        certificate = pem("server.crt", "CERTIFICATE", keys.getCertificate("postgres").getEncoded());
-        Path key = pem("server.key", "PRIVATE KEY", keys.getKey("postgres", PASSWORD).getEncoded());
+        certificate =
+                pem("server.crt", "CERTIFICATE", keys.getCertificate("postgres").getEncoded());
+        Path key = pem(
+                "server.key", "PRIVATE KEY", keys.getKey("postgres", PASSWORD).getEncoded());
         postgres = Postgres.newServer("it-postgres-tls", "fsync=off");
         give(certificate);
         give(key);
@@ -147,7 +149,10 @@ class DatabaseTlsIT {
     @Test
     void aDatabaseWithAnotherCertificateIsNotTrusted()
             throws IOException, InterruptedException, GeneralSecurityException {
-        Path other = pem("other.crt", "CERTIFICATE", keys("other").getCertificate("other").getEncoded());
+        Path other = pem(
+                "other.crt",
+                "CERTIFICATE",
+                keys("other").getCertificate("other").getEncoded());
         try (Service service = Service.launch(url("localhost"), variables(other))) {
             neverStarts(service);
         }

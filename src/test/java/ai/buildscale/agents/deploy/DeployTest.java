@@ -47,9 +47,8 @@ class DeployTest {
                 .map(Kustomization.Generator::files)
                 .filter(Objects::nonNull)
                 .flatMap(List::stream);
-        Stream<String> patches = Stream.ofNullable(kustomization.patches())
-                .flatMap(List::stream)
-                .map(Kustomization.Patch::path);
+        Stream<String> patches =
+                Stream.ofNullable(kustomization.patches()).flatMap(List::stream).map(Kustomization.Patch::path);
         Stream<String> others = Stream.of(kustomization.resources(), kustomization.components())
                 .filter(Objects::nonNull)
                 .flatMap(List::stream);

@@ -55,10 +55,7 @@ class DockerfileTest {
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
     void startsWithoutAShellSoThatSignalsArrive(String name) throws JsonProcessingException {
         Stage run = read(name).run();
-        assertThat(JsonMapper.builder()
-                        .build()
-                        .readTree(run.last("ENTRYPOINT"))
-                        .isArray())
+        assertThat(JsonMapper.builder().build().readTree(run.last("ENTRYPOINT")).isArray())
                 .isTrue();
         assertThat(run.all("CMD")).isEmpty();
     }
@@ -82,8 +79,8 @@ class DockerfileTest {
                 }
             }
         }
-        assertThat(dockerfile.stages()).allSatisfy(stage -> assertThat(stage.all("ADD"))
-                .isEmpty());
+        assertThat(dockerfile.stages())
+                .allSatisfy(stage -> assertThat(stage.all("ADD")).isEmpty());
     }
 
     @ParameterizedTest
@@ -114,12 +111,10 @@ class DockerfileTest {
         assertThat(build.from().arguments().getFirst())
                 .isEqualTo("quay.io/quarkus/ubi9-quarkus-mandrel-builder-image:jdk-25");
         assertThat(build.last("RUN")).contains("./mvnw", "-Dquarkus.native.enabled=true");
-        assertThat(dockerfile.run().all("COPY"))
-                .singleElement()
-                .satisfies(copy -> {
-                    assertThat(copy.options()).contains("--from=" + stage);
-                    assertThat(copy.arguments()).containsExactly("/code/target/*-runner", "/app/agent-sessions");
-                });
+        assertThat(dockerfile.run().all("COPY")).singleElement().satisfies(copy -> {
+            assertThat(copy.options()).contains("--from=" + stage);
+            assertThat(copy.arguments()).containsExactly("/code/target/*-runner", "/app/agent-sessions");
+        });
         assertThat(dockerfile.run().last("ENTRYPOINT")).startsWith("[\"/app/agent-sessions\"");
     }
 

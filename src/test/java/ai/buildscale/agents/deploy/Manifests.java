@@ -133,11 +133,11 @@ final class Manifests {
     Map<String, PodTemplateSpec> podTemplates() {
         Map<String, PodTemplateSpec> templates = new LinkedHashMap<>();
         all(Deployment.class)
-                .forEach(one -> templates.put(
-                        one.getMetadata().getName(), one.getSpec().getTemplate()));
+                .forEach(one ->
+                        templates.put(one.getMetadata().getName(), one.getSpec().getTemplate()));
         all(StatefulSet.class)
-                .forEach(one -> templates.put(
-                        one.getMetadata().getName(), one.getSpec().getTemplate()));
+                .forEach(one ->
+                        templates.put(one.getMetadata().getName(), one.getSpec().getTemplate()));
         return templates;
     }
 

@@ -22,9 +22,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.junit.jupiter.api.Test;
 
 /** What comes out of each overlay fits together. {@code make deploy-check} runs it, because it needs kubectl. */
 @ParameterizedClass
@@ -71,8 +71,7 @@ class OverlayCheck {
     void everythingIsInOneNamespaceUnderANameOfItsOwn() {
         assertThat(overlay.items())
                 .filteredOn(item -> !item.kind().equals("Namespace"))
-                .allSatisfy(
-                        item -> assertThat(item.namespace()).as(item.name()).isEqualTo(NAMESPACE));
+                .allSatisfy(item -> assertThat(item.namespace()).as(item.name()).isEqualTo(NAMESPACE));
         assertThat(overlay.items())
                 .extracting(item -> item.kind() + "/" + item.name())
                 .doesNotHaveDuplicates();
@@ -103,7 +102,8 @@ class OverlayCheck {
 
     @Test
     void everySelectorFindsThePodsItMeans() {
-        assertThat(selects(deployment.getSpec().getSelector(), deployment.getSpec().getTemplate()))
+        assertThat(selects(
+                        deployment.getSpec().getSelector(), deployment.getSpec().getTemplate()))
                 .isTrue();
         for (StatefulSet set : overlay.all(StatefulSet.class)) {
             assertThat(selects(set.getSpec().getSelector(), set.getSpec().getTemplate()))
@@ -122,12 +122,7 @@ class OverlayCheck {
     void everyServiceEndsAtAPortOfItsPods() {
         for (Service service : overlay.all(Service.class)) {
             List<String> ports =
-                    overlay
-                            .podTemplates()
-                            .get(service.getMetadata().getName())
-                            .getSpec()
-                            .getContainers()
-                            .stream()
+                    overlay.podTemplates().get(service.getMetadata().getName()).getSpec().getContainers().stream()
                             .flatMap(container -> container.getPorts().stream())
                             .map(ContainerPort::getName)
                             .toList();
@@ -208,15 +203,17 @@ class OverlayCheck {
         assertThat(server.getEnvFrom())
                 .filteredOn(source -> source.getSecretRef() != null)
                 .singleElement()
-                .satisfies(source -> assertThat(source.getSecretRef().getOptional())
-                        .isTrue());
+                .satisfies(source ->
+                        assertThat(source.getSecretRef().getOptional()).isTrue());
     }
 
     @Test
     void everyVariableIsOneThatTheServiceKnows() {
         List<String> internal = server.getEnv().stream()
                 .filter(variable -> variable.getValue() != null)
-                .flatMap(variable -> Pattern.compile("\\$\\(([A-Z_]+)\\)").matcher(variable.getValue()).results())
+                .flatMap(variable -> Pattern.compile("\\$\\(([A-Z_]+)\\)")
+                        .matcher(variable.getValue())
+                        .results())
                 .map(match -> match.group(1))
                 .toList();
         List<String> names = server.getEnv().stream().map(EnvVar::getName).toList();
@@ -293,7 +290,8 @@ class OverlayCheck {
     void imagesHaveATag() {
         overlay.pods()
                 .flatMap(template -> Restricted.containers(template.getSpec()).stream())
-                .forEach(container ->
-                        assertThat(container.getImage()).matches(".+:[a-z0-9.]+").doesNotEndWith(":latest"));
+                .forEach(container -> assertThat(container.getImage())
+                        .matches(".+:[a-z0-9.]+")
+                        .doesNotEndWith(":latest"));
     }
 }

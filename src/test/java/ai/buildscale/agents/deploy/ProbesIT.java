@@ -28,8 +28,7 @@ class ProbesIT {
                 .test();
         assertThat(test.getFirst()).isEqualTo("CMD");
         List<String> command = test.subList(1, test.size()).stream()
-                .map(word -> word.replace("$$", "$")
-                        .replace("/" + Settings.port() + " ", "/" + service.port() + " "))
+                .map(word -> word.replace("$$", "$").replace("/" + Settings.port() + " ", "/" + service.port() + " "))
                 .toList();
         return new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
@@ -49,9 +48,7 @@ class ProbesIT {
     void aServerWithoutADatabaseIsLeftToWaitForIt() throws IOException, InterruptedException {
         try (Service service =
                 Service.launch("postgresql://nobody:none@127.0.0.1:" + Service.freePort() + "/none", Map.of())) {
-            Awaitility.await()
-                    .atMost(Duration.ofSeconds(60))
-                    .until(() -> service.statusOf(PROBES.liveness()) == 200);
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> service.statusOf(PROBES.liveness()) == 200);
 
             assertThat(service.statusOf(PROBES.startup())).isEqualTo(503);
             assertThat(service.statusOf(PROBES.readiness())).isEqualTo(503);

@@ -52,9 +52,7 @@ class ProductionCheck {
     private static boolean selectsServers(LabelSelector selector) {
         return !selector.getMatchLabels().isEmpty()
                 && selector.getMatchExpressions().isEmpty()
-                && serverLabels
-                        .entrySet()
-                        .containsAll(selector.getMatchLabels().entrySet());
+                && serverLabels.entrySet().containsAll(selector.getMatchLabels().entrySet());
     }
 
     private static Container server() {
@@ -136,9 +134,8 @@ class ProductionCheck {
                 .findFirst()
                 .orElseThrow();
         // two event loops a core, two connections each at least
-        assertThat(pool)
-                .isGreaterThanOrEqualTo(
-                        (int) (4 * cores(server().getResources().getLimits().get("cpu"))));
+        assertThat(pool).isGreaterThanOrEqualTo((int)
+                (4 * cores(server().getResources().getLimits().get("cpu"))));
         int servers = autoscaler.getSpec().getMaxReplicas()
                 + deployment
                         .getSpec()
@@ -189,7 +186,8 @@ class ProductionCheck {
         Map<Boolean, List<NetworkPolicy>> policies = overlay.all(NetworkPolicy.class).stream()
                 .collect(java.util.stream.Collectors.partitioningBy(
                         policy -> selectsServers(policy.getSpec().getPodSelector())));
-        Map<String, String> database = Map.of("cnpg.io/cluster", postgres.metadata().getName());
+        Map<String, String> database =
+                Map.of("cnpg.io/cluster", postgres.metadata().getName());
 
         assertThat(policies.get(true)).singleElement().satisfies(policy -> {
             assertThat(policy.getSpec().getPolicyTypes()).containsExactlyInAnyOrder("Ingress", "Egress");
@@ -200,8 +198,8 @@ class ProductionCheck {
                     .extracting(port -> port.getStrVal())
                     .containsOnly("http");
             assertThat(policy.getSpec().getEgress())
-                    .allMatch(rule ->
-                            !rule.getTo().isEmpty() && !rule.getPorts().isEmpty());
+                    .allMatch(
+                            rule -> !rule.getTo().isEmpty() && !rule.getPorts().isEmpty());
             assertThat(policy.getSpec().getEgress())
                     .anySatisfy(rule -> {
                         assertThat(rule.getPorts().getFirst().getPort().getIntVal())

@@ -68,13 +68,15 @@ final class References {
     private void volume(Volume volume) {
         if (volume.getConfigMap() != null) {
             names.add(volume.getConfigMap().getName());
-            volume.getConfigMap().getItems().forEach(item -> names.add(
-                    volume.getConfigMap().getName() + "/" + item.getKey()));
+            volume.getConfigMap()
+                    .getItems()
+                    .forEach(item -> names.add(volume.getConfigMap().getName() + "/" + item.getKey()));
         }
         if (volume.getSecret() != null) {
             names.add(volume.getSecret().getSecretName());
-            volume.getSecret().getItems().forEach(item -> names.add(
-                    volume.getSecret().getSecretName() + "/" + item.getKey()));
+            volume.getSecret()
+                    .getItems()
+                    .forEach(item -> names.add(volume.getSecret().getSecretName() + "/" + item.getKey()));
         }
     }
 }

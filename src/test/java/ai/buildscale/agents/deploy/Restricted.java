@@ -49,7 +49,7 @@ final class Restricted {
         assertThat(security.getProcMount()).isNull();
         assertThat(security.getCapabilities().getDrop()).containsExactly("ALL");
         assertThat(security.getCapabilities().getAdd()).isEmpty();
-        assertThat(container.getPorts()).allSatisfy(port -> assertThat(port.getHostPort())
-                .isNull());
+        assertThat(container.getPorts())
+                .allSatisfy(port -> assertThat(port.getHostPort()).isNull());
     }
 }

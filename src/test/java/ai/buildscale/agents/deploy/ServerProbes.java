@@ -17,8 +17,7 @@ record ServerProbes(String startup, String liveness, String readiness) {
                 .getSpec()
                 .getContainers()
                 .getFirst();
-        List<String> paths = Stream.of(
-                        server.getStartupProbe(), server.getLivenessProbe(), server.getReadinessProbe())
+        List<String> paths = Stream.of(server.getStartupProbe(), server.getLivenessProbe(), server.getReadinessProbe())
                 .map(Probe::getHttpGet)
                 .map(get -> get.getPath())
                 .toList();

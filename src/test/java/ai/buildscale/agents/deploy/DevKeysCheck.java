@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The scripts with which the local overlay and Compose issue tokens: needs openssl, as they do. */
-class DevKeysIT {
+class DevKeysCheck {
     private static String run(Path keys, String... command) throws IOException, InterruptedException {
         List<String> full = new ArrayList<>(List.of("bash", "deploy/dev-keys/" + command[0]));
         full.addAll(List.of(command).subList(1, command.length));

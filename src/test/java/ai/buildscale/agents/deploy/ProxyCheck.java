@@ -1,7 +1,6 @@
 package ai.buildscale.agents.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.buildscale.agents.dev.WatchedProcess;
 import ai.buildscale.agents.testing.Api;
@@ -32,12 +31,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The nginx of Compose, as it is configured there, in front of servers of this machine; skipped where no nginx is. */
-class ProxyIT {
+/** The nginx of Compose, as it is configured there, in front of servers of this machine. */
+class ProxyCheck {
     private static final HttpClient HTTP = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
             .connectTimeout(Duration.ofSeconds(5))
@@ -48,11 +46,6 @@ class ProxyIT {
     private Path folder;
 
     private int port;
-
-    @BeforeAll
-    static void onlyWithNginx() {
-        assumeTrue(PLACES.stream().anyMatch(Files::isExecutable), "no nginx on this machine");
-    }
 
     /** The configuration with other addresses; names of Docker are not looked up, which older nginx cannot do. */
     private WatchedProcess nginx(int... servers) throws IOException {
@@ -69,8 +62,7 @@ class ProxyIT {
         }
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
         Path file = Files.writeString(folder.resolve("nginx.conf"), conf);
-        Path program =
-                PLACES.stream().filter(Files::isExecutable).findFirst().orElseThrow();
+        Path program = PLACES.stream().filter(Files::isExecutable).findFirst().orElseThrow();
         WatchedProcess nginx = WatchedProcess.start(
                 "TERM",
                 folder.resolve("nginx.log").toFile(),
