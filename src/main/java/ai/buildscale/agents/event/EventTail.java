@@ -4,6 +4,7 @@ import ai.buildscale.agents.platform.Trouble;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Context;
@@ -20,6 +21,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * event loop, so its state needs no lock; sleeps while nobody follows anything. Never passes a transaction that is in
  * flight: where one holds the horizon back, it looks again after milliseconds, not at the next poll.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class EventTail {
     private static final long FIRST_LOOK_AGAIN_MILLIS = 2;

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.platform;
 
 import io.micrometer.core.instrument.Meter;
+import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.core.instrument.config.MeterFilterReply;
 import io.micrometer.core.instrument.distribution.DistributionStatisticConfig;
@@ -43,6 +44,16 @@ class RequestMetrics {
     @Singleton
     MeterFilter filter() {
         return new MeterFilter() {
+            // a path that cannot be decoded is turned away before anybody looks at it; no endpoint's has a percent
+            @Override
+            public Meter.Id map(Meter.Id id) {
+                return isRequest(id)
+                                && id.getTag("uri") != null
+                                && id.getTag("uri").contains("%")
+                        ? id.replaceTags(Tags.of(id.getTags()).and("uri", UNMATCHED))
+                        : id;
+            }
+
             @Override
             public MeterFilterReply accept(Meter.Id id) {
                 return MISLEADING.contains(id.getName()) || (isRequest(id) && isMadeUp(id.getTag("method")))
