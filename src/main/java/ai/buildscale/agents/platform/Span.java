@@ -3,6 +3,8 @@ package ai.buildscale.agents.platform;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.context.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.impl.ContextInternal;
 import java.util.Map;
 import org.jboss.logmanager.MDC;
 
@@ -69,17 +71,20 @@ public final class Span {
         SpanContext context = span.getSpanContext();
         if (!context.isValid()) {
             lines.run();
-            return;
+        } else if (Vertx.currentContext() instanceof ContextInternal loop) {
+            // what the log knows of a request is in its Vert.x context: an event loop's own has no place for it
+            loop.duplicate().dispatch(() -> named(context.getTraceId(), lines));
+        } else {
+            named(context.getTraceId(), lines);
         }
-        String before = MDC.put(TRACE_ID, context.getTraceId());
+    }
+
+    private static void named(String trace, Runnable lines) {
+        MDC.put(TRACE_ID, trace);
         try {
             lines.run();
         } finally {
-            if (before == null) {
-                MDC.remove(TRACE_ID);
-            } else {
-                MDC.put(TRACE_ID, before);
-            }
+            MDC.remove(TRACE_ID);
         }
     }
 }

@@ -123,6 +123,22 @@ final class Lab implements AutoCloseable {
                 turn.span());
     }
 
+    /** The same turn, traced within this. */
+    static Turn within(Span span, Turn turn) {
+        return new Turn(
+                turn.id(),
+                turn.sessionId(),
+                turn.chatId(),
+                turn.agentType(),
+                turn.mode(),
+                turn.model(),
+                turn.goal(),
+                turn.history(),
+                turn.said(),
+                turn.attempt(),
+                span);
+    }
+
     static Entry call(Turn turn, int n, String tool, String args, int offset) {
         JsonObject data = new JsonObject()
                 .put("call_id", turn.callId(n))
