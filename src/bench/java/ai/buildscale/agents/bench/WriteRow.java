@@ -170,7 +170,8 @@ final class WriteRow implements Bench.Row {
                 unset("uuid"),
                 unset("uuid"),
                 unset("bigint"),
-                ":user::uuid");
+                ":user::uuid",
+                unset("text"));
     }
 
     /** pgbench knows no null parameter. */

@@ -3,6 +3,7 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Traces;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Hosting;
@@ -93,7 +94,8 @@ class ChatRepository {
                         roles,
                         message,
                         content,
-                        policy == null ? null : policy.toString())
+                        policy == null ? null : policy.toString(),
+                        Traces.current())
                 .map(row -> row == null
                         ? null
                         : new Posted(
@@ -106,7 +108,7 @@ class ChatRepository {
 
     /** Emits null if there is no such workspace. */
     Uni<Stopped> stop(Db db, UUID workspace, UUID chat, UUID user, String[] roles) {
-        return db.row(ChatSql.STOP, workspace, chat, user, roles)
+        return db.row(ChatSql.STOP, workspace, chat, user, roles, Traces.current())
                 .map(row -> row == null
                         ? null
                         : new Stopped(
@@ -120,7 +122,7 @@ class ChatRepository {
     /** Emits null if there is no such workspace. */
     Uni<Answered> answer(
             Db db, UUID workspace, UUID chat, UUID user, String[] roles, UUID question, String answer, UUID message) {
-        return db.row(ChatSql.ANSWER, workspace, chat, user, roles, question, answer, message)
+        return db.row(ChatSql.ANSWER, workspace, chat, user, roles, question, answer, message, Traces.current())
                 .map(row -> row == null
                         ? null
                         : new Answered(place(row), row.getUUID("question_id"), row.getUUID("server_id")));

@@ -83,12 +83,14 @@ final class ChatSql {
                 for no key update of s),
             """;
 
-    private static final String COMMANDED = """
+    private static String commanded(String traceparent) {
+        return """
             commanded as (
-                insert into session_commands (id, session_id, command, server_id, epoch, turn_id)
-                select next_id(), o.id, 'stop', o.server_id, o.epoch, o.turn_id from stopping o
+                insert into session_commands (id, session_id, command, server_id, epoch, turn_id, traceparent)
+                select next_id(), o.id, 'stop', o.server_id, o.epoch, o.turn_id, %s::text from stopping o
                 returning *),
-            """;
+            """.formatted(traceparent);
+    }
 
     private static final String COMMAND_DATA = """
             jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'command_id', c.id, 'command', c.command,
@@ -98,7 +100,7 @@ final class ChatSql {
 
     /**
      * Puts a message into the mailbox of the chat's agent. $5 message id, $6 text, $7 what to do if it is busy (null: as the
-     * chat says).
+     * chat says), $8 trace.
      */
     static final String POST = PLACE + """
             given as materialized (
@@ -118,7 +120,7 @@ final class ChatSql {
             rested as (
                 delete from session_heartbeats h using accepted a
                 where a.hosting = 'external' and a.status = 'idle' and h.session_id = a.id),
-            """ + COMMANDED + """
+            """ + commanded("$8") + """
             s as (
                 update agent_sessions s
                 set mail = a.mail + 1, last_position = next_position(a.last_position, 0) + 1,
@@ -127,9 +129,10 @@ final class ChatSql {
                 where s.id = a.id
                 returning s.*),
             written as (
-                insert into messages (id, workspace_id, chat_id, session_id, kind, content, user_id, state, urgent, position)
+                insert into messages (id, workspace_id, chat_id, session_id, kind, content, user_id, state, urgent, position,
+                    traceparent)
                 select $5::uuid, s.workspace_id, s.chat_id, s.id, 'user', $6::text, $3::uuid, 'new', a.interrupts,
-                       s.last_position - 1
+                       s.last_position - 1, $8::text
                 from accepted a
                 join s on s.id = a.id),
             recent as (
@@ -154,14 +157,14 @@ final class ChatSql {
 
     /**
      * Stops what the chat's agent is at: its turn, by a command to its owner, or by what its host elsewhere learns from its
-     * next call; if it has none, the message that would begin the next one is dropped.
+     * next call; if it has none, the message that would begin the next one is dropped. $5 trace.
      */
     static final String STOP = PLACE + """
             stopping as (
                 select o.* from old o where o.turn_id is not null and o.server_id is not null),
             asked_to_stop as (
                 update turns t set stop_requested = true from old o where o.server_id is null and t.id = o.turn_id),
-            """ + COMMANDED + """
+            """ + commanded("$5") + """
             dropped as (
                 update messages m set state = 'dropped'
                 where m.id = (
@@ -199,8 +202,8 @@ final class ChatSql {
             left join commanded c on true""".formatted(EventLog.APPEND, COMMAND_DATA);
 
     /**
-     * Answers a question, once. $5 question (null: the one that is open), $6 the answer as JSON, $7 the message's id. The
-     * agent that asked must still wait for it.
+     * Answers a question, once. $5 question (null: the one that is open), $6 the answer as JSON, $7 the message's id, $8
+     * trace. The agent that asked must still wait for it.
      */
     static final String ANSWER = PLACE + """
             asked as materialized (
@@ -217,9 +220,10 @@ final class ChatSql {
                 where s.id = o.id and exists (select from asked)
                 returning s.*),
             written as (
-                insert into messages (id, workspace_id, chat_id, session_id, turn_id, kind, content, data, user_id, state, position)
+                insert into messages (id, workspace_id, chat_id, session_id, turn_id, kind, content, data, user_id, state, position,
+                    traceparent)
                 select $7::uuid, s.workspace_id, s.chat_id, s.id, a.turn_id, 'answer', $6::text,
-                       jsonb_build_object('question_id', a.id), $3::uuid, 'new', s.last_position
+                       jsonb_build_object('question_id', a.id), $3::uuid, 'new', s.last_position, $8::text
                 from s
                 cross join asked a),
             recent as (

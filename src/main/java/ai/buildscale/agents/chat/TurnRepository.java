@@ -42,6 +42,7 @@ class TurnRepository {
      * @param news what began or resumed it, unless it was taken up again
      * @param tokensLeft what its budget leaves, or null for no limit
      * @param millisLeft the same for its time
+     * @param traceparent the trace of the message that it works on, or null
      */
     record Begun(
             Fence fence,
@@ -53,7 +54,8 @@ class TurnRepository {
             String goal,
             Turn.Entry news,
             Long tokensLeft,
-            Long millisLeft) {}
+            Long millisLeft,
+            String traceparent) {}
 
     /** A turn that is not over, the state of its session, and what was said in it. */
     record Open(Fence fence, String state, SessionStatus status, String said) {}
@@ -274,7 +276,8 @@ class TurnRepository {
                 row.getString("goal"),
                 row.getString("kind") == null ? null : entry(row),
                 row.getLong("tokens_left"),
-                row.getLong("millis_left"));
+                row.getLong("millis_left"),
+                row.getString("traceparent"));
     }
 
     private static Set<UUID> ids(Iterable<Row> rows) {

@@ -8,10 +8,12 @@ import ai.buildscale.agents.chat.TurnRepository.Step;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.chat.engine.Engine;
 import ai.buildscale.agents.chat.engine.EngineFailure;
+import ai.buildscale.agents.chat.engine.GenAi;
 import ai.buildscale.agents.chat.engine.Output;
 import ai.buildscale.agents.chat.engine.Turn;
 import ai.buildscale.agents.chat.engine.Turn.Kind;
 import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.Span;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.MultiSubscriber;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -72,6 +74,8 @@ final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
     private long timer = -1;
     private volatile boolean left;
     private final Speech speech;
+    private final Span span;
+    private String error = GenAi.OTHER;
     private long steps;
 
     /** @param memory what the engine gets to know; the run adds what it does */
@@ -81,6 +85,10 @@ final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
         this.begun = begun;
         this.memory = memory;
         this.speech = new Speech(begun.fence(), agent.feed(), this, said);
+        this.span = GenAi.agent(begun.traceparent(), fence().session(), begun.agentType(), begun.model())
+                .with("agent_sessions.turn", fence().turn())
+                .with("agent_sessions.epoch", fence().epoch())
+                .with("agent_sessions.attempt", begun.attempt());
     }
 
     Fence fence() {
@@ -118,7 +126,8 @@ final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
                 begun.goal(),
                 List.copyOf(memory),
                 speech.text(),
-                begun.attempt());
+                begun.attempt(),
+                span);
         thinker.think(turn).subscribe().withSubscriber(this);
     }
 
@@ -179,10 +188,12 @@ final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
         String words = "Something went wrong while the agent was thinking";
         if (failure instanceof EngineFailure told) {
             words = told.getMessage();
-            LOG.infof("session %s turn %s failed: %s", fence().session(), fence().turn(), words);
+            span.log(() ->
+                    LOG.infof("session %s turn %s failed: %s", fence().session(), fence().turn(), told.getMessage()));
         } else {
-            LOG.warnf(failure, "session %s turn %s failed", fence().session(), fence().turn());
+            span.log(() -> LOG.warnf(failure, "session %s turn %s failed", fence().session(), fence().turn()));
         }
+        error = failure.getClass().getName();
         close("failed", null, words, null, null);
     }
 
@@ -308,9 +319,9 @@ final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
                         .with(
                                 taken -> context.runOnContext(_ -> stepped(taken, written)),
                                 failure -> context.runOnContext(_ -> {
-                                    LOG.warnf(
+                                    span.log(() -> LOG.warnf(
                                             "session %s turn %s: a step is not written: %s",
-                                            fence().session(), fence().turn(), failure);
+                                            fence().session(), fence().turn(), failure));
                                     stepped(false, written);
                                 }));
             } else {
@@ -397,6 +408,7 @@ final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
                 speech.end();
                 stopThinking();
                 release();
+                ended("abandoned");
             }
         });
     }
@@ -430,9 +442,9 @@ final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
                     .with(
                             mail -> context.runOnContext(_ -> closed(how, mail)),
                             failure -> context.runOnContext(_ -> {
-                                LOG.warnf(
+                                span.log(() -> LOG.warnf(
                                         "session %s turn %s is not closed: %s",
-                                        fence().session(), fence().turn(), failure);
+                                        fence().session(), fence().turn(), failure));
                                 closed(how, null);
                             }));
         };
@@ -456,11 +468,24 @@ final class TurnRun implements MultiSubscriber<Output>, Speech.Speaker {
         state = State.CLOSED;
         left = !List.of("done", "stopped", "failed").contains(how.ending());
         if (mail == null) {
+            ended("refused");
             agent.refused(this);
         } else {
+            ended(how.ending());
             agent.closed(this, how, mail);
         }
         release();
+    }
+
+    private void ended(String ending) {
+        span.with("agent_sessions.ending", ending)
+                .with(GenAi.INPUT_TOKENS, inputTokens == 0 ? null : inputTokens)
+                .with(GenAi.OUTPUT_TOKENS, outputTokens == 0 ? null : outputTokens);
+        if (ending.equals("failed")) {
+            span.fail(error);
+        } else {
+            span.end();
+        }
     }
 
     private void release() {

@@ -148,7 +148,7 @@ final class TurnSql {
                 update messages m set state = 'taken', turn_id = r.turn_id, position = r.last_position
                 from running r
                 where m.id = r.message_id
-                returning m.session_id, m.id, m.kind, m.content, m.data),
+                returning m.session_id, m.id, m.kind, m.content, m.data, m.traceparent),
             queued as (
                 update messages m set state = 'waiting'
                 from held h
@@ -167,7 +167,7 @@ final class TurnSql {
                        l.ended_at, false
                 from left_off l
                 join running s on s.id = l.session_id)
-            select %s, n.kind, n.content, n.data::text as data
+            select %s, n.kind, n.content, n.data::text as data, n.traceparent
             from t
             join running s on s.id = t.session_id
             join taken n on n.session_id = s.id""".formatted(
@@ -241,7 +241,8 @@ final class TurnSql {
                 select s.last_position, s.workspace_id, s.chat_id, s.id, 'session_init', %s, clock_timestamp(), false
                 from s
                 join t on t.session_id = s.id)
-            select %s, null::text as kind, null::text as content, null::text as data
+            select %s, null::text as kind, null::text as content, null::text as data,
+                   (select m.traceparent from messages m where m.id = t.message_id) as traceparent
             from s
             join t on t.session_id = s.id""".formatted(
                                 join,

@@ -4,7 +4,9 @@ import ai.buildscale.agents.event.Wake;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Gathering;
 import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.Span;
 import ai.buildscale.agents.platform.Sweeps;
+import ai.buildscale.agents.platform.Traces;
 import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.session.CommandView;
 import ai.buildscale.agents.session.HostedAgents;
@@ -40,7 +42,7 @@ class CommandDelivery {
     private static final int BATCH = 500;
 
     /** What this server, as the member that it was then, has carried out. */
-    private record Done(UUID server, Order order) {}
+    private record Done(UUID server, Order order, Span span) {}
 
     /** What was accepted as applied, and of which sessions. */
     private record Applied(Set<UUID> commands, Set<UUID> sessions) {
@@ -129,21 +131,41 @@ class CommandDelivery {
         for (Order order : orders) {
             UUID id = order.command().id();
             if (working.add(id)) {
+                Span span = begun(order);
                 Uni<Void> work = order.isMigration()
                         ? migration.carryOut(server, order)
-                        : agents.obey(order).chain(() -> say(new Done(server, order)));
+                        : agents.obey(order)
+                                .invoke(() -> span.event("obeyed"))
+                                .chain(() -> say(new Done(server, order, span)));
                 work.onTermination()
                         .invoke(() -> working.remove(id))
                         .subscribe()
-                        .with(
-                                _ -> {},
-                                e -> LOG.warnf(
-                                        "session %s: its %s was not carried out, and is tried again: %s",
-                                        order.command().sessionId(),
-                                        order.command().command(),
-                                        e));
+                        .with(_ -> span.end(), e -> {
+                            span.log(() -> LOG.warnf(
+                                    "session %s: its %s was not carried out, and is tried again: %s",
+                                    order.command().sessionId(), order.command().command(), e));
+                            span.fail(e.getClass().getName());
+                        });
             }
         }
+    }
+
+    /** From when it is delivered until it is applied. */
+    private static Span begun(Order order) {
+        CommandView command = order.command();
+        return Traces.begin(
+                Span.Kind.CONSUMER,
+                "command " + command.command(),
+                order.traceparent(),
+                Map.of(
+                        Traces.SESSION,
+                        command.sessionId(),
+                        "agent_sessions.command",
+                        command.id(),
+                        "agent_sessions.epoch",
+                        command.epoch(),
+                        "agent_sessions.server",
+                        command.serverId()));
     }
 
     /** Marks as applied what has been carried out. */
@@ -156,7 +178,8 @@ class CommandDelivery {
                 return say(done);
             }
             if (!accepted) {
-                fencedOff(command);
+                done.span().fail("fenced");
+                done.span().log(() -> fencedOff(command));
             }
             return Uni.createFrom().voidItem();
         });

@@ -2,6 +2,7 @@ package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Traces;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -40,7 +41,7 @@ class CommandRepository {
 
     /** Emits null if there is no such session. */
     Uni<Asked> askToMigrate(Db db, UUID session, UUID command, UUID target) {
-        return db.row(CommandSql.ASK_TO_MIGRATE, session, command, target)
+        return db.row(CommandSql.ASK_TO_MIGRATE, session, command, target, Traces.current())
                 .map(row -> row == null
                         ? null
                         : new Asked(SessionRepository.view(row, 0), view(row, SessionRepository.VIEW_COLUMNS)));
@@ -80,8 +81,12 @@ class CommandRepository {
     private static List<Order> orders(Iterable<Row> rows) {
         List<Order> orders = new ArrayList<>();
         for (Row row : rows) {
-            orders.add(
-                    new Order(view(row, 0), row.getString("requires"), row.getBoolean("ended"), row.getUUID("meant")));
+            orders.add(new Order(
+                    view(row, 0),
+                    row.getString("requires"),
+                    row.getBoolean("ended"),
+                    row.getUUID("meant"),
+                    row.getString("traceparent")));
         }
         return orders;
     }

@@ -136,13 +136,13 @@ final class CommandSql {
                 and c.accepted_at < now() - $1 * interval '1 millisecond'
             limit 100""";
 
-    /** Asks the owner of a live hosted session to hand it over. $1 session, $2 command, $3 target or null. */
+    /** Asks the owner of a live hosted session to hand it over. $1 session, $2 command, $3 target or null, $4 trace. */
     static final String ASK_TO_MIGRATE = """
             with old as (
                 select s.* from agent_sessions s where s.id = $1 for no key update),
             commanded as (
-                insert into session_commands (id, session_id, command, server_id, epoch, target_id)
-                select $2::uuid, o.id, 'migrate', o.server_id, o.epoch, $3::uuid
+                insert into session_commands (id, session_id, command, server_id, epoch, target_id, traceparent)
+                select $2::uuid, o.id, 'migrate', o.server_id, o.epoch, $3::uuid, $4::text
                 from old o
                 where o.ended_at is null and o.hosting = 'server' and o.server_id is not null
                     and o.server_id is distinct from $3::uuid
@@ -216,7 +216,7 @@ final class CommandSql {
                 where %11$s)
             select c.*, m.requires::text as requires, m.ended_at is not null as ended,
                    case when c.turn_id is null or c.turn_id = m.turn_id then m.turn_id end as meant
-            from (select %10$s, c.position, c.turn_id from carried c) c
+            from (select %10$s, c.position, c.turn_id, c.traceparent from carried c) c
             join placed m on m.id = c.session_id
             order by c.session_id, c.accepted_at, c.id""".formatted(which, set, unless, settles, fences, data, EACH, EventLog.APPEND, at, VIEW, told);
     }

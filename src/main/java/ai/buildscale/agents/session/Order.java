@@ -8,8 +8,9 @@ import java.util.UUID;
  * @param requires the labels, as JSON, that a server must have to host the session
  * @param ended whether the session has ended
  * @param turn the one that it is about: the session's open one, unless another was meant; null if there is none
+ * @param traceparent the trace of the request that gave it; null if there is none
  */
-public record Order(CommandView command, String requires, boolean ended, UUID turn) {
+public record Order(CommandView command, String requires, boolean ended, UUID turn, String traceparent) {
     /** A command that leads away from here; all others are for the agent. */
     public boolean isMigration() {
         return command.command().equals("migrate");

@@ -40,8 +40,10 @@ public final class SessionMove {
     private static final String LOGGED_WITH_COMMANDS =
             """
             commanded as (
-                insert into session_commands (id, session_id, command, server_id, epoch)
-                select next_id(), m.id, m.command, m.server_id, m.epoch from moved m where m.command is not null
+                insert into session_commands (id, session_id, command, server_id, epoch, traceparent)
+                select next_id(), m.id, m.command, m.server_id, m.epoch, {traceparent}
+                from moved m
+                where m.command is not null
                 returning *),
             """ + LOGGED.replace("{commanded}", """
                 union all
@@ -110,8 +112,18 @@ public final class SessionMove {
      * @param after the same after them: the first is {@code moved.last_position - after + 1}; 16 in all, with 3 of the move
      */
     public static String of(String also, int before, int after) {
+        return of(also, before, after, "null");
+    }
+
+    /**
+     * The same as part of a request.
+     *
+     * @param traceparent the parameter that has it, or null, as what its commands go on with
+     */
+    static String of(String also, int before, int after, String traceparent) {
         return MOVE.replace("{before}", Integer.toString(before))
                 .replace("{after}", Integer.toString(after))
-                .replace("{also}", also);
+                .replace("{also}", also)
+                .replace("{traceparent}", traceparent);
     }
 }

@@ -3,6 +3,7 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Traces;
 import ai.buildscale.agents.platform.Wire;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
@@ -93,7 +94,8 @@ class SessionRepository {
                         t.pauseId(),
                         t.command() == SessionCommand.PAUSE ? newPauseId : null,
                         t.pauseFor() == null ? null : t.pauseFor().toSeconds(),
-                        actor)
+                        actor,
+                        Traces.current())
                 .map(row -> outcome(row, true));
     }
 

@@ -45,7 +45,8 @@ final class SessionSql {
     /**
      * Carries out a command. $1 id, $2 whose sessions the caller may touch (null: all), $3 the states it may come
      * from, $4 the state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the version it
-     * expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller.
+     * expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller, $14 the
+     * trace that its command goes on with (null: none).
      */
     static final String TRANSITION = OLD + """
             o as (
@@ -59,7 +60,7 @@ final class SessionSql {
                     and ($2::uuid is null or old.user_id = $2)
                     and ($9::bigint is null or old.version = $9)
                     and ($10::uuid is null or old.pause_id = $10)),
-            """ + SessionMove.of("", 0, 0)
+            """ + SessionMove.of("", 0, 0, "$14::text")
             + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
 
     /**

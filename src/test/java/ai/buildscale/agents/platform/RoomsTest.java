@@ -92,6 +92,17 @@ class RoomsTest {
     }
 
     @Test
+    void onlyThePlatformKnowsHowTracesAreMade() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("..agents.platform..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.opentelemetry..")
+                .check(CLASSES);
+    }
+
+    @Test
     void repositoriesAndEntitiesStayInTheirRoom() {
         classes()
                 .that()

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.chat.engine;
 
+import ai.buildscale.agents.platform.Span;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import java.util.List;
@@ -13,6 +14,7 @@ import java.util.UUID;
  *     one has done so far (its thoughts, calls and observations, questions and answers), but not what it has said
  * @param said the answer so far, from the turn's beginning; empty for a fresh one
  * @param attempt 1, and one more each time that the turn was taken up again because its server was lost
+ * @param span what the engine does is traced within it
  */
 public record Turn(
         UUID id,
@@ -24,7 +26,8 @@ public record Turn(
         String goal,
         List<Entry> history,
         String said,
-        int attempt) {
+        int attempt,
+        Span span) {
 
     /**
      * Something in a chat's history.

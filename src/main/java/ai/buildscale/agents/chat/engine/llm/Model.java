@@ -1,7 +1,11 @@
 package ai.buildscale.agents.chat.engine.llm;
 
+import ai.buildscale.agents.chat.engine.GenAi;
+import ai.buildscale.agents.chat.engine.Turn;
 import ai.buildscale.agents.chat.engine.llm.ModelFailure.Kind;
+import ai.buildscale.agents.platform.Span;
 import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.platform.Wire;
 import dev.langchain4j.http.client.HttpClientBuilder;
 import dev.langchain4j.model.chat.StreamingChatModel;
 import dev.langchain4j.model.ollama.OllamaStreamingChatModel;
@@ -103,6 +107,20 @@ final class Model {
 
     Duration turnTimeout() {
         return settings.turnTimeout();
+    }
+
+    /** As OpenTelemetry calls it. */
+    String provider() {
+        return Wire.name(settings.provider());
+    }
+
+    /** The span of a request that the turn makes, begun. */
+    Span traced(Turn turn) {
+        URI address = URI.create(baseUrl);
+        int usualPort = address.getScheme().equals("https") ? 443 : 80;
+        return GenAi.chat(turn, provider(), settings.model().orElse(name))
+                .with("server.address", address.getHost())
+                .with("server.port", address.getPort() < 0 ? usualPort : address.getPort());
     }
 
     /** An answer to be {@link Round#open opened}. */

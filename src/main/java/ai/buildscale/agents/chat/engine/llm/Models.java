@@ -5,6 +5,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.PoolOptions;
+import io.vertx.core.tracing.TracingPolicy;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -18,7 +19,10 @@ final class Models implements AutoCloseable {
     Models(LlmConfig config, Vertx vertx, MeterRegistry metrics) {
         this.http = vertx.httpClientBuilder()
                 .with(new PoolOptions().setHttp1MaxSize(config.connections()))
-                .with(new HttpClientOptions().setMaxWaitQueueSize(config.connections()))
+                // requests have spans of their own, and providers learn nothing of our traces
+                .with(new HttpClientOptions()
+                        .setMaxWaitQueueSize(config.connections())
+                        .setTracingPolicy(TracingPolicy.IGNORE))
                 .build();
         config.models()
                 .forEach((name, settings) ->

@@ -1,9 +1,11 @@
 package ai.buildscale.agents.chat.engine.llm;
 
 import ai.buildscale.agents.chat.engine.EngineFailure;
+import ai.buildscale.agents.chat.engine.GenAi;
 import ai.buildscale.agents.chat.engine.Output;
 import ai.buildscale.agents.chat.engine.Turn;
 import ai.buildscale.agents.chat.engine.llm.ModelFailure.Kind;
+import ai.buildscale.agents.platform.Span;
 import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.output.TokenUsage;
@@ -40,6 +42,7 @@ final class Thinking {
     private boolean finished;
     private Round reading;
     private volatile Round asked;
+    private volatile Span chat = Span.NONE;
     private volatile boolean stopped;
 
     Thinking(Turn turn, Model model, Toolbox tools, Context context, LlmConfig config) {
@@ -50,6 +53,7 @@ final class Thinking {
         this.maxRounds = config.rounds();
         this.deadline = System.nanoTime() + model.turnTimeout().toNanos();
         this.dialogue = new Dialogue(turn, config.history());
+        turn.span().with(GenAi.PROVIDER, model.provider());
         dialogue.openCalls().forEach(this::takeUp);
     }
 
@@ -70,7 +74,7 @@ final class Thinking {
                 .onCancellation()
                 .invoke(this::stop)
                 .onFailure()
-                .invoke(this::stop)
+                .invoke(this::failed)
                 .onFailure(ModelFailure.class)
                 .transform(this::explained);
     }
@@ -82,14 +86,23 @@ final class Thinking {
         if (round != null) {
             round.abort();
         }
+        chat.fail(Kind.CANCELLED.toString());
+    }
+
+    private void failed(Throwable reason) {
+        chat.fail(
+                reason instanceof ModelFailure failure
+                        ? failure.kind().toString()
+                        : reason.getClass().getName());
+        stop();
     }
 
     private Throwable explained(Throwable reason) {
         ModelFailure failure = (ModelFailure) reason;
         if (!failure.isPassing()) {
-            LOG.warnf(
+            chat.log(() -> LOG.warnf(
                     "session %s: the model %s: %s: %s",
-                    turn.sessionId(), turn.model(), failure.kind(), failure.getMessage());
+                    turn.sessionId(), turn.model(), failure.kind(), failure.getMessage()));
         }
         return failure.explained(turn.model());
     }
@@ -137,7 +150,10 @@ final class Thinking {
                 .messages(dialogue.messages())
                 .toolSpecifications(tools.specifications(Persona.of(turn.agentType())))
                 .build();
+        long begun = System.nanoTime();
+        chat = model.traced(turn);
         return model.open(() -> ask(request)).chain(round -> {
+            chat.with(GenAi.FIRST_CHUNK, (System.nanoTime() - begun) / 1e9);
             reading = round;
             return next();
         });
@@ -148,6 +164,7 @@ final class Thinking {
         asked = round;
         if (stopped) {
             round.abort();
+            chat.fail(Kind.CANCELLED.toString());
         }
         return round.open(request);
     }
@@ -166,8 +183,11 @@ final class Thinking {
     private void ended(Round.Piece.End end) {
         reading = null;
         if (end.usage() != null) {
-            due.add(usage(end.usage()));
+            Output.Usage usage = usage(end.usage());
+            due.add(usage);
+            chat.with(GenAi.INPUT_TOKENS, usage.inputTokens()).with(GenAi.OUTPUT_TOKENS, usage.outputTokens());
         }
+        chat.end();
         for (ToolExecutionRequest call : end.calls()) {
             Output.Call made = new Output.Call(dialogue.nextCallId(), call.name(), args(call.arguments()));
             due.add(made);

@@ -1,7 +1,9 @@
 package ai.buildscale.agents.chat.engine.llm;
 
+import ai.buildscale.agents.chat.engine.GenAi;
 import ai.buildscale.agents.chat.engine.Output;
 import ai.buildscale.agents.chat.engine.Turn;
+import ai.buildscale.agents.platform.Span;
 import dev.langchain4j.agent.tool.ToolSpecification;
 import dev.langchain4j.model.chat.request.json.JsonObjectSchema;
 import dev.langchain4j.model.chat.request.json.JsonRawSchema;
@@ -68,10 +70,22 @@ final class Toolbox {
         if (!Persona.of(turn.agentType()).mayCall(call.tool())) {
             return failed(call, "There is no tool " + call.tool());
         }
+        Span span = GenAi.tool(turn, call);
         return Uni.createFrom()
                 .deferred(() -> perform(call, args(call), turn))
                 .onFailure(IllegalArgumentException.class)
-                .recoverWithUni(e -> failed(call, e.getMessage()));
+                .recoverWithUni(e -> failed(call, e.getMessage()))
+                .invoke(outputs -> ended(span, outputs))
+                .onCancellation()
+                .invoke(() -> span.fail(ModelFailure.Kind.CANCELLED.toString()));
+    }
+
+    private static void ended(Span span, List<Output> outputs) {
+        if (outputs.stream().anyMatch(output -> output instanceof Output.Observation seen && !seen.success())) {
+            span.fail(GenAi.OTHER);
+        } else {
+            span.end();
+        }
     }
 
     private Uni<List<Output>> perform(Output.Call call, JsonObject args, Turn turn) {

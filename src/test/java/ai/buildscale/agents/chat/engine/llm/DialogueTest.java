@@ -58,7 +58,8 @@ class DialogueTest {
                 "World peace",
                 history,
                 turn.said(),
-                turn.attempt());
+                turn.attempt(),
+                turn.span());
     }
 
     private static Entry entry(UUID turn, Kind kind, String text) {

@@ -4,6 +4,7 @@ import ai.buildscale.agents.chat.engine.Output;
 import ai.buildscale.agents.chat.engine.Turn;
 import ai.buildscale.agents.chat.engine.Turn.Entry;
 import ai.buildscale.agents.chat.engine.Turn.Kind;
+import ai.buildscale.agents.platform.Span;
 import ai.buildscale.agents.session.AgentType;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.PropertiesConfigSource;
@@ -100,7 +101,8 @@ final class Lab implements AutoCloseable {
                 null,
                 List.of(new Entry(id, Kind.USER, words, "{}")),
                 "",
-                1);
+                1,
+                Span.NONE);
     }
 
     /** The same turn as it is taken up again, after this was done and said. */
@@ -117,7 +119,24 @@ final class Lab implements AutoCloseable {
                 turn.goal(),
                 history,
                 said,
-                turn.attempt() + 1);
+                turn.attempt() + 1,
+                turn.span());
+    }
+
+    /** The same turn, traced within this. */
+    static Turn within(Span span, Turn turn) {
+        return new Turn(
+                turn.id(),
+                turn.sessionId(),
+                turn.chatId(),
+                turn.agentType(),
+                turn.mode(),
+                turn.model(),
+                turn.goal(),
+                turn.history(),
+                turn.said(),
+                turn.attempt(),
+                span);
     }
 
     static Entry call(Turn turn, int n, String tool, String args, int offset) {

@@ -305,7 +305,8 @@ class LlmFailureTest {
                 null,
                 known.history(),
                 "",
-                1);
+                1,
+                known.span());
 
         assertThat(lab.failure(unknown)).isInstanceOf(EngineFailure.class).hasMessage("There is no model other.");
     }
