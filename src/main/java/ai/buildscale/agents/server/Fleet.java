@@ -3,6 +3,7 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.server.Suspicion.Suspects;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
@@ -14,15 +15,10 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.interceptor.Interceptor;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
@@ -36,8 +32,6 @@ class Fleet {
     private static final Logger LOG = Logger.getLogger(Fleet.class);
     private static final Duration FIRST_LOOK = Duration.ofSeconds(10);
     private static final Duration LAST_LOOK = Duration.ofSeconds(1);
-    /** Looking costs each server a read of all rows: a large fleet looks less often. */
-    private static final Duration PAUSE_A_MEMBER = Duration.ofMillis(5);
 
     private final Trouble trouble = new Trouble(Fleet.class, "this server does not see the fleet");
     private final ServerRepository servers;
@@ -47,9 +41,7 @@ class Fleet {
     private final Drain drain;
     private final Vertx vertx;
     private final ServerConfig config;
-    private final Map<UUID, Long> vanishedSince = new ConcurrentHashMap<>();
-    private volatile long steadySince = System.nanoTime();
-    private volatile long lastLook = System.nanoTime();
+    private final Suspicion suspicion;
     private volatile int orphaning;
     private volatile boolean looked;
     private volatile Ticker ticker;
@@ -71,6 +63,7 @@ class Fleet {
         this.drain = drain;
         this.vertx = vertx;
         this.config = config;
+        this.suspicion = new Suspicion(config, System.nanoTime());
         Gauge.builder(
                         "fleet.servers",
                         placement,
@@ -107,8 +100,7 @@ class Fleet {
     }
 
     private Duration pause() {
-        Duration forAll = PAUSE_A_MEMBER.multipliedBy(placement.members().size());
-        return forAll.compareTo(config.watchInterval()) > 0 ? forAll : config.watchInterval();
+        return Suspicion.pause(placement.members().size(), config.watchInterval());
     }
 
     /** Some server was told what to do. If it is this one it does so at once, others see it at their next look. */
@@ -131,8 +123,7 @@ class Fleet {
                 .replaceWithVoid()
                 .onFailure()
                 .invoke(e -> {
-                    steadySince = System.nanoTime();
-                    vanishedSince.clear();
+                    suspicion.blind(System.nanoTime());
                     trouble.met(e);
                 })
                 .onFailure()
@@ -140,13 +131,8 @@ class Fleet {
     }
 
     private void seen(List<Member> fleet) {
-        long now = System.nanoTime();
         trouble.over();
-        if (now - lastLook > config.leaseRenewal().plus(config.watchInterval()).toNanos()) {
-            // this process has slept
-            steadySince = now;
-        }
-        lastLook = now;
+        suspicion.seen(System.nanoTime());
         placement.update(fleet);
         looked = true;
     }
@@ -158,39 +144,21 @@ class Fleet {
 
     private Uni<List<Member>> judge(List<Member> fleet) {
         UUID me = self.id();
-        Set<UUID> vanished = ids(
-                fleet,
-                member -> !member.isGone() && member.vanished() && !member.id().equals(me));
-        long now = System.nanoTime();
-        vanishedSince.keySet().retainAll(vanished);
-        Set<UUID> byConnection = new HashSet<>(vanished);
-        byConnection.removeIf(one -> now - vanishedSince.computeIfAbsent(one, _ -> now)
-                < config.watchInterval().toNanos() * 3 / 4);
-        Set<UUID> byLease = ids(
-                fleet,
-                member -> !member.isGone()
-                        && !member.id().equals(me)
-                        && member.silent().compareTo(config.lostAfter()) > 0);
-        Duration enough = config.leaseRenewal().multipliedBy(3).dividedBy(2);
-        boolean steady = now - steadySince > enough.toNanos() && self.ownsFor().compareTo(enough) > 0;
-        if (!self.isPresentFor(enough)) {
-            // what broke this server's connection may have broken theirs
-            byConnection.clear();
-        }
-        if (!steady || (byLease.isEmpty() && byConnection.isEmpty())) {
+        boolean present = self.isPresentFor(suspicion.enough());
+        Suspects suspects = suspicion.judge(fleet, me, self.ownsFor(), present, System.nanoTime());
+        if (suspects.none()) {
             return Uni.createFrom().item(fleet);
         }
-        byConnection.removeAll(byLease);
-        return servers.declareLost(me, byLease, byConnection, config.lostAfter())
+        return servers.declareLost(me, suspects.byLease(), suspects.byConnection(), config.lostAfter())
                 .invoke(lost -> lost.forEach(one -> LOG.warnf(
                         "server %s is lost (%s); its sessions go to the others",
-                        one, byLease.contains(one) ? "lease_expired" : "connection_lost")))
+                        one, suspects.byLease().contains(one) ? "lease_expired" : "connection_lost")))
                 .chain(lost -> lost.isEmpty() ? Uni.createFrom().item(fleet) : servers.members())
                 .invoke(placement::update);
     }
 
     private void act(List<Member> fleet) {
-        Set<UUID> sources = ids(fleet, member -> member.holds() || (member.overdue() && !member.isGone()));
+        Set<UUID> sources = Recovery.sources(fleet);
         orphaning = (int) fleet.stream().filter(Member::holds).count();
         if (!sources.isEmpty() && self.owns()) {
             recovery.begin(sources);
@@ -201,10 +169,6 @@ class Fleet {
         } else if (me != null) {
             drain.end();
         }
-    }
-
-    private static Set<UUID> ids(List<Member> fleet, Predicate<Member> which) {
-        return fleet.stream().filter(which).map(Member::id).collect(Collectors.toSet());
     }
 
     /** Whether sessions wait for another owner: nothing is moved for balance meanwhile. */
