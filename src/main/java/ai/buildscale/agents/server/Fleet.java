@@ -83,7 +83,7 @@ class Fleet {
         } catch (RuntimeException e) {
             trouble.met(e);
         }
-        ticker = Ticker.start(vertx, this::pause, this::runOnce);
+        ticker = Ticker.start(vertx, suspicion::pause, this::runOnce);
     }
 
     /** After {@link Drain}, which needs to see who may take what is left. */
@@ -97,10 +97,6 @@ class Fleet {
                     .await()
                     .indefinitely();
         }
-    }
-
-    private Duration pause() {
-        return Suspicion.pause(placement.members().size(), config.watchInterval());
     }
 
     /** Some server was told what to do. If it is this one it does so at once, others see it at their next look. */
@@ -132,7 +128,7 @@ class Fleet {
 
     private void seen(List<Member> fleet) {
         trouble.over();
-        suspicion.seen(System.nanoTime());
+        suspicion.seen(fleet.size(), System.nanoTime());
         placement.update(fleet);
         looked = true;
     }

@@ -22,11 +22,13 @@ final class Suspicion {
     private final Map<UUID, Long> vanishedSince = new ConcurrentHashMap<>();
     private volatile long steadySince;
     private volatile long lastLook;
+    private volatile Duration pause;
 
     Suspicion(ServerConfig config, long now) {
         this.config = config;
         this.steadySince = now;
         this.lastLook = now;
+        this.pause = config.watchInterval();
     }
 
     /** Those that this server would give up. */
@@ -36,19 +38,20 @@ final class Suspicion {
         }
     }
 
-    /** How long to wait until the next look at a fleet of so many. */
-    static Duration pause(int members, Duration watchInterval) {
-        Duration forAll = PAUSE_A_MEMBER.multipliedBy(members);
-        return forAll.compareTo(watchInterval) > 0 ? forAll : watchInterval;
+    /** How long to wait until the next look. */
+    Duration pause() {
+        return pause;
     }
 
-    /** A look has come back. */
-    void seen(long now) {
-        if (now - lastLook > config.leaseRenewal().plus(config.watchInterval()).toNanos()) {
+    /** A look has come back, at a fleet of so many. */
+    void seen(int members, long now) {
+        if (now - lastLook > config.leaseRenewal().plus(pause).toNanos()) {
             // this process has slept
             steadySince = now;
         }
         lastLook = now;
+        Duration forAll = PAUSE_A_MEMBER.multipliedBy(members);
+        pause = forAll.compareTo(config.watchInterval()) > 0 ? forAll : config.watchInterval();
     }
 
     /** A look has failed. */
