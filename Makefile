@@ -11,7 +11,7 @@ PRODUCT = target/quarkus-app/quarkus-run.jar
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors deploy-check format package clean reset
+.PHONY: help jdk run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-upkeep simulate deploy-check format package clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -42,7 +42,8 @@ rolling: jdk ## servers of the build at PREVIOUS (a commit; HEAD~1) are replaced
 	@cd target/previous && $(MVN) --quiet package -DskipTests -Dspotless.check.skip=true
 	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=RollingUpdate -Dprevious.artifact="$(CURDIR)/target/previous/target/quarkus-app/quarkus-run.jar"; code=$$?; git worktree remove --force target/previous; exit $$code
 
-BENCH_RUN = "$(JDK)/bin/java" $(JVM_ARGS) -cp "target/bench/quarkus-app/app/*:target/bench/quarkus-app/lib/main/*:target/bench/quarkus-app/lib/boot/*" ai.buildscale.agents.bench.Bench
+BENCH_CLASSES = target/bench/quarkus-app/app/*:target/bench/quarkus-app/lib/main/*:target/bench/quarkus-app/lib/boot/*
+BENCH_RUN = "$(JDK)/bin/java" $(JVM_ARGS) -cp "$(BENCH_CLASSES)" ai.buildscale.agents.bench.Bench
 
 bench: jdk $(PRODUCT) $(BENCH) ## measure the service against its peers and limits; the figures go to target/bench/report.md
 	@$(BENCH_RUN)
@@ -64,6 +65,12 @@ bench-cluster: jdk $(PRODUCT) $(BENCH) ## only: three servers of which one goes,
 
 bench-actors: jdk $(PRODUCT) $(BENCH) ## only: messages through chat actors, and what they weigh
 	@$(BENCH_RUN) actors
+
+bench-upkeep: jdk $(PRODUCT) $(BENCH) ## only: what each statement costs by which a fleet watches and moves itself
+	@$(BENCH_RUN) upkeep
+
+simulate: jdk $(BENCH) ## 1,000 servers and 10 M sessions by the service's own rules: losses, rebalancing, upkeep; to target/bench/simulation.md (SEED=… gives another run)
+	@"$(JDK)/bin/java" -Xmx900m -Dsimulation.seed=$(or $(SEED),1) -cp "$(BENCH_CLASSES)" ai.buildscale.agents.bench.simulation.Simulation
 
 $(PRODUCT): $(SOURCES) | jdk
 	@$(MVN) --quiet package -DskipTests

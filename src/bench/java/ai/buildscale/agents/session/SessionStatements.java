@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-/** Lets the benchmarks give a peer the very statements that the service runs. */
+/** Lets the benchmarks run the very statements that the service runs. */
 public final class SessionStatements {
     private SessionStatements() {}
 
@@ -14,5 +14,17 @@ public final class SessionStatements {
 
     public static String transition() {
         return SessionSql.TRANSITION;
+    }
+
+    public static String handOver() {
+        return Ownership.HAND_OVER;
+    }
+
+    public static String count() {
+        return OwnershipSql.COUNT;
+    }
+
+    public static String deliver() {
+        return CommandSql.DELIVER;
     }
 }

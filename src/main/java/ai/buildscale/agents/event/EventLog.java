@@ -41,7 +41,7 @@ public class EventLog {
             jsonb_build_object('session_id', c.session_id, 'chat_id', c.chat_id, 'turn_id', c.turn_id,
                 'offset', c.from_char, 'text', c.text)::text""";
 
-    private static final String TAIL = """
+    static final String TAIL = """
             select pg_snapshot_xmin(s.snapshot)::text::bigint << 16 as horizon,
                    pg_snapshot_xmax(s.snapshot)::text::bigint << 16 as ceiling, e.*
             from (select pg_current_snapshot() as snapshot) s

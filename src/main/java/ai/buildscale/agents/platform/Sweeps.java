@@ -23,7 +23,7 @@ import java.util.function.Supplier;
 public class Sweeps {
     private final Trouble trouble = new Trouble(Sweeps.class, "sweeps do not finish", Duration.ofSeconds(5));
 
-    private static final String CLAIM = """
+    static final String CLAIM = """
             with claimed as (
                 insert into sweeps (name, started_at, finished_at) values ($1, now(), now())
                 on conflict (name) do update set started_at = excluded.started_at

@@ -4,6 +4,7 @@ import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
 import io.micrometer.core.instrument.Counter;
+import ai.buildscale.agents.server.Suspicion.Suspects;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
@@ -16,15 +17,10 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.interceptor.Interceptor;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
@@ -39,8 +35,6 @@ class Fleet {
     private static final Logger LOG = Logger.getLogger(Fleet.class);
     private static final Duration FIRST_LOOK = Duration.ofSeconds(10);
     private static final Duration LAST_LOOK = Duration.ofSeconds(1);
-    /** Looking costs each server a read of all rows: a large fleet looks less often. */
-    private static final Duration PAUSE_A_MEMBER = Duration.ofMillis(5);
 
     private final Trouble trouble = new Trouble(Fleet.class, "this server does not see the fleet");
     private final ServerRepository servers;
@@ -52,9 +46,7 @@ class Fleet {
     private final ServerConfig config;
     private final Counter lostByLease;
     private final Counter lostByConnection;
-    private final Map<UUID, Long> vanishedSince = new ConcurrentHashMap<>();
-    private volatile long steadySince = System.nanoTime();
-    private volatile long lastLook = System.nanoTime();
+    private final Suspicion suspicion;
     private volatile int orphaning;
     private volatile boolean looked;
     private volatile boolean seeing;
@@ -82,6 +74,7 @@ class Fleet {
         Gauge.builder("server.ready", this, fleet -> fleet.isReady() ? 1 : 0)
                 .description("1 while this server sees the database and the fleet, and does not drain")
                 .register(metrics);
+        this.suspicion = new Suspicion(config, System.nanoTime());
         Gauge.builder(
                         "fleet.servers",
                         placement,
@@ -101,7 +94,7 @@ class Fleet {
         } catch (RuntimeException e) {
             trouble.met(e);
         }
-        ticker = Ticker.start(vertx, this::pause, this::runOnce);
+        ticker = Ticker.start(vertx, suspicion::pause, this::runOnce);
     }
 
     /** After {@link Drain}, which needs to see who may take what is left. */
@@ -115,11 +108,6 @@ class Fleet {
                     .await()
                     .indefinitely();
         }
-    }
-
-    private Duration pause() {
-        Duration forAll = PAUSE_A_MEMBER.multipliedBy(placement.members().size());
-        return forAll.compareTo(config.watchInterval()) > 0 ? forAll : config.watchInterval();
     }
 
     /** Some server was told what to do. If it is this one it does so at once, others see it at their next look. */
@@ -143,8 +131,7 @@ class Fleet {
                 .onFailure()
                 .invoke(e -> {
                     seeing = false;
-                    steadySince = System.nanoTime();
-                    vanishedSince.clear();
+                    suspicion.blind(System.nanoTime());
                     trouble.met(e);
                 })
                 .onFailure()
@@ -152,13 +139,8 @@ class Fleet {
     }
 
     private void seen(List<Member> fleet) {
-        long now = System.nanoTime();
         trouble.over();
-        if (now - lastLook > config.leaseRenewal().plus(config.watchInterval()).toNanos()) {
-            // this process has slept
-            steadySince = now;
-        }
-        lastLook = now;
+        suspicion.seen(fleet.size(), System.nanoTime());
         placement.update(fleet);
         looked = true;
         seeing = true;
@@ -175,31 +157,14 @@ class Fleet {
 
     private Uni<List<Member>> judge(List<Member> fleet) {
         UUID me = self.id();
-        Set<UUID> vanished = ids(
-                fleet,
-                member -> !member.isGone() && member.vanished() && !member.id().equals(me));
-        long now = System.nanoTime();
-        vanishedSince.keySet().retainAll(vanished);
-        Set<UUID> byConnection = new HashSet<>(vanished);
-        byConnection.removeIf(one -> now - vanishedSince.computeIfAbsent(one, _ -> now)
-                < config.watchInterval().toNanos() * 3 / 4);
-        Set<UUID> byLease = ids(
-                fleet,
-                member -> !member.isGone()
-                        && !member.id().equals(me)
-                        && member.silent().compareTo(config.lostAfter()) > 0);
-        Duration enough = config.leaseRenewal().multipliedBy(3).dividedBy(2);
-        boolean steady = now - steadySince > enough.toNanos() && self.ownsFor().compareTo(enough) > 0;
-        if (!self.isPresentFor(enough)) {
-            // what broke this server's connection may have broken theirs
-            byConnection.clear();
-        }
-        if (!steady || (byLease.isEmpty() && byConnection.isEmpty())) {
+        boolean present = self.isPresentFor(suspicion.enough());
+        Suspects suspects = suspicion.judge(fleet, me, self.ownsFor(), present, System.nanoTime());
+        if (suspects.none()) {
             return Uni.createFrom().item(fleet);
         }
-        byConnection.removeAll(byLease);
-        return servers.declareLost(me, byLease, byConnection, config.lostAfter())
-                .invoke(lost -> lost.forEach(one -> lost(one, byLease.contains(one))))
+        return servers.declareLost(me, suspects.byLease(), suspects.byConnection(), config.lostAfter())
+                .invoke(lost -> lost.forEach(
+                        one -> lost(one, suspects.byLease().contains(one))))
                 .chain(lost -> lost.isEmpty() ? Uni.createFrom().item(fleet) : servers.members())
                 .invoke(placement::update);
     }
@@ -212,7 +177,7 @@ class Fleet {
     }
 
     private void act(List<Member> fleet) {
-        Set<UUID> sources = ids(fleet, member -> member.holds() || (member.overdue() && !member.isGone()));
+        Set<UUID> sources = Recovery.sources(fleet);
         orphaning = (int) fleet.stream().filter(Member::holds).count();
         if (!sources.isEmpty() && self.owns()) {
             recovery.begin(sources);
@@ -223,10 +188,6 @@ class Fleet {
         } else if (me != null) {
             drain.end();
         }
-    }
-
-    private static Set<UUID> ids(List<Member> fleet, Predicate<Member> which) {
-        return fleet.stream().filter(which).map(Member::id).collect(Collectors.toSet());
     }
 
     /** Whether sessions wait for another owner: nothing is moved for balance meanwhile. */

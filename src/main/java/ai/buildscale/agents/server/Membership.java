@@ -250,8 +250,7 @@ class Membership {
 
     private void renewed(long sent) {
         renewedAt = sent;
-        // a tenth less than the others wait, for clocks that do not run alike
-        ownsUntil = sent + config.lostAfter().toNanos() / 10 * 9;
+        ownsUntil = ownsUntil(sent, config.lostAfter());
         // so that ownership ends in time even if nobody asks
         vertx.setTimer(Math.max(1, (ownsUntil - System.nanoTime()) / 1_000_000 + 1), _ -> owns());
         if (!owned) {
@@ -259,6 +258,11 @@ class Membership {
             ownsSince = System.nanoTime();
             agents.ownershipChanged();
         }
+    }
+
+    /** When ownership ends after a renewal: a tenth earlier than the others wait, for clocks that do not run alike. */
+    static long ownsUntil(long sent, Duration lostAfter) {
+        return sent + lostAfter.toNanos() / 10 * 9;
     }
 
     /** Whether its own presence lock has been held for so long. */

@@ -96,9 +96,7 @@ class OwnLoad {
         if (Double.isNaN(average)) {
             average = load;
         } else {
-            double weight = -Math.expm1(-(double) (now - countedAt)
-                    / Math.max(1, config.rebalanceInterval().toNanos()));
-            average += weight * (load - average);
+            average = smoothed(average, load, now - countedAt, config.rebalanceInterval());
         }
         trouble.over();
         sessions = count.sessions();
@@ -107,8 +105,17 @@ class OwnLoad {
         oldestCommand = count.oldestCommand();
         countedAt = now;
         countedFrom = begun;
-        rest = Math.max(
-                config.leaseRenewal().toNanos() / 2,
-                Duration.ofNanos(now - begun).multipliedBy(TIMES_THE_COUNT).toNanos());
+        rest = restNanos(config.leaseRenewal(), now - begun);
+    }
+
+    /** The moving average after a count, so long after the last one. */
+    static double smoothed(double average, double load, long sinceNanos, Duration interval) {
+        double weight = -Math.expm1(-(double) sinceNanos / Math.max(1, interval.toNanos()));
+        return average + weight * (load - average);
+    }
+
+    /** How long to rest after a count that took so long. */
+    static long restNanos(Duration leaseRenewal, long tookNanos) {
+        return Math.max(leaseRenewal.toNanos() / 2, tookNanos * TIMES_THE_COUNT);
     }
 }

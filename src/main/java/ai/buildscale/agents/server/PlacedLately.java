@@ -1,5 +1,6 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.session.Ownership.Takers;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -32,6 +33,11 @@ final class PlacedLately {
             }
             of.getLast().sessions += sessions;
         }
+    }
+
+    /** A batch that they took in their turns. */
+    void add(Takers takers, int sessions, long now) {
+        takers.turns().stream().limit(sessions).forEach(taker -> add(taker, 1, now));
     }
 
     /** How many since the server has counted, that long ago; what is older is forgotten. */

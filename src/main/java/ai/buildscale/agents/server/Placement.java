@@ -5,11 +5,8 @@ import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.session.Ownership.Takers;
 import ai.buildscale.agents.session.SessionHost;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.UUID;
 
@@ -20,12 +17,6 @@ import java.util.UUID;
  */
 @ApplicationScoped
 class Placement implements SessionHost {
-    /** Those that share what one statement hands over: the least loaded ones; more would only make it longer. */
-    private static final int MOST_TAKERS = 16;
-
-    private static final Comparator<Member> LEAST_LOADED =
-            Comparator.comparingDouble(Placement::loadWithOneMore).thenComparing(Member::id);
-
     private final ServerConfig config;
     private final Membership self;
     private final PlacedLately placed = new PlacedLately();
@@ -52,10 +43,7 @@ class Placement implements SessionHost {
     /** The members that may be given sessions, with what they have as far as this server knows. */
     List<Member> takers(Set<UUID> except) {
         long seen = seenAt;
-        return members.stream()
-                .filter(member -> member.takes(config.lostAfter()) && !except.contains(member.id()))
-                .map(member -> member.with(member.sessions() + placed.since(member.id(), member.countedAgo(), seen)))
-                .toList();
+        return PlacementPolicy.takers(members, except, config.lostAfter(), placed, seen);
     }
 
     @Override
@@ -63,7 +51,7 @@ class Placement implements SessionHost {
         Map<String, String> wanted = requires == null ? Map.of() : requires;
         Member chosen = takers(Set.of()).stream()
                 .filter(member -> member.has(wanted))
-                .min(LEAST_LOADED)
+                .min(PlacementPolicy.LEAST_LOADED)
                 .orElseThrow(() -> nobody(wanted));
         placed.add(chosen.id(), 1, System.nanoTime());
         return new Server(chosen.id(), chosen.hostname());
@@ -86,27 +74,13 @@ class Placement implements SessionHost {
                 .toList();
     }
 
-    private static double loadWithOneMore(Member member) {
-        return (member.sessions() + 1.0) / member.capacity();
-    }
-
-    /** Who takes the next batch that is handed over: each session goes to whoever is least loaded by then. */
+    /** Who takes the next batch that is handed over, and in which turns. */
     Takers share(Set<UUID> except) {
         return share(takers(except));
     }
 
     private Takers share(List<Member> all) {
-        List<Member> chosen =
-                all.stream().sorted(LEAST_LOADED).limit(MOST_TAKERS).toList();
-        PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
-        queue.addAll(chosen);
-        List<UUID> turns = new ArrayList<>();
-        while (!queue.isEmpty() && turns.size() < Takers.BATCH) {
-            Member next = queue.poll();
-            turns.add(next.id());
-            queue.add(next.with(next.sessions() + 1));
-        }
-        return new Takers(ServerRepository.ids(chosen), turns, config.lostAfter());
+        return PlacementPolicy.share(all, config.lostAfter());
     }
 
     /** The one that was asked for takes it, or nobody. */
@@ -120,14 +94,14 @@ class Placement implements SessionHost {
     Takers leastLoaded(Map<String, String> requires, UUID except) {
         return share(takers(Set.of(except)).stream()
                 .filter(member -> member.has(requires))
-                .sorted(LEAST_LOADED)
+                .sorted(PlacementPolicy.LEAST_LOADED)
                 .limit(1)
                 .toList());
     }
 
     /** Counts what was handed over, until the takers have counted for themselves. */
     void placed(Takers takers, int sessions) {
-        takers.turns().stream().limit(sessions).forEach(taker -> placed(taker, 1));
+        placed.add(takers, sessions, System.nanoTime());
     }
 
     void placed(UUID taker, int sessions) {

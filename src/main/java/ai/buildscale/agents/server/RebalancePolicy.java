@@ -22,6 +22,8 @@ final class RebalancePolicy {
 
     static final int CYCLE_MOST = 2_000;
 
+    private static final int LONGEST_REST = 16;
+
     private RebalancePolicy() {}
 
     /**
@@ -61,6 +63,11 @@ final class RebalancePolicy {
             }
         }
         return moves;
+    }
+
+    /** How many intervals to rest until the next cycle: longer and longer while nothing that was planned can be moved. */
+    static int rest(int last, int planned, int moved) {
+        return planned > 0 && moved == 0 ? Math.min(LONGEST_REST, last * 2) : 1;
     }
 
     private static int gives(Candidate server, double share) {

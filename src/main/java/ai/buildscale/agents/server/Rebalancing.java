@@ -31,7 +31,6 @@ import org.jboss.logging.Logger;
 @ApplicationScoped
 class Rebalancing {
     private static final Logger LOG = Logger.getLogger(Rebalancing.class);
-    private static final int LONGEST_REST = 16;
     private static final Duration LOOK = Duration.ofSeconds(1);
 
     private final Placement placement;
@@ -78,12 +77,15 @@ class Rebalancing {
         if (fleet.isRecovering()) {
             return new Plan(List.of(), "sessions of servers that are gone are being recovered");
         }
-        List<Candidate> candidates = placement.takers(Set.of()).stream()
+        List<Move> moves = RebalancePolicy.plan(candidates(placement.takers(Set.of()), load));
+        return new Plan(moves, moves.isEmpty() ? "every server is within the dead band around its share" : null);
+    }
+
+    static List<Candidate> candidates(List<Member> takers, ToDoubleFunction<Member> load) {
+        return takers.stream()
                 .map(member -> new Candidate(
                         member.id(), member.sessions(), member.capacity(), load.applyAsDouble(member), true))
                 .toList();
-        List<Move> moves = RebalancePolicy.plan(candidates);
-        return new Plan(moves, moves.isEmpty() ? "every server is within the dead band around its share" : null);
     }
 
     void start(@Observes @Priority(400) Migrations.Applied event) {
@@ -139,7 +141,7 @@ class Rebalancing {
     }
 
     private void moved(UUID me, int planned, int moved) {
-        rest = planned > 0 && moved == 0 ? Math.min(LONGEST_REST, rest * 2) : 1;
+        rest = RebalancePolicy.rest(rest, planned, moved);
         nextAt = System.nanoTime()
                 + config.rebalanceInterval().multipliedBy(rest).toNanos();
         if (moved > 0) {

@@ -42,6 +42,14 @@ class Recovery {
                 .register(metrics);
     }
 
+    /** Those of a fleet whose sessions are shared out. */
+    static Set<UUID> sources(Collection<Member> fleet) {
+        return fleet.stream()
+                .filter(member -> member.holds() || (member.overdue() && !member.isGone()))
+                .map(Member::id)
+                .collect(Collectors.toSet());
+    }
+
     /** Begins, unless it is at it; what it does not get now is found again at the next look at the fleet. */
     void begin(Collection<UUID> gone) {
         if (running.compareAndSet(false, true)) {

@@ -31,7 +31,7 @@ class ServerRepository {
             returning id""";
 
     /** No row for a server that the others have given up. */
-    private static final String RENEW = """
+    static final String RENEW = """
             update servers
             set renewed_at = now(), sessions = $2, load = $3, watched = $4,
                 counted_at = now() - $5 * interval '1 millisecond'
@@ -42,7 +42,7 @@ class ServerRepository {
             update servers set left_at = now(), renewed_at = now(), watched = false
             where id = $1 and lost_at is null and left_at is null""";
 
-    private static final String MEMBERS = """
+    static final String MEMBERS = """
             select v.id, v.hostname, v.url,
                    case when v.lost_at is null and v.left_at is null then v.state else 'gone' end as state,
                    v.started_at, v.renewed_at, coalesce(v.left_at, v.lost_at) as gone_at,

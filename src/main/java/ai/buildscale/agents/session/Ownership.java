@@ -30,7 +30,7 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Ownership {
     private static final String ONE_MIGRATION = "session_commands_one_migration";
-    private static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, Takers.BATCH);
+    static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, Takers.BATCH);
 
     /** What owners are told. */
     private static final Set<String> COMMANDS = Set.of("pause", "resume", "cancel", "stop", "migrate");

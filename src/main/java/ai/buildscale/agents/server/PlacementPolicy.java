@@ -1,0 +1,54 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.session.Ownership.Takers;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.PriorityQueue;
+import java.util.Set;
+import java.util.UUID;
+
+/** The rule of {@link Placement}, without its clock: who of a fleet may be given sessions, and in which turns. */
+final class PlacementPolicy {
+    /** Those that share what one statement hands over: the least loaded ones; more would only make it longer. */
+    static final int MOST_TAKERS = 16;
+
+    static final Comparator<Member> LEAST_LOADED =
+            Comparator.comparingDouble(PlacementPolicy::loadWithOneMore).thenComparing(Member::id);
+
+    private PlacementPolicy() {}
+
+    private static double loadWithOneMore(Member member) {
+        return (member.sessions() + 1.0) / member.capacity();
+    }
+
+    /**
+     * The members that may be given sessions, with what they have as far as is known.
+     *
+     * @param placed what was given since
+     * @param seenAt when the fleet was as it is here
+     */
+    static List<Member> takers(
+            List<Member> fleet, Set<UUID> except, Duration lostAfter, PlacedLately placed, long seenAt) {
+        return fleet.stream()
+                .filter(member -> member.takes(lostAfter) && !except.contains(member.id()))
+                .map(member -> member.with(member.sessions() + placed.since(member.id(), member.countedAgo(), seenAt)))
+                .toList();
+    }
+
+    /** Who takes the next batch that is handed over: each session goes to whoever is least loaded by then. */
+    static Takers share(List<Member> takers, Duration lostAfter) {
+        List<Member> chosen =
+                takers.stream().sorted(LEAST_LOADED).limit(MOST_TAKERS).toList();
+        PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
+        queue.addAll(chosen);
+        List<UUID> turns = new ArrayList<>();
+        while (!queue.isEmpty() && turns.size() < Takers.BATCH) {
+            Member next = queue.poll();
+            turns.add(next.id());
+            queue.add(next.with(next.sessions() + 1));
+        }
+        return new Takers(ServerRepository.ids(chosen), turns, lostAfter);
+    }
+}
