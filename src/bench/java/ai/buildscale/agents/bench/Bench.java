@@ -24,6 +24,7 @@ public final class Bench {
         ROWS.put("cluster", new ClusterRow());
         ROWS.put("commands", new CommandRow());
         ROWS.put("actors", new ActorRow());
+        ROWS.put("start", new StartRow());
     }
 
     private Bench() {}
