@@ -8,16 +8,21 @@ JDK := $(shell for home in "$$JAVA_HOME" /usr/lib/jvm/* /opt/java/* /opt/jdk* "$
 MVN = JAVA_HOME="$(JDK)" ./mvnw --batch-mode --no-transfer-progress
 RUN = target/embedded/quarkus-app/quarkus-run.jar
 PRODUCT = target/quarkus-app/quarkus-run.jar
+CACHE = target/quarkus-app/app.aot
+EXECUTABLE = target/agent-sessions-0.1.0-runner
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-upkeep simulate deploy-check format package clean reset
+.PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-upkeep bench-start simulate deploy-check format package native native-test repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
 
 jdk:
 	@if [ -z "$(JDK)" ]; then echo "No JDK 25 found: install one (Debian: Temurin's temurin-25-jdk; or https://adoptium.net) or set JAVA_HOME to it."; exit 1; fi
+
+jdk-home: jdk
+	@echo "$(JDK)"
 
 run: jdk $(RUN) ## start the service on an embedded Postgres (DATABASE_URL for yours, PORT for another port)
 	@exec "$(JDK)/bin/java" --sun-misc-unsafe-memory-access=allow -Dquarkus.http.port=$${PORT:-8080} $(JVM_ARGS) -jar $(RUN)
@@ -26,10 +31,12 @@ $(RUN): $(SOURCES) | jdk
 	@$(MVN) --quiet -Pembedded package
 
 cluster: jdk $(RUN) ## start three servers on one embedded Postgres (SERVERS of them, at PORT=8081 and on), to watch them and to kill some
-	@exec "$(JDK)/bin/java" -cp "target/embedded/quarkus-app/app/*:target/embedded/quarkus-app/lib/main/*" ai.buildscale.agents.dev.Cluster
+	@exec $(DEV_RUN) ai.buildscale.agents.dev.Cluster
 
-demo: jdk $(RUN) ## do the main job as a person would, on the service at URL, or on one of its own
-	@"$(JDK)/bin/java" -cp "target/embedded/quarkus-app/app/*:target/embedded/quarkus-app/lib/main/*" ai.buildscale.agents.dev.Demo $(URL)
+DEV_RUN = "$(JDK)/bin/java" -cp "target/embedded/quarkus-app/app/*:target/embedded/quarkus-app/lib/main/*"
+
+demo: jdk $(RUN) ## do the main job as a person would, on the service at URL (with TOKEN), or on one of its own (URL may be an artefact to start)
+	@$(DEV_RUN) ai.buildscale.agents.dev.Demo $(URL)
 
 test: jdk ## build, and pass every test
 	@$(MVN) verify
@@ -66,6 +73,9 @@ bench-cluster: jdk $(PRODUCT) $(BENCH) ## only: three servers of which one goes,
 bench-actors: jdk $(PRODUCT) $(BENCH) ## only: messages through chat actors, and what they weigh
 	@$(BENCH_RUN) actors
 
+bench-start: jdk $(CACHE) $(BENCH) ## only: from the start to the first answer, and idle memory: native if it is built, JVM, bare Vert.x
+	@$(BENCH_RUN) start
+
 bench-upkeep: jdk $(PRODUCT) $(BENCH) ## only: what each statement costs by which a fleet watches and moves itself
 	@$(BENCH_RUN) upkeep
 
@@ -85,8 +95,23 @@ deploy-check: jdk ## render every overlay of deploy/ and check that it fits toge
 format: jdk ## format the sources
 	@$(MVN) --quiet spotless:apply
 
-package: jdk ## build the production artefact, target/quarkus-app
-	@$(MVN) --quiet package -DskipTests
+package: jdk $(CACHE) ## build the production artefact, target/quarkus-app, with a JVM's cache trained by traffic, what it is made of and the licences
+
+$(CACHE): $(PRODUCT) $(RUN)
+	@$(DEV_RUN) ai.buildscale.agents.dev.BillOfMaterials target/sbom.json target/quarkus-app
+	@$(DEV_RUN) ai.buildscale.agents.dev.Training $(PRODUCT)
+
+native: jdk ## build the native executable, target/*-runner, with GRAALVM_HOME if it is set, else in Mandrel's builder container
+	@$(MVN) --quiet package -Dmaven.test.skip=true -Dquarkus.native.enabled=true -Dquarkus.package.jar.enabled=false \
+	  $(if $(GRAALVM_HOME),,-Dquarkus.native.container-build=true) $(NATIVE_ARGS)
+	@ls -l $(EXECUTABLE)
+
+native-test: jdk ## pass every test that speaks to the service on the native executable
+	@$(MVN) test-compile failsafe:integration-test@default failsafe:verify@default -DexcludedGroups=jvm \
+	  -Dservice.artifact="$(CURDIR)/$(EXECUTABLE)"
+
+repeatable: jdk ## build the artefact twice, from nothing and in two places: it must be the same to the byte
+	@JAVA_HOME="$(JDK)" .ci/repeatable
 
 clean: ## remove what was built (the development data stays)
 	@rm -rf target

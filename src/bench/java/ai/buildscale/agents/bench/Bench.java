@@ -25,6 +25,7 @@ public final class Bench {
         ROWS.put("commands", new CommandRow());
         ROWS.put("actors", new ActorRow());
         ROWS.put("upkeep", new UpkeepRow());
+        ROWS.put("start", new StartRow());
     }
 
     private Bench() {}

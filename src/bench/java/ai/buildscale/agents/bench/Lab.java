@@ -3,7 +3,6 @@ package ai.buildscale.agents.bench;
 import ai.buildscale.agents.dev.DevKeys;
 import ai.buildscale.agents.dev.EmbeddedPostgres;
 import ai.buildscale.agents.dev.WatchedProcess;
-import io.smallrye.jwt.build.Jwt;
 import java.io.File;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -70,21 +69,18 @@ final class Lab implements AutoCloseable {
         }
     }
 
+    DevKeys keys() {
+        return keys;
+    }
+
     /** A token of {@link #USER} for longer than any row takes. */
     String token(String... groups) {
-        return Jwt.issuer(DevKeys.ISSUER)
-                .audience(DevKeys.AUDIENCE)
-                .subject(USER.toString())
-                .groups(Set.of(groups))
-                .expiresIn(Duration.ofHours(6))
-                .sign(keys.privateKey());
+        return keys.token(USER, Set.of(groups), Duration.ofHours(6));
     }
 
     /** An empty database; the one that an earlier run left under the name is dropped. */
-    String newDatabase(String name) throws SQLException {
-        dropDatabase(name);
-        execute(postgres.url("postgres"), "create database " + name);
-        return postgres.url(name);
+    String newDatabase(String name) {
+        return postgres.newDatabase(name);
     }
 
     void dropDatabase(String name) throws SQLException {

@@ -6,7 +6,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.net.ServerSocket;
+import java.io.PrintStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -16,7 +16,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -24,88 +23,67 @@ import java.util.concurrent.TimeUnit;
 /**
  * The main job as a person would do it: a token, a workspace, three sessions, an SSE client that follows them while they
  * are started, beaten for, paused, resumed, completed, cancelled, and one swept because it fell silent; then a talk with an
- * agent that asks back. Prints what it
- * sees and fails if anything differs. Runs on the service at the URL given, else on the one at localhost:8080, else (or
- * if {@code own} is given) on one of its own with short thresholds, on a database of its own.
+ * agent that asks back. Prints what it sees and fails if anything differs. Runs on the service at the URL given, else on
+ * the one at localhost:8080, else (or if {@code own} or the file of an artefact is given) on one of its own with short
+ * thresholds, on a database of its own.
  */
 @SuppressWarnings("SystemOut")
 public final class Demo {
     private static final String USUAL = "http://localhost:8080";
     private static final String OWN = "own";
+    private static final Path DEVELOPMENT = Path.of("target/embedded/quarkus-app/quarkus-run.jar");
+    /** With these the sweep finds a silent session while one looks on. */
+    static final List<String> SHORT_THRESHOLDS = List.of(
+            "-Dsessions.heartbeat-interval=2S", "-Dsessions.stale-threshold=6S", "-Dsessions.sweep-interval=1S");
+
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final HttpClient HTTP =
             HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
 
     private final String url;
+    private final PrintStream out;
     private final BlockingQueue<JsonNode> seen = new LinkedBlockingQueue<>();
     private String token;
 
-    private Demo(String url) {
+    /** @param token null where the service issues tokens itself */
+    Demo(String url, String token, PrintStream out) {
         this.url = url;
+        this.token = token;
+        this.out = out;
     }
 
     public static void main(String[] arguments) throws Exception {
         String given = arguments.length == 0 ? "" : arguments[0];
-        if (!given.isEmpty() && !given.equals(OWN)) {
-            new Demo(given).run();
+        if (given.startsWith("http")) {
+            new Demo(given, System.getenv("TOKEN"), System.out).run();
         } else if (given.isEmpty() && isReady(USUAL)) {
-            new Demo(USUAL).run();
+            new Demo(USUAL, System.getenv("TOKEN"), System.out).run();
         } else {
-            int port;
-            try (ServerSocket free = new ServerSocket(0)) {
-                port = free.getLocalPort();
-            }
-            String own = "http://localhost:" + port;
-            say("Starting a service for the demo at " + own);
-            try (WatchedProcess service = startOwn(port)) {
-                for (int i = 0; i < 600 && service.isAlive() && !isReady(own); i++) {
-                    TimeUnit.MILLISECONDS.sleep(100);
-                }
-                if (!isReady(own)) {
-                    throw new IllegalStateException("the service did not start, see target/demo/service.log");
-                }
-                new Demo(own).run();
-            }
+            onItsOwn(given.isEmpty() || given.equals(OWN) ? DEVELOPMENT : Path.of(given));
         }
-        say("\nEverything went as it should.");
+        System.out.println("\nEverything went as it should.");
         System.exit(0);
     }
 
-    private static WatchedProcess startOwn(int port) throws IOException {
+    private static void onItsOwn(Path artefact) throws Exception {
         Path folder = Files.createDirectories(Path.of("target/demo").toAbsolutePath());
-        Files.deleteIfExists(folder.resolve("service.log"));
-        return WatchedProcess.start(
-                "TERM",
-                folder.resolve("service.log").toFile(),
-                folder.toFile(),
-                Map.of(),
-                List.of(),
-                List.of(
-                        Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                        "-Dquarkus.http.port=" + port,
-                        "-Ddev.data-dir=" + folder,
-                        "-Dsessions.heartbeat-interval=2S",
-                        "-Dsessions.stale-threshold=6S",
-                        "-Dsessions.sweep-interval=1S",
-                        "-jar",
-                        Path.of("target/embedded/quarkus-app/quarkus-run.jar")
-                                .toAbsolutePath()
-                                .toString()));
-    }
-
-    private static boolean isReady(String url) throws InterruptedException {
-        try {
-            HttpRequest request = HttpRequest.newBuilder(URI.create(url + "/q/health/ready"))
-                    .timeout(Duration.ofSeconds(5))
-                    .build();
-            return HTTP.send(request, HttpResponse.BodyHandlers.discarding()).statusCode() == 200;
-        } catch (IOException e) {
-            return false;
+        DevKeys keys = new DevKeys(folder);
+        try (EmbeddedPostgres postgres = EmbeddedPostgres.start(folder.resolve("postgres-18"));
+                Artefact service = Artefact.start(
+                        artefact, folder, keys, postgres.newDatabase("demo"), List.of(), SHORT_THRESHOLDS)) {
+            System.out.println("Started " + artefact + " for the demo at " + service.url());
+            new Demo(service.url(), artefact.equals(DEVELOPMENT) ? null : keys.token(), System.out).run();
         }
     }
 
-    private void run() throws Exception {
-        token = call("POST", "/dev/tokens", "{}").get("access_token").asText();
+    private static boolean isReady(String url) throws InterruptedException {
+        return Artefact.statusOf(url + "/q/health/ready") == 200;
+    }
+
+    void run() throws Exception {
+        if (token == null) {
+            token = call("POST", "/dev/tokens", "{}").get("access_token").asText();
+        }
         say("A token: " + token.substring(0, 20) + "…");
         String workspace = call("POST", "/workspaces", "{\"name\":\"Demo\"}")
                 .at("/workspace/id")
@@ -311,7 +289,7 @@ public final class Demo {
         }
     }
 
-    private static void say(String line) {
-        System.out.println(line);
+    private void say(String line) {
+        out.println(line);
     }
 }

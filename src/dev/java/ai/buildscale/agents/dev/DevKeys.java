@@ -1,5 +1,6 @@
 package ai.buildscale.agents.dev;
 
+import io.smallrye.jwt.build.Jwt;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -11,7 +12,10 @@ import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
 import java.security.spec.PKCS8EncodedKeySpec;
+import java.time.Duration;
 import java.util.Base64;
+import java.util.Set;
+import java.util.UUID;
 
 /** The key pair of the development token issuer, kept in a folder so that tokens outlive a restart. */
 public final class DevKeys {
@@ -47,6 +51,21 @@ public final class DevKeys {
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    /** A token of this issuer. */
+    public String token(UUID userId, Set<String> groups, Duration validFor) {
+        return Jwt.issuer(ISSUER)
+                .audience(AUDIENCE)
+                .subject(userId.toString())
+                .groups(groups)
+                .expiresIn(validFor)
+                .sign(privateKey());
+    }
+
+    /** One of a new user, good for an hour. */
+    public String token() {
+        return token(UUID.randomUUID(), Set.of(), Duration.ofHours(1));
     }
 
     private void generate() {

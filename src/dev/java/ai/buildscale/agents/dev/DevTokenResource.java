@@ -1,6 +1,5 @@
 package ai.buildscale.agents.dev;
 
-import io.smallrye.jwt.build.Jwt;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -44,12 +43,8 @@ public class DevTokenResource {
         TokenRequest request = body == null ? new TokenRequest(null, null, null) : body;
         UUID userId = request.userId() == null ? UUID.randomUUID() : request.userId();
         int expiresIn = request.expiresIn() == null ? 3_600 : request.expiresIn();
-        String token = Jwt.issuer(DevKeys.ISSUER)
-                .audience(DevKeys.AUDIENCE)
-                .subject(userId.toString())
-                .groups(request.groups() == null ? Set.of() : request.groups())
-                .expiresIn(Duration.ofSeconds(expiresIn))
-                .sign(keys.privateKey());
+        Set<String> groups = request.groups() == null ? Set.of() : request.groups();
+        String token = keys.token(userId, groups, Duration.ofSeconds(expiresIn));
         return new Token(token, userId, expiresIn);
     }
 }

@@ -10,6 +10,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -71,6 +75,19 @@ public final class EmbeddedPostgres implements AutoCloseable {
     /** The address of a database, with user and password, as {@code DATABASE_URL} has it. */
     public String url(String database) {
         return "postgresql://" + USER + ":" + password + "@127.0.0.1:" + port + "/" + database;
+    }
+
+    /** The address of an empty database; one that has the name already is dropped first. */
+    public String newDatabase(String name) {
+        try (Connection connection = DriverManager.getConnection(
+                        "jdbc:postgresql://127.0.0.1:" + port + "/postgres", USER, password);
+                Statement statement = connection.createStatement()) {
+            statement.execute("drop database if exists " + name + " with (force)");
+            statement.execute("create database " + name);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+        return url(name);
     }
 
     public int port() {

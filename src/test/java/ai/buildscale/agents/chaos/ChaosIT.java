@@ -11,12 +11,14 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * What three servers on one Postgres survive under load. {@code make chaos} runs it for long and with the usual leases;
  * {@code SEED} repeats the choices of a run.
  */
+@Tag("jvm")
 class ChaosIT {
     private static final Scale SCALE = Scale.ofRun();
     private static final Duration NOTICED = Duration.ofSeconds(5);

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the statements on chats cost where there are many: none reads a whole table. */
+@Tag("jvm")
 class ChatPlansIT {
     private static Connection connection;
 

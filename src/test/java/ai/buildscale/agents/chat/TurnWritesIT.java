@@ -13,11 +13,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What an owner writes twice, since the first answer was lost, is there once; and what the sweep finds. */
+@Tag("jvm")
 class TurnWritesIT {
     private static final String SERVER = "00000000-0000-7000-8000-000000000001";
     private static final String SESSION = "00000000-0000-7000-8000-000000000002";

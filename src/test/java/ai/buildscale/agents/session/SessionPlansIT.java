@@ -13,6 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * How Postgres carries out the statements on many sessions. Connections live long: after a few executions they use a
  * plan that knows no parameter, and that one must be good, too.
  */
+@Tag("jvm")
 class SessionPlansIT {
     private static final UUID WORKSPACE = UUID.randomUUID();
     /** As small beside the 30,000 as the real one is beside the million. */

@@ -1,7 +1,6 @@
 package ai.buildscale.agents.testing;
 
 import ai.buildscale.agents.dev.DevKeys;
-import io.smallrye.jwt.build.Jwt;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Set;
@@ -26,11 +25,6 @@ public final class Tokens {
     }
 
     public static String of(UUID userId, Duration validFor, String... groups) {
-        return Jwt.issuer(DevKeys.ISSUER)
-                .audience(DevKeys.AUDIENCE)
-                .subject(userId.toString())
-                .groups(Set.of(groups))
-                .expiresIn(validFor)
-                .sign(keys().privateKey());
+        return keys().token(userId, Set.of(groups), validFor);
     }
 }

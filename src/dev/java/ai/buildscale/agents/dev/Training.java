@@ -1,0 +1,70 @@
+package ai.buildscale.agents.dev;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Makes the JVM's cache for a packaged jar, {@code app.aot} beside it: the service runs on an embedded Postgres, does its
+ * main job and a day's traffic in small, and is told to stop; the JVM then writes down which classes it needed, already
+ * linked, and which methods were hot. Then the service is started with the cache, and must have taken it.
+ */
+@SuppressWarnings("SystemOut")
+public final class Training {
+    private static final int ROUNDS = 200;
+    private static final List<String> UNLIMITED = List.of("-Dlimits.requests-per-second=0");
+
+    private final Path jar;
+    private final Path cache;
+    private final Path folder;
+    private final DevKeys keys;
+
+    private Training(Path jar, Path folder) {
+        this.jar = jar;
+        this.cache = jar.resolveSibling("app.aot");
+        this.folder = folder;
+        this.keys = new DevKeys(folder);
+    }
+
+    /** @param arguments the jar */
+    public static void main(String[] arguments) throws Exception {
+        Path folder = Files.createDirectories(Path.of("target/training").toAbsolutePath());
+        Training training = new Training(Path.of(arguments[0]).toAbsolutePath(), folder);
+        try (EmbeddedPostgres postgres = EmbeddedPostgres.start(folder.resolve("postgres-18"), "fsync=off")) {
+            String database = postgres.newDatabase("training");
+            training.learn(database);
+            training.check(database);
+        }
+        System.exit(0);
+    }
+
+    private void learn(String database) throws Exception {
+        Files.deleteIfExists(cache);
+        try (Artefact service = start(database, "-XX:AOTCacheOutput=" + cache);
+                PrintStream log = new PrintStream(folder.resolve("demo.log").toFile(), StandardCharsets.UTF_8)) {
+            new Demo(service.url(), keys.token(), log).run();
+            new Traffic(service.url(), keys.token()).flow(ROUNDS);
+            service.end();
+        }
+        if (!Files.exists(cache)) {
+            throw new IllegalStateException("the JVM has written no cache, see " + folder.resolve("service.log"));
+        }
+    }
+
+    /** A JVM that must use a cache ends if it cannot. */
+    private void check(String database) throws IOException, InterruptedException {
+        start(database, "-XX:AOTCache=" + cache, "-XX:AOTMode=on").close();
+        System.out.println(cache + ": " + Files.size(cache) / (1024 * 1024) + " MB, good for Java "
+                + System.getProperty("java.runtime.version") + " and these jars as they are");
+    }
+
+    private Artefact start(String database, String... flags) throws IOException, InterruptedException {
+        List<String> settings = new ArrayList<>(Demo.SHORT_THRESHOLDS);
+        settings.addAll(UNLIMITED);
+        return Artefact.start(jar, folder, keys, database, List.of(flags), settings);
+    }
+}
