@@ -109,8 +109,8 @@ final class UpkeepRow implements Bench.Row {
                         Lab.FIRST,
                         Lab.FIRST + OWNERS * SESSIONS_EACH - 1));
         Lab.execute(database, """
-                insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch)
-                select next_id(), id, chat_id, workspace_id, id, 'running', epoch
+                insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch, server_id)
+                select next_id(), id, chat_id, workspace_id, id, 'running', epoch, server_id
                 from agent_sessions where server_id = %1$s;
                 update agent_sessions s set status = 'running', turn_id = t.id from turns t where t.session_id = s.id;
                 insert into events (position, workspace_id, chat_id, session_id, type, data, at)
@@ -136,8 +136,7 @@ final class UpkeepRow implements Bench.Row {
                 insert into servers (id, hostname, version, capacity, sessions, load, watched)
                 select %s, 'bench-' || n, '0', 100000, %d, 0.1, true from generate_series(%d, %d) n
                 on conflict do nothing
-                """.formatted(
-                        Lab.id(SERVER, "n"), SESSIONS_EACH, Lab.FIRST + from, Lab.FIRST + to - 1));
+                """.formatted(Lab.id(SERVER, "n"), SESSIONS_EACH, Lab.FIRST + from, Lab.FIRST + to - 1));
     }
 
     private void prepare() throws SQLException {
@@ -176,14 +175,13 @@ final class UpkeepRow implements Bench.Row {
         took("commands to deliver: none", one.micros("execute deliver(" + server(0) + ", 500, 5000)"));
         took("messages to begin with: none", one.micros("execute begun(" + server(0) + ", '{}')"));
         took("messages that wait: none", one.micros("execute waiting(" + server(0) + ")"));
-        took(
-                "lost turns: none, 10,000 turns of others run",
-                one.micros("execute lost(" + server(0) + ", 2000)"));
+        took("lost turns: none, 10,000 turns of others run", one.micros("execute lost(" + server(0) + ", 2000)"));
+        took("lost turns: none of 10,000 own", one.micros("execute lost(" + server(AT_WORK) + ", 2000)"));
         took("claim of a sweep that is not due", one.micros("execute claim('bench', 1000000000)"));
     }
 
     private void reads() throws Exception {
-        took("the log's tail: nothing new", one.micros("execute tail(" + EVENTS + ", 0, 1000)"));
+        took("the log's tail: nothing new", one.micros("execute tail(" + Long.MAX_VALUE + ", 0, 1000)"));
         took("the log's tail: 1,000 events", one.micros("execute tail(0, 0, 1000)"));
     }
 
@@ -207,16 +205,21 @@ final class UpkeepRow implements Bench.Row {
         took("hand-over of none", none);
         took("— for each member more that has none left", (one.micros(all) - none) / 299);
         took("hand-over of 500, the first of 10,000", undone(hand[0]));
-        took("hand-over of 500, one of 20 in a row", one.microsOnce(() -> {
-                    for (int batch = 0; batch < BATCHES; batch++) {
-                        one.execute(hand[0]);
-                    }
-                }) / BATCHES);
+        took(
+                "hand-over of 500, one of 20 in a row",
+                one.microsOnce(() -> {
+                            for (int batch = 0; batch < BATCHES; batch++) {
+                                one.execute(hand[0]);
+                            }
+                        })
+                        / BATCHES);
         double first = undone(hand[1]);
         locks.execute("begin");
         locks.execute("select id from agent_sessions where server_id = " + server(owner + 1)
                 + " and ended_at is null order by id limit " + (SESSIONS_EACH - BATCH) + " for no key update");
-        took("— for each session on the way that others have locked", (undone(hand[1]) - first) / (SESSIONS_EACH - BATCH));
+        took(
+                "— for each session on the way that others have locked",
+                (undone(hand[1]) - first) / (SESSIONS_EACH - BATCH));
         locks.execute("rollback");
         double alone = undone(hand[2]);
         for (int batch = 1; batch < BATCHES; batch++) {

@@ -16,7 +16,8 @@ final class DefaultConfig {
         Map<String, Object> values = new HashMap<>();
         for (Method method : ServerConfig.class.getMethods()) {
             WithDefault given = method.getAnnotation(WithDefault.class);
-            values.put(method.getName(), given == null ? Optional.empty() : value(method.getReturnType(), given.value()));
+            values.put(
+                    method.getName(), given == null ? Optional.empty() : value(method.getReturnType(), given.value()));
         }
         return (ServerConfig) Proxy.newProxyInstance(
                 ServerConfig.class.getClassLoader(),

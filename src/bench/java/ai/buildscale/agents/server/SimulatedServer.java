@@ -118,8 +118,8 @@ final class SimulatedServer {
         agenda.at(agenda.now() + fleet.within(2 * pause), () -> {
             if (alive && !members.isEmpty()) {
                 fleet.appended(1);
-                listener.tell(
-                        Set.of(members.get(fleet.random().nextInt(members.size())).id()));
+                listener.tell(Set.of(
+                        members.get(fleet.random().nextInt(members.size())).id()));
                 change(perSecond);
             }
         });
@@ -279,7 +279,8 @@ final class SimulatedServer {
         postgres.execute(
                 Cost.DECLARE,
                 1,
-                Cost.DECLARE.micros(suspects.byLease().size() + suspects.byConnection().size()),
+                Cost.DECLARE.micros(
+                        suspects.byLease().size() + suspects.byConnection().size()),
                 () -> {
                     if (fleet.declareLost(suspects) == 0) {
                         act();
@@ -337,7 +338,8 @@ final class SimulatedServer {
             return;
         }
         placed.add(takers, handed, agenda.now());
-        listener.tell(new HashSet<>(takers.turns().subList(0, Math.min(handed, takers.turns().size()))));
+        listener.tell(new HashSet<>(
+                takers.turns().subList(0, Math.min(handed, takers.turns().size()))));
     }
 
     private List<Member> considered(Set<UUID> except) {

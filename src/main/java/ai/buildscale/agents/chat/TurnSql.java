@@ -132,8 +132,8 @@ final class TurnSql {
                 join running r on r.id = l.session_id
                 where l.said <> ''),
             begun as (
-                insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch%s)
-                select r.turn_id, r.id, r.chat_id, r.workspace_id, r.message_id, 'running', r.epoch%s
+                insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch, server_id%s)
+                select r.turn_id, r.id, r.chat_id, r.workspace_id, r.message_id, 'running', r.epoch, r.server_id%s
                 from running r
                 -- one open turn a session: the old one is closed first
                 left join left_off l on l.session_id = r.id
@@ -189,7 +189,7 @@ final class TurnSql {
      */
     static final String TAKE_UP_LOST =
             takeUp(TurnTaker.SERVER, "", "agent_sessions s on s.id = t.session_id", """
-            t.state in ('running', 'parked') and s.server_id = $1
+            t.state in ('running', 'parked') and t.server_id = $1 and s.server_id = $1
                 and (t.epoch <> s.epoch
                     or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')""", LOST_HERE);
 
@@ -272,7 +272,8 @@ final class TurnSql {
             select t.id, t.state, t.said, s.id as session_id, s.chat_id, s.epoch, s.status
             from turns t
             join agent_sessions s on s.id = t.session_id
-            where t.state in ('running', 'parked') and s.server_id = $1 and s.turn_id = t.id and s.ended_at is null
+            where t.state in ('running', 'parked') and t.server_id = $1 and s.server_id = $1 and s.turn_id = t.id
+                and s.ended_at is null
                 and (s.status = 'idle' or s.status = 'running' and t.state = 'running' and t.epoch = s.epoch)
                 and (s.last_progress_at is null or s.last_progress_at < now() - interval '5 seconds')
             limit 500""";

@@ -3,8 +3,8 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
-import io.micrometer.core.instrument.Counter;
 import ai.buildscale.agents.server.Suspicion.Suspects;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
@@ -163,8 +163,7 @@ class Fleet {
             return Uni.createFrom().item(fleet);
         }
         return servers.declareLost(me, suspects.byLease(), suspects.byConnection(), config.lostAfter())
-                .invoke(lost -> lost.forEach(
-                        one -> lost(one, suspects.byLease().contains(one))))
+                .invoke(lost -> lost.forEach(one -> lost(one, suspects.byLease().contains(one))))
                 .chain(lost -> lost.isEmpty() ? Uni.createFrom().item(fleet) : servers.members())
                 .invoke(placement::update);
     }

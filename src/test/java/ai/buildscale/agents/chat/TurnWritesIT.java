@@ -129,6 +129,20 @@ class TurnWritesIT {
     }
 
     @Test
+    void aTurnGoesAlongWithItsSessionAndIsTakenUpOnce() throws SQLException {
+        rows("update turns set server_id = '%s' returning 1".formatted(SERVER));
+        assertThat(execute(TurnSql.TAKE_UP_LOST, SERVER, "2000")).isEmpty();
+
+        rows("update agent_sessions set server_id = '%s', epoch = 2 returning 1".formatted(CHAT));
+
+        assertThat(rows("select server_id from turns")).containsExactly(CHAT);
+        assertThat(execute(TurnSql.TAKE_UP_LOST, SERVER, "2000")).isEmpty();
+        assertThat(execute(TurnSql.TAKE_UP_LOST, CHAT, "2000")).containsExactly(TURN);
+        assertThat(execute(TurnSql.TAKE_UP_LOST, CHAT, "2000")).isEmpty();
+        assertThat(rows("select attempt || ' ' || epoch from turns")).containsExactly("2 2");
+    }
+
+    @Test
     void messagesOfASessionThatHasEndedAreDroppedAndTold() throws SQLException {
         wait("user", "new");
         wait("user", "waiting");

@@ -23,8 +23,25 @@ class SuspicionTest {
 
     private static Member member(UUID id, Duration silent, boolean vanished) {
         return new Member(
-                id, "", null, ServerState.ACTIVE, null, null, null, null, 1, Map.of(), 0, 0, "", Duration.ZERO, silent,
-                vanished, false, false, null);
+                id,
+                "",
+                null,
+                ServerState.ACTIVE,
+                null,
+                null,
+                null,
+                null,
+                1,
+                Map.of(),
+                0,
+                0,
+                "",
+                Duration.ZERO,
+                silent,
+                vanished,
+                false,
+                false,
+                null);
     }
 
     private static Member living(UUID id) {
@@ -35,8 +52,7 @@ class SuspicionTest {
     private Suspects look(Duration after, Member other, int more) {
         now += after.toNanos();
         List<Member> fleet = Stream.concat(
-                        Stream.of(living(ME), other),
-                        IntStream.range(0, more).mapToObj(i -> living(new UUID(1, i))))
+                        Stream.of(living(ME), other), IntStream.range(0, more).mapToObj(i -> living(new UUID(1, i))))
                 .toList();
         suspicion.seen(fleet.size(), now);
         return suspicion.judge(fleet, ME, LONG, true, now);

@@ -36,8 +36,8 @@ public final class Joining {
     public static Outcome run(Case given, long seed) {
         Agenda agenda = new Agenda();
         Sessions sessions = new Sessions(given.sessions());
-        SimulatedFleet fleet = new SimulatedFleet(
-                agenda, new Postgres(agenda, given.cores()), sessions, seed, given.options());
+        SimulatedFleet fleet =
+                new SimulatedFleet(agenda, new Postgres(agenda, given.cores()), sessions, seed, given.options());
         fleet.join(given.servers());
         fleet.fill();
         agenda.pass(WARM_UP);

@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.PriorityQueue;
 
 /**
@@ -43,9 +45,7 @@ public final class Postgres {
     private final double cores;
     private final PriorityQueue<Running> byEnd = new PriorityQueue<>();
     private final Deque<Running> byDeadline = new ArrayDeque<>();
-    private final long[] statements = new long[Cost.values().length];
-    private final long[] abandoned = new long[Cost.values().length];
-    private final double[] coreNanos = new double[Cost.values().length];
+    private final Map<Cost, Tally> tallies = new EnumMap<>(Cost.class);
     private long[] perSecond = new long[1_024];
     private int running;
     /** What a statement has had that has run since the beginning, in nanoseconds of a core. */
@@ -62,14 +62,14 @@ public final class Postgres {
     /** Runs a statement, or several of a kind that follow each other, with so much work altogether. */
     public void execute(Cost cost, int count, double micros, Runnable done, Runnable givenUp) {
         advance();
-        statements[cost.ordinal()] += count;
+        count(cost, new Tally(count, 0, 0));
         int second = (int) (agenda.now() / 1_000_000_000L);
         if (second >= perSecond.length) {
             perSecond = Arrays.copyOf(perSecond, second * 2);
         }
         perSecond[second] += count;
-        Running fresh = new Running(
-                cost, progress, progress + micros * 1e3, agenda.now() + PATIENCE.toNanos(), done, givenUp);
+        Running fresh =
+                new Running(cost, progress, progress + micros * 1e3, agenda.now() + PATIENCE.toNanos(), done, givenUp);
         byEnd.add(fresh);
         byDeadline.add(fresh);
         running++;
@@ -118,7 +118,7 @@ public final class Postgres {
         while (!byDeadline.isEmpty() && (byDeadline.peek().over || byDeadline.peek().deadline <= agenda.now())) {
             Running one = byDeadline.poll();
             if (!one.over) {
-                abandoned[one.cost.ordinal()]++;
+                count(one.cost, new Tally(0, 1, 0));
                 end(one, one.givenUp);
             }
         }
@@ -128,57 +128,69 @@ public final class Postgres {
     private void end(Running one, Runnable what) {
         one.over = true;
         running--;
-        coreNanos[one.cost.ordinal()] += Math.min(progress, one.endsAt) - one.begunAt;
+        count(one.cost, new Tally(0, 0, Math.min(progress, one.endsAt) - one.begunAt));
         what.run();
+    }
+
+    private void count(Cost cost, Tally more) {
+        tallies.merge(cost, more, Tally::plus);
+    }
+
+    private record Tally(long statements, long abandoned, double coreNanos) {
+        static final Tally NONE = new Tally(0, 0, 0);
+
+        Tally plus(Tally other) {
+            return new Tally(statements + other.statements, abandoned + other.abandoned, coreNanos + other.coreNanos);
+        }
+
+        Tally minus(Tally other) {
+            return new Tally(statements - other.statements, abandoned - other.abandoned, coreNanos - other.coreNanos);
+        }
     }
 
     /** What it has done in some time. */
     public static final class Work {
-        private final long[] statements;
-        private final long[] abandoned;
-        private final double[] coreNanos;
+        private final Map<Cost, Tally> tallies;
 
-        private Work(long[] statements, long[] abandoned, double[] coreNanos) {
-            this.statements = statements;
-            this.abandoned = abandoned;
-            this.coreNanos = coreNanos;
+        private Work(Map<Cost, Tally> tallies) {
+            this.tallies = new EnumMap<>(tallies);
+        }
+
+        private Tally of(Cost cost) {
+            return tallies.getOrDefault(cost, Tally.NONE);
         }
 
         public long statements(Cost cost) {
-            return statements[cost.ordinal()];
+            return of(cost).statements();
         }
 
         /** Of these, those that ran out of time. */
         public long abandoned(Cost cost) {
-            return abandoned[cost.ordinal()];
+            return of(cost).abandoned();
         }
 
         public double coreSeconds(Cost cost) {
-            return coreNanos[cost.ordinal()] / 1e9;
+            return of(cost).coreNanos() / 1e9;
         }
 
         public long allStatements() {
-            return Arrays.stream(statements).sum();
+            return tallies.values().stream().mapToLong(Tally::statements).sum();
         }
 
         public double allCoreSeconds() {
-            return Arrays.stream(coreNanos).sum() / 1e9;
+            return tallies.values().stream().mapToDouble(Tally::coreNanos).sum() / 1e9;
         }
 
         public Work since(Work before) {
-            Work difference = new Work(statements.clone(), abandoned.clone(), coreNanos.clone());
-            for (int i = 0; i < statements.length; i++) {
-                difference.statements[i] -= before.statements[i];
-                difference.abandoned[i] -= before.abandoned[i];
-                difference.coreNanos[i] -= before.coreNanos[i];
-            }
+            Work difference = new Work(tallies);
+            difference.tallies.replaceAll((cost, tally) -> tally.minus(before.of(cost)));
             return difference;
         }
     }
 
     /** What it has done since it began. */
     public Work work() {
-        return new Work(statements.clone(), abandoned.clone(), coreNanos.clone());
+        return new Work(tallies);
     }
 
     /** The statements of the busiest second since this one. */

@@ -60,8 +60,7 @@ public final class Simulation {
 
     private static String spread(List<Three.Outcome> all, ToDoubleFunction<Three.Outcome> figure) {
         double[] sorted = all.stream().mapToDouble(figure).sorted().toArray();
-        return "%.2f s (%.2f–%.2f)"
-                .formatted(sorted[sorted.length / 2], sorted[0], sorted[sorted.length - 1]);
+        return "%.2f s (%.2f–%.2f)".formatted(sorted[sorted.length / 2], sorted[0], sorted[sorted.length - 1]);
     }
 
     /** What a fleet asks of Postgres while nothing happens, and with one change a second on each server. */
@@ -81,11 +80,7 @@ public final class Simulation {
             page.head(head.toArray(String[]::new));
             for (Cost cost : Cost.values()) {
                 if (works.stream().anyMatch(work -> work.statements(cost) > 0)) {
-                    page.row(cells(
-                            cost.what(),
-                            works,
-                            work -> work.statements(cost),
-                            work -> work.coreSeconds(cost)));
+                    page.row(cells(cost.what(), works, work -> work.statements(cost), work -> work.coreSeconds(cost)));
                 }
             }
             page.row(cells("**all**", works, Postgres.Work::allStatements, Postgres.Work::allCoreSeconds));
@@ -173,8 +168,8 @@ public final class Simulation {
     }
 
     private void join(int servers, int joining) {
-        Joining.Outcome outcome = Joining.run(
-                new Joining.Case(servers, servers * SESSIONS_EACH, joining, 16, NO_STREAMS), SEED);
+        Joining.Outcome outcome =
+                Joining.run(new Joining.Case(servers, servers * SESSIONS_EACH, joining, 16, NO_STREAMS), SEED);
         page.row(
                 Page.thousands(servers),
                 Page.thousands(joining),

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.buildscale.agents.server.SimulatedFleet.Options;
 import ai.buildscale.agents.bench.simulation.Sessions.Batch;
+import ai.buildscale.agents.server.SimulatedFleet.Options;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,7 +49,8 @@ class SimulationTest {
 
     @Test
     void lessOfPostgresTakesLonger() {
-        assertThat(lose(4, 0.5, SEED).recovered()).isGreaterThan(lose(4, 8, SEED).recovered());
+        assertThat(lose(4, 0.5, SEED).recovered())
+                .isGreaterThan(lose(4, 8, SEED).recovered());
     }
 
     @Test
