@@ -173,7 +173,7 @@ public class Database implements Db {
         return failure.getCause() != null && isContention(failure.getCause());
     }
 
-    /** Postgres cannot be reached, is starting or stopping, is full, or does not answer in time. */
+    /** Postgres cannot be reached, lets nobody in, is starting or stopping, is full, or does not answer in time. */
     public static boolean isAway(Throwable failure) {
         if (failure.getCause() != null && isAway(failure.getCause())) {
             return true;
@@ -182,6 +182,7 @@ public class Database implements Db {
             String state = pg.getSqlState();
             return state != null
                     && (state.startsWith("08")
+                            || state.startsWith("28")
                             || state.startsWith("53")
                             || state.startsWith("57")
                             || state.startsWith("58")

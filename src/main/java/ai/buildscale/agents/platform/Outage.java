@@ -13,6 +13,8 @@ enum Outage {
     POOL,
     /** It has no room: connections, disk or memory (SQLSTATE class 53). */
     FULL,
+    /** It does not take this service's name or password (class 28). */
+    REFUSED,
     /** It starts, stops, or was told to end the connection (class 57). */
     STOPPING,
     /** It takes no writes: a standby. */
@@ -50,6 +52,7 @@ enum Outage {
             return READ_ONLY;
         }
         return switch (state.substring(0, 2)) {
+            case "28" -> REFUSED;
             case "53" -> FULL;
             case "57" -> STOPPING;
             case "58" -> BROKEN;

@@ -22,6 +22,9 @@ class BillOfMaterialsIT {
     private static final Path LIBRARIES =
             Path.of(System.getProperty("service.artifact")).resolveSibling("lib");
 
+    /** Quarkus packs this one anew, without the senders that it has its own for. */
+    private static final String WITHOUT_SOME_CLASSES = "io.opentelemetry.opentelemetry-exporter-otlp-1";
+
     private static BillOfMaterials bill() throws IOException {
         return BillOfMaterials.read(Path.of("target/sbom.json"));
     }
@@ -47,6 +50,9 @@ class BillOfMaterialsIT {
 
         assertThat(jars()).hasSizeGreaterThan(100);
         for (Path jar : jars()) {
+            if (jar.getFileName().toString().startsWith(WITHOUT_SOME_CLASSES)) {
+                continue;
+            }
             assertThat(told).as(jar.toString()).contains(hash(jar));
         }
     }
