@@ -13,7 +13,7 @@ EXECUTABLE = target/agent-sessions-0.1.0-runner
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-upkeep bench-start simulate deploy-check format package native native-test repeatable clean reset
+.PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-upkeep bench-start bench-growth simulate deploy-check format package native native-test repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -78,6 +78,9 @@ bench-start: jdk $(CACHE) $(BENCH) ## only: from the start to the first answer, 
 
 bench-upkeep: jdk $(PRODUCT) $(BENCH) ## only: what each statement costs by which a fleet watches and moves itself
 	@$(BENCH_RUN) upkeep
+
+bench-growth: jdk $(PRODUCT) $(BENCH) ## only: what a request costs with 10,000, 100,000 and a million sessions
+	@$(BENCH_RUN) growth
 
 simulate: jdk $(BENCH) ## 1,000 servers and 10 M sessions by the service's own rules: losses, rebalancing, upkeep; to target/bench/simulation.md (SEED=… gives another run)
 	@"$(JDK)/bin/java" -Xmx900m -Dsimulation.seed=$(or $(SEED),1) -cp "$(BENCH_CLASSES)" ai.buildscale.agents.bench.simulation.Simulation

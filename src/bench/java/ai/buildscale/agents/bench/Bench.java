@@ -26,6 +26,7 @@ public final class Bench {
         ROWS.put("actors", new ActorRow());
         ROWS.put("upkeep", new UpkeepRow());
         ROWS.put("start", new StartRow());
+        ROWS.put("growth", new GrowthRow());
     }
 
     private Bench() {}

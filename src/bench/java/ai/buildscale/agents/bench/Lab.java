@@ -132,6 +132,16 @@ final class Lab implements AutoCloseable {
      * {@link #FIRST}. Those that beat for themselves have just beaten.
      */
     static void fill(String url, int workspaces, int sessions, String hosting, String status) throws SQLException {
+        fill(url, workspaces, FIRST + " + n % " + workspaces, sessions, hosting, status);
+    }
+
+    /**
+     * The same, but spread otherwise.
+     *
+     * @param workspace the number of the workspace that session {@code n} is in, as SQL
+     */
+    static void fill(String url, int workspaces, String workspace, int sessions, String hosting, String status)
+            throws SQLException {
         execute(url, """
                 insert into workspaces (id, name, created_by, max_live_sessions)
                 select %1$s, 'bench', '%2$s', 2000000000 from generate_series(%3$d, %3$d + %4$d - 1) n
@@ -149,7 +159,7 @@ final class Lab implements AutoCloseable {
                 left join lateral (select id, hostname from servers limit 1) v on '%6$s' = 'server'
                 """.formatted(
                         id(SESSION, "n"),
-                        id(WORKSPACE, FIRST + " + n % " + workspaces),
+                        id(WORKSPACE, workspace),
                         id(CHAT, "n"),
                         USER,
                         status,

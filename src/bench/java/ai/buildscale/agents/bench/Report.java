@@ -49,7 +49,8 @@ final class Report {
                         + "| --- | --- | --- | --- | --- |\n" + String.join("\n", lines) + "\n");
         StringBuilder all = new StringBuilder("# Figures\n\nClient, service, peer and Postgres share one machine: "
                         + "compare ratios, not rates.\nEach is the median of " + Rounds.COUNT
-                        + " interleaved rounds after a warm-up, for a rate of " + Rounds.SECONDS + " s each.\n\n")
+                        + " interleaved rounds after a warm-up, for a rate of " + Rounds.SECONDS
+                        + " s each unless its row says otherwise.\n\n")
                 .append(machine(lab));
         for (String other : rows) {
             if (Files.exists(file(other))) {

@@ -27,8 +27,13 @@ final class Rounds {
 
     /** Warms each side up, then measures them in turns; every other round begins with the last. */
     static Rounds of(Side... sides) throws Exception {
+        return of(WARM_UP_SECONDS, SECONDS, sides);
+    }
+
+    /** The same with a warm-up and measurements of another length, in seconds. */
+    static Rounds of(int warmUpSeconds, int seconds, Side... sides) throws Exception {
         for (Side side : sides) {
-            side.measure(WARM_UP_SECONDS);
+            side.measure(warmUpSeconds);
         }
         List<double[]> figures = new ArrayList<>();
         for (int round = 0; round < COUNT; round++) {
@@ -39,7 +44,7 @@ final class Rounds {
                 Collections.reverse(order);
             }
             for (int side : order) {
-                row[side] = sides[side].measure(SECONDS);
+                row[side] = sides[side].measure(seconds);
             }
             figures.add(row);
             System.out.println("    round " + (round + 1) + ": " + Arrays.toString(row));

@@ -188,7 +188,7 @@ final class WriteRow implements Bench.Row {
     }
 
     /** Begins with every session idle; afterwards the commands that were counted must have left their events. */
-    private static Rounds.Side checked(String database, Rounds.Side side) {
+    static Rounds.Side checked(String database, Rounds.Side side) {
         return seconds -> {
             Lab.execute(database, "update agent_sessions set status = 'idle' where status = 'running'");
             long before = Lab.number(database, "select count(*) from events");

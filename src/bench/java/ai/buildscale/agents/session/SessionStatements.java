@@ -27,4 +27,14 @@ public final class SessionStatements {
     public static String deliver() {
         return CommandSql.DELIVER;
     }
+
+    /** A turn of the walk round the live sessions, a piece of them. */
+    public static String sweepInactive() {
+        return SessionSql.batched(SessionSql.SWEEP_INACTIVE, SessionSql.MAX_BATCH);
+    }
+
+    /** With the batch that a server has unless it is told otherwise. */
+    public static String sweepSilent() {
+        return SessionSql.batched(SessionSql.SWEEP_SILENT, 500);
+    }
 }
