@@ -21,8 +21,8 @@ record DrawnRequest(String method, String path, long first, int count, String bo
     }
 
     Path script(String name, String token) throws IOException {
-        Map<String, ?> values = Map.of(
-                "token", token, "body", body, "method", method, "path", path, "first", first, "count", count);
+        Map<String, ?> values =
+                Map.of("token", token, "body", body, "method", method, "path", path, "first", first, "count", count);
         return Lab.script(name, """
                 local before, after
                 init = function()

@@ -178,8 +178,12 @@ final class GrowthRow implements Bench.Row {
             backend.prepare("silent", SessionStatements.sweepSilent());
         }
         // the server's own row, as the server writes it
-        statement("renewal of a lease", 100, REACH, size -> "execute renew('%s', %d, %s, true, 0)"
-                .formatted(size.server(), size.sessions(), size.sessions() / 1e5));
+        statement(
+                "renewal of a lease",
+                100,
+                REACH,
+                size -> "execute renew('%s', %d, %s, true, 0)"
+                        .formatted(size.server(), size.sessions(), size.sessions() / 1e5));
         statement("look at the fleet, of one", 100, REACH, _ -> "execute members");
         String start = "'00000000-0000-0000-0000-000000000000'";
         statement(

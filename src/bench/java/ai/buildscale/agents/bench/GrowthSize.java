@@ -24,8 +24,9 @@ record GrowthSize(
         String database = lab.newDatabase(name(sessions));
         PackagedService service = lab.service(database, HEAP);
         try {
-            String workspace = "case n %% 2 when 0 then %1$d else %1$d + 1 + n / 2 %% %2$d end";
-            Lab.fill(database, 1 + small, workspace.formatted(Lab.FIRST, small), sessions, "server", "idle");
+            String workspace =
+                    "case n %% 2 when 0 then %1$d else %1$d + 1 + n / 2 %% %2$d end".formatted(Lab.FIRST, small);
+            Lab.fill(database, 1 + small, workspace, sessions, "server", "idle");
             String server = Lab.string(database, "select id from servers");
             return new GrowthSize(sessions, small, database, service, server, new Backend(database));
         } catch (SQLException e) {

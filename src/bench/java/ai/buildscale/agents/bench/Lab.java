@@ -158,14 +158,7 @@ final class Lab implements AutoCloseable {
                 from generate_series(%7$d, %7$d + %8$d - 1) n
                 left join lateral (select id, hostname from servers limit 1) v on '%6$s' = 'server'
                 """.formatted(
-                        id(SESSION, "n"),
-                        id(WORKSPACE, workspace),
-                        id(CHAT, "n"),
-                        USER,
-                        status,
-                        hosting,
-                        FIRST,
-                        sessions));
+                id(SESSION, "n"), id(WORKSPACE, workspace), id(CHAT, "n"), USER, status, hosting, FIRST, sessions));
         execute(url, """
                 insert into workspace_usage (workspace_id, live_sessions, total_sessions)
                 select w.id, count(s.id), count(s.id) from workspaces w left join agent_sessions s on s.workspace_id = w.id

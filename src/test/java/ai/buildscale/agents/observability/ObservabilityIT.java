@@ -233,7 +233,15 @@ class ObservabilityIT {
         }
         assertThat(labels(atRest, "database_unavailable_total", "reason"))
                 .containsExactlyInAnyOrder(
-                        "connection", "timeout", "pool", "full", "stopping", "read_only", "contention", "broken");
+                        "connection",
+                        "timeout",
+                        "pool",
+                        "full",
+                        "refused",
+                        "stopping",
+                        "read_only",
+                        "contention",
+                        "broken");
         assertThat(labels(atRest, "chat_turns_total", "outcome")).contains("failed");
         assertThat(labels(atRest, "llm_requests_total", "outcome")).contains("ok", "shut", "unavailable");
         assertThat(labels(atRest, "server_migrated_total", "reason"))
