@@ -13,6 +13,9 @@ EXECUTABLE = target/agent-sessions-0.1.0-runner
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
+# what a recipe leaves half done when it fails is not taken for done
+.DELETE_ON_ERROR:
+
 .PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-upkeep bench-start bench-growth simulate deploy-check format package native native-test repeatable clean reset
 
 help: ## list the targets
@@ -33,7 +36,7 @@ $(RUN): $(SOURCES) | jdk
 cluster: jdk $(RUN) ## start three servers on one embedded Postgres (SERVERS of them, at PORT=8081 and on), to watch them and to kill some
 	@exec $(DEV_RUN) ai.buildscale.agents.dev.Cluster
 
-DEV_RUN = "$(JDK)/bin/java" -cp "target/embedded/quarkus-app/app/*:target/embedded/quarkus-app/lib/main/*"
+DEV_RUN = "$(JDK)/bin/java" -cp "target/embedded/quarkus-app/app/*:target/embedded/quarkus-app/lib/main/*:target/embedded/quarkus-app/lib/boot/*"
 
 demo: jdk $(RUN) ## do the main job as a person would, on the service at URL (with TOKEN), or on one of its own (URL may be an artefact to start)
 	@$(DEV_RUN) ai.buildscale.agents.dev.Demo $(URL)

@@ -189,8 +189,7 @@ final class Lab implements AutoCloseable {
     static List<String> java() {
         return new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--sun-misc-unsafe-memory-access=allow",
-                "--enable-native-access=ALL-UNNAMED"));
+                "--sun-misc-unsafe-memory-access=allow"));
     }
 
     /** A script for a peer, with each {@code {name}} replaced by its value. */
