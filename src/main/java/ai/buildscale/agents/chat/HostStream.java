@@ -20,7 +20,7 @@ import java.util.function.BooleanSupplier;
 /** A host's work as a stream: one long poll after the other, for as long as the client takes what comes. */
 @ApplicationScoped
 class HostStream {
-    private static final Buffer COMMENT = Buffer.buffer(": keep-alive\n\n");
+    private static final String COMMENT = ": keep-alive\n\n";
 
     private final Database database;
     private final HostService service;
@@ -60,7 +60,7 @@ class HostStream {
 
     private Buffer frames(List<HostWork> work) {
         if (work.isEmpty()) {
-            return COMMENT;
+            return Buffer.buffer(COMMENT);
         }
         Buffer frames = Buffer.buffer();
         for (HostWork one : work) {
