@@ -13,7 +13,7 @@ EXECUTABLE = target/agent-sessions-0.1.0-runner
 BENCH = target/bench/quarkus-app/quarkus-run.jar
 SOURCES := $(shell find src/main src/dev pom.xml -type f)
 
-.PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-upkeep bench-start simulate deploy-check format package native native-test repeatable clean reset
+.PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start simulate deploy-check format package native native-test repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -72,6 +72,9 @@ bench-cluster: jdk $(PRODUCT) $(BENCH) ## only: three servers of which one goes,
 
 bench-actors: jdk $(PRODUCT) $(BENCH) ## only: messages through chat actors, and what they weigh
 	@$(BENCH_RUN) actors
+
+bench-langgraph: jdk $(PRODUCT) $(BENCH) ## only: get, search, talk, create, against LangGraph's local agent server for JavaScript
+	@$(BENCH_RUN) langgraph
 
 bench-start: jdk $(CACHE) $(BENCH) ## only: from the start to the first answer, and idle memory: native if it is built, JVM, bare Vert.x
 	@$(BENCH_RUN) start
