@@ -16,7 +16,7 @@ SOURCES := $(shell find src/main src/dev pom.xml -type f)
 # what a recipe leaves half done when it fails is not taken for done
 .DELETE_ON_ERROR:
 
-.PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-upkeep bench-start bench-growth simulate deploy-check format package native native-test repeatable clean reset
+.PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth simulate deploy-check format package native native-test repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -75,6 +75,9 @@ bench-cluster: jdk $(PRODUCT) $(BENCH) ## only: three servers of which one goes,
 
 bench-actors: jdk $(PRODUCT) $(BENCH) ## only: messages through chat actors, and what they weigh
 	@$(BENCH_RUN) actors
+
+bench-langgraph: jdk $(PRODUCT) $(BENCH) ## only: get, search, talk, create, against LangGraph's local agent server for JavaScript
+	@$(BENCH_RUN) langgraph
 
 bench-start: jdk $(CACHE) $(BENCH) ## only: from the start to the first answer, and idle memory: native if it is built, JVM, bare Vert.x
 	@$(BENCH_RUN) start

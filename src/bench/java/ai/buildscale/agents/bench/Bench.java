@@ -6,7 +6,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * {@code make bench}: each row runs the service and a peer in one run, interleaved and warmed up, and reports the ratio.
@@ -24,6 +23,7 @@ public final class Bench {
         ROWS.put("cluster", new ClusterRow());
         ROWS.put("commands", new CommandRow());
         ROWS.put("actors", new ActorRow());
+        ROWS.put("langgraph", new LangGraphRow());
         ROWS.put("upkeep", new UpkeepRow());
         ROWS.put("start", new StartRow());
         ROWS.put("growth", new GrowthRow());
@@ -38,7 +38,11 @@ public final class Bench {
         void run(Lab lab, Report report) throws Exception;
     }
 
-    /** @param names the rows to run; all if none is named */
+    /**
+     * Runs rows.
+     *
+     * @param names which; all if none is named: then a row whose peer Debian does not have may be left out, and says so
+     */
     public static void main(String... names) throws Exception {
         List<String> wanted = names.length == 0 ? List.copyOf(ROWS.keySet()) : List.of(names);
         Set<Peer> missing = new LinkedHashSet<>();
@@ -46,20 +50,29 @@ public final class Bench {
             if (!ROWS.containsKey(name)) {
                 fail("No row is called " + name + "; there are " + String.join(", ", ROWS.keySet()));
             }
-            ROWS.get(name).peers().stream().filter(peer -> !peer.isThere()).forEach(missing::add);
+            missingFor(name).stream()
+                    .filter(peer -> names.length > 0 || peer.isFromDebian())
+                    .forEach(missing::add);
         }
         if (!missing.isEmpty()) {
-            fail("Missing: " + missing.stream().map(Peer::program).collect(Collectors.joining(", "))
-                    + ". On Debian: apt-get install "
-                    + missing.stream().map(Peer::packages).collect(Collectors.joining(" ")));
+            fail("Missing: " + Peer.missing(missing));
         }
         try (Lab lab = Lab.open()) {
             for (String name : wanted) {
                 Report report = new Report(name);
-                ROWS.get(name).run(lab, report);
+                List<Peer> absent = missingFor(name);
+                if (absent.isEmpty()) {
+                    ROWS.get(name).run(lab, report);
+                } else {
+                    report.figure("not measured, missing: " + Peer.missing(absent), "", "");
+                }
                 report.write(lab, new ArrayList<>(ROWS.keySet()));
             }
         }
+    }
+
+    private static List<Peer> missingFor(String row) {
+        return ROWS.get(row).peers().stream().filter(peer -> !peer.isThere()).toList();
     }
 
     private static void fail(String message) {

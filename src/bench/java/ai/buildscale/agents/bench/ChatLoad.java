@@ -118,12 +118,12 @@ final class ChatLoad implements AutoCloseable {
 
     /** Messages a second, of which each talker sends the next when the last is answered. */
     double talk(int talkers, int seconds) throws Exception {
-        return rate(talkers, seconds, this::talk);
+        return rate(talkers, seconds, chats, this::talk);
     }
 
     /** Pairs of start and yield a second, on sessions that no actor has to do with in between. */
     double startAndYield(int talkers, int seconds) throws Exception {
-        return rate(talkers, seconds, chat -> {
+        return rate(talkers, seconds, chats, chat -> {
             String session = "/agent-sessions/" + Lab.SESSION + (Lab.FIRST + chat);
             send(session + "/start", "{}", 200);
             send(session + "/yield", "{}", 200);
@@ -149,11 +149,13 @@ final class ChatLoad implements AutoCloseable {
         return firstChunk.get(chat) - sent;
     }
 
-    private interface Work {
+    /** What is done with one of many, by its number. */
+    interface Work {
         void on(int number) throws IOException, InterruptedException;
     }
 
-    private double rate(int talkers, int seconds, Work each) throws Exception {
+    /** How often a second it is done, by so many at once; each goes through chats of its own. */
+    static double rate(int talkers, int seconds, int chats, Work each) throws Exception {
         AtomicLong count = new AtomicLong();
         long end = System.nanoTime() + seconds * 1_000_000_000L;
         long begun = System.nanoTime();

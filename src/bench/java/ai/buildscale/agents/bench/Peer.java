@@ -6,19 +6,23 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A program from the distribution that makes load or is compared with; never installed from here. */
+/** A program that makes load or is compared with, from the distribution but for one; never installed from here. */
 enum Peer {
     WRK("wrk", "wrk"),
     PGBENCH("pgbench", "postgresql-contrib"),
-    NGINX("nginx", "nginx libnginx-mod-nchan");
+    NGINX("nginx", "nginx libnginx-mod-nchan"),
+    /** From npm: these belong together (what npm calls the latest is older, and does not fit its own libraries). */
+    LANGGRAPH("langgraphjs", "@langchain/langgraph-cli@1.5.1 @langchain/langgraph@1.7.3 @langchain/core@1.4.0");
 
     static final Path NCHAN = Path.of("/usr/lib/nginx/modules/ngx_nchan_module.so");
 
@@ -34,8 +38,30 @@ enum Peer {
         return program;
     }
 
-    String packages() {
-        return packages;
+    boolean isFromDebian() {
+        return this != LANGGRAPH;
+    }
+
+    /** What is missing, and what installs it. */
+    static String missing(Collection<Peer> peers) {
+        List<String> commands = new ArrayList<>();
+        String debian = packages(peers, true);
+        if (!debian.isEmpty()) {
+            commands.add("On Debian: apt-get install " + debian);
+        }
+        String npm = packages(peers, false);
+        if (!npm.isEmpty()) {
+            commands.add("With Node 20 or newer: npm install --prefix target/bench/langgraph " + npm);
+        }
+        return peers.stream().map(Peer::program).collect(Collectors.joining(", ")) + ". "
+                + String.join(". ", commands);
+    }
+
+    private static String packages(Collection<Peer> peers, boolean debian) {
+        return peers.stream()
+                .filter(peer -> peer.isFromDebian() == debian)
+                .map(peer -> peer.packages)
+                .collect(Collectors.joining(" "));
     }
 
     boolean isThere() {
@@ -47,6 +73,10 @@ enum Peer {
     }
 
     private Optional<Path> find() {
+        if (this == LANGGRAPH) {
+            return Optional.of(LangGraphServer.FOLDER.resolve("node_modules/.bin").resolve(program))
+                    .filter(Files::isExecutable);
+        }
         List<Path> folders = new ArrayList<>();
         for (String folder :
                 Objects.requireNonNullElse(System.getenv("PATH"), "").split(":", -1)) {
