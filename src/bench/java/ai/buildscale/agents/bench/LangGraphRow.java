@@ -99,8 +99,7 @@ final class LangGraphRow implements Bench.Row {
                 "≥ 3");
     }
 
-    private static void search(Lab lab, PackagedService service, LangGraphServer peer, Report report)
-            throws Exception {
+    private static void search(Lab lab, PackagedService service, LangGraphServer peer, Report report) throws Exception {
         String list = "/workspaces/" + Lab.WORKSPACE + Lab.FIRST
                 + "/agent-sessions?status=idle&agent_type=assistant&limit=" + FOUND + "&label=team:team-";
         String wanted = "{\"status\":\"idle\",\"limit\":" + FOUND
@@ -127,8 +126,7 @@ final class LangGraphRow implements Bench.Row {
         }
     }
 
-    private static void talk(ChatLoad chats, LangGraphRuns runs, LangGraphServer peer, Report report)
-            throws Exception {
+    private static void talk(ChatLoad chats, LangGraphRuns runs, LangGraphServer peer, Report report) throws Exception {
         Rounds rounds = Rounds.of(
                 seconds -> chats.talk(PEOPLE, seconds),
                 settled(peer, seconds -> {
@@ -150,8 +148,7 @@ final class LangGraphRow implements Bench.Row {
         report.ratio("the same; against a run → its answer read, the end not waited for", "/s", rounds, 0, 2, "");
     }
 
-    private static void create(Lab lab, PackagedService service, LangGraphServer peer, Report report)
-            throws Exception {
+    private static void create(Lab lab, PackagedService service, LangGraphServer peer, Report report) throws Exception {
         Load ours = new Load(
                 "POST",
                 "/api/v1/workspaces/" + Lab.WORKSPACE + "%.0f/agent-sessions",
@@ -196,7 +193,8 @@ final class LangGraphRow implements Bench.Row {
     private record Load(String method, String path, String body, long first, int count) {
         Path script(String name, String authorization) throws IOException {
             return Lab.script(
-                    name, """
+                    name,
+                    """
                     local headers = { {authorization} ["Content-Type"] = "application/json" }
                     local path, body = "{path}", {body}
                     local requests = {}
@@ -207,7 +205,8 @@ final class LangGraphRow implements Bench.Row {
                       end
                     end
                     request = function() return requests[math.random(0, {count} - 1)] end
-                    """, Map.of(
+                    """,
+                    Map.of(
                             "authorization", authorization,
                             "method", method,
                             "path", path,

@@ -46,12 +46,14 @@ final class LangGraphRuns implements AutoCloseable {
 
     /** Runs a second, of which each talker begins the next when the stream of the last has ended. */
     double ended(int talkers, int seconds) throws Exception {
-        return ChatLoad.rate(talkers, seconds, threads, thread -> await(begin(thread).ended()));
+        return ChatLoad.rate(
+                talkers, seconds, threads, thread -> await(begin(thread).ended()));
     }
 
     /** Runs a second, of which each talker begins the next when the answer of the last has been read. */
     double answered(int talkers, int seconds) throws Exception {
-        return ChatLoad.rate(talkers, seconds, threads, thread -> await(begin(thread).answered()));
+        return ChatLoad.rate(
+                talkers, seconds, threads, thread -> await(begin(thread).answered()));
     }
 
     private static void await(CompletableFuture<Void> done) {
@@ -80,8 +82,7 @@ final class LangGraphRuns implements AutoCloseable {
         try (BufferedReader lines =
                 new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8))) {
             if (response.statusCode() != 200) {
-                throw new IllegalStateException(
-                        "a run was answered " + response.statusCode() + " " + lines.readLine());
+                throw new IllegalStateException("a run was answered " + response.statusCode() + " " + lines.readLine());
             }
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 if (line.equals("event: updates")) {

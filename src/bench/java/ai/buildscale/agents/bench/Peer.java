@@ -53,8 +53,7 @@ enum Peer {
         if (!npm.isEmpty()) {
             commands.add("With Node 20 or newer: npm install --prefix target/bench/langgraph " + npm);
         }
-        return peers.stream().map(Peer::program).collect(Collectors.joining(", ")) + ". "
-                + String.join(". ", commands);
+        return peers.stream().map(Peer::program).collect(Collectors.joining(", ")) + ". " + String.join(". ", commands);
     }
 
     private static String packages(Collection<Peer> peers, boolean debian) {
@@ -74,7 +73,8 @@ enum Peer {
 
     private Optional<Path> find() {
         if (this == LANGGRAPH) {
-            return Optional.of(LangGraphServer.FOLDER.resolve("node_modules/.bin").resolve(program))
+            return Optional.of(
+                            LangGraphServer.FOLDER.resolve("node_modules/.bin").resolve(program))
                     .filter(Files::isExecutable);
         }
         List<Path> folders = new ArrayList<>();
