@@ -112,7 +112,7 @@ $(CACHE): $(PRODUCT) $(RUN)
 
 native: jdk ## build the native executable, target/*-runner, with GRAALVM_HOME if it is set, else in Mandrel's builder container
 	@$(MVN) --quiet package -Dmaven.test.skip=true -Dquarkus.native.enabled=true -Dquarkus.package.jar.enabled=false \
-	  $(if $(GRAALVM_HOME),,-Dquarkus.native.container-build=true) $(NATIVE_ARGS)
+	  $(if $(GRAALVM_HOME),,-Dquarkus.native.container-build=true)
 	@ls -l $(EXECUTABLE)
 
 native-test: jdk ## pass every test that speaks to the service on the native executable
