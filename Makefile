@@ -55,7 +55,7 @@ rolling: jdk ## servers of the build at PREVIOUS (a commit; HEAD~1) are replaced
 BENCH_CLASSES = target/bench/quarkus-app/app/*:target/bench/quarkus-app/lib/main/*:target/bench/quarkus-app/lib/boot/*
 BENCH_RUN = "$(JDK)/bin/java" $(JVM_ARGS) -cp "$(BENCH_CLASSES)" ai.buildscale.agents.bench.Bench
 
-bench: jdk $(PRODUCT) $(BENCH) ## measure the service against its peers and limits; the figures go to target/bench/report.md
+bench: jdk $(CACHE) $(BENCH) ## measure the service against its peers and limits; the figures go to target/bench/report.md
 	@$(BENCH_RUN)
 
 bench-get: jdk $(PRODUCT) $(BENCH) ## only: a session by id, against bare Vert.x
@@ -110,9 +110,11 @@ $(CACHE): $(PRODUCT) $(RUN)
 	@$(DEV_RUN) ai.buildscale.agents.dev.BillOfMaterials target/sbom.json target/quarkus-app
 	@$(DEV_RUN) ai.buildscale.agents.dev.Training $(PRODUCT)
 
-native: jdk ## build the native executable, target/*-runner, with GRAALVM_HOME if it is set, else in Mandrel's builder container
+native: jdk $(RUN) ## build the native executable, target/*-runner (what it is made of: target/native), with GRAALVM_HOME if it is set, else in Mandrel's builder container
 	@$(MVN) --quiet package -Dmaven.test.skip=true -Dquarkus.native.enabled=true -Dquarkus.package.jar.enabled=false \
 	  $(if $(GRAALVM_HOME),,-Dquarkus.native.container-build=true)
+	@mkdir -p target/native
+	@$(DEV_RUN) ai.buildscale.agents.dev.BillOfMaterials target/sbom.json target/native
 	@ls -l $(EXECUTABLE)
 
 native-test: jdk ## pass every test that speaks to the service on the native executable

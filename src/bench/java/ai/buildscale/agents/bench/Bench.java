@@ -57,17 +57,28 @@ public final class Bench {
         if (!missing.isEmpty()) {
             fail("Missing: " + Peer.missing(missing));
         }
+        boolean failed = false;
         try (Lab lab = Lab.open()) {
             for (String name : wanted) {
                 Report report = new Report(name);
                 List<Peer> absent = missingFor(name);
                 if (absent.isEmpty()) {
-                    ROWS.get(name).run(lab, report);
+                    try {
+                        ROWS.get(name).run(lab, report);
+                    } catch (Exception e) {
+                        // the rows after it are measured all the same
+                        failed = true;
+                        e.printStackTrace();
+                        report.figure("failed: " + e.getMessage(), "", "");
+                    }
                 } else {
                     report.figure("not measured, missing: " + Peer.missing(absent), "", "");
                 }
                 report.write(lab, new ArrayList<>(ROWS.keySet()));
             }
+        }
+        if (failed) {
+            fail("Not every row could be measured");
         }
     }
 

@@ -136,7 +136,7 @@ public final class BillOfMaterials {
                         Collectors.mapping(BillOfMaterials::name, Collectors.toList())));
         StringBuilder text = new StringBuilder("""
                 What this package is made of, by licence.
-                Each jar carries its licence's text; sbom.json tells where it comes from.
+                Many jars carry their licence's text; sbom.json tells where each comes from.
                 """);
         under.forEach((licence, names) -> text.append("\n")
                 .append(licence)

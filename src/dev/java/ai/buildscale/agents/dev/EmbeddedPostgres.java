@@ -181,15 +181,19 @@ public final class EmbeddedPostgres implements AutoCloseable {
             return false;
         }
         List<String> lines = Files.readAllLines(pidFile());
-        boolean alive = ProcessHandle.of(Long.parseLong(lines.getFirst().strip()))
-                .flatMap(process -> process.info().command())
-                .filter(command -> command.endsWith("postgres"))
-                .isPresent();
-        if (alive && lines.size() > 7 && lines.get(7).strip().equals("ready")) {
+        if (isPostgres(lines.getFirst().strip())
+                && lines.size() > 7
+                && lines.get(7).strip().equals("ready")) {
             port = Integer.parseInt(lines.get(3).strip());
             return true;
         }
         return false;
+    }
+
+    /** By its name: which program another user's process runs may not be asked in a container. */
+    private static boolean isPostgres(String pid) throws IOException {
+        Path name = Path.of("/proc", pid, "comm");
+        return Files.exists(name) && Files.readString(name).startsWith("postgres");
     }
 
     private void install() throws IOException {
@@ -220,16 +224,24 @@ public final class EmbeddedPostgres implements AutoCloseable {
 
     private static void unpack(TarArchiveInputStream tar, TarArchiveEntry entry, Path target) throws IOException {
         if (entry.isDirectory()) {
-            Files.createDirectories(target);
+            folders(target);
         } else if (entry.isSymbolicLink()) {
-            Files.createDirectories(target.getParent());
+            folders(target.getParent());
             Files.createSymbolicLink(target, Path.of(entry.getLinkName()));
         } else {
-            Files.createDirectories(target.getParent());
+            folders(target.getParent());
             Files.copy(tar, target);
-            if ((entry.getMode() & 0100) != 0) {
-                Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("rwxr-xr-x"));
-            }
+            boolean runs = (entry.getMode() & 0100) != 0;
+            Files.setPosixFilePermissions(target, PosixFilePermissions.fromString(runs ? "rwxr-xr-x" : "rw-r--r--"));
+        }
+    }
+
+    /** Such as every user may enter, whatever the umask is. */
+    private static void folders(Path folder) throws IOException {
+        if (!Files.exists(folder)) {
+            folders(folder.getParent());
+            Files.createDirectory(folder);
+            Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
         }
     }
 

@@ -41,6 +41,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
 
 /** Chats over HTTP. */
 @Path("/api/v1")
@@ -115,7 +116,7 @@ public class ChatResource {
     public Uni<Response> create(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID workspaceId,
+            @RestPath UUID workspaceId,
             @Valid @NotNull NewChat body) {
         Caller caller = Caller.of(security);
         return idempotency
@@ -138,7 +139,7 @@ public class ChatResource {
     @Operation(summary = "The workspace's chats, those last talked in first; a page at a time")
     public Uni<Chats> list(
             @Context SecurityContext security,
-            UUID workspaceId,
+            @RestPath UUID workspaceId,
             @QueryParam("limit") Integer limit,
             @QueryParam("cursor") String cursor) {
         Page page = Page.of(limit, cursor);
@@ -155,8 +156,8 @@ public class ChatResource {
     @Operation(summary = "One chat: its configuration, its session, and the newest part of what was said")
     public Uni<WholeChat> get(
             @Context SecurityContext security,
-            UUID workspaceId,
-            UUID chatId,
+            @RestPath UUID workspaceId,
+            @RestPath UUID chatId,
             @QueryParam("limit") @Min(1) @Max(MAX_MESSAGES) @Parameter(description = "messages; 100 where not given")
                     Integer limit,
             @QueryParam("before") @Min(0) @Parameter(description = "older than this position") Long before) {
@@ -177,7 +178,10 @@ public class ChatResource {
             summary = "Change a chat, and the session that lives in it",
             description = "A field that is not named stays as it is. A turn that runs keeps its model and mode.")
     public Uni<OneChat> change(
-            @Context SecurityContext security, UUID workspaceId, UUID chatId, @Valid @NotNull ChatChange body) {
+            @Context SecurityContext security,
+            @RestPath UUID workspaceId,
+            @RestPath UUID chatId,
+            @Valid @NotNull ChatChange body) {
         if (body.isEmpty()) {
             throw Problem.invalid("body", "must name at least one field to change");
         }
@@ -198,8 +202,8 @@ public class ChatResource {
     public Uni<Response> post(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID workspaceId,
-            UUID chatId,
+            @RestPath UUID workspaceId,
+            @RestPath UUID chatId,
             @Valid @NotNull NewMessage body) {
         Caller caller = Caller.of(security);
         return idempotency
@@ -227,8 +231,8 @@ public class ChatResource {
     public Uni<Response> stop(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID workspaceId,
-            UUID chatId,
+            @RestPath UUID workspaceId,
+            @RestPath UUID chatId,
             @QueryParam("wait")
                     @Min(0)
                     @Max(SessionResource.MAX_WAIT)
@@ -263,8 +267,8 @@ public class ChatResource {
     public Uni<Response> answer(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID workspaceId,
-            UUID chatId,
+            @RestPath UUID workspaceId,
+            @RestPath UUID chatId,
             @Valid @NotNull NewAnswer body) {
         if (body.answer().isNull()) {
             throw Problem.invalid("answer", "must be given");
@@ -289,7 +293,7 @@ public class ChatResource {
     @Operation(summary = "What waits for a person, oldest first: questions, paused and stalled sessions")
     public Uni<Attention> attention(
             @Context SecurityContext security,
-            UUID workspaceId,
+            @RestPath UUID workspaceId,
             @QueryParam("limit") @Min(1) @Max(MAX_MESSAGES) Integer limit) {
         return service.attention(Caller.of(security), workspaceId, limit == null ? USUAL_MESSAGES : limit)
                 .map(items -> new Attention(items, items.size()));
@@ -298,7 +302,7 @@ public class ChatResource {
     @GET
     @Path("/workspaces/{workspaceId}/usage")
     @Operation(summary = "What the workspace's agents have used")
-    public Uni<Usage> usage(@Context SecurityContext security, UUID workspaceId) {
+    public Uni<Usage> usage(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.usage(Caller.of(security), workspaceId).map(Usage::new);
     }
 }

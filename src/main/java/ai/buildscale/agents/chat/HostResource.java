@@ -39,6 +39,7 @@ import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
 
 /** Hosts elsewhere and their turns over HTTP. */
 @Path("/api/v1")
@@ -148,14 +149,14 @@ public class HostResource {
     @GET
     @Path("/agent-hosts/{hostId}")
     @Operation(summary = "One host")
-    public Uni<OneHost> get(@Context SecurityContext security, UUID hostId) {
+    public Uni<OneHost> get(@Context SecurityContext security, @RestPath UUID hostId) {
         return service.get(Caller.of(security), hostId).map(OneHost::new);
     }
 
     @DELETE
     @Path("/agent-hosts/{hostId}")
     @Operation(summary = "The host leaves: its turns are given to others at once")
-    public Uni<Void> leave(@Context SecurityContext security, UUID hostId) {
+    public Uni<Void> leave(@Context SecurityContext security, @RestPath UUID hostId) {
         return service.leave(Caller.of(security), hostId);
     }
 
@@ -170,7 +171,7 @@ public class HostResource {
     public Uni<Given> work(
             @Context SecurityContext security,
             @Context HttpServerResponse response,
-            UUID hostId,
+            @RestPath UUID hostId,
             @QueryParam("wait")
                     @Min(0)
                     @Max(SessionResource.MAX_WAIT)
@@ -198,7 +199,7 @@ public class HostResource {
     public Uni<Response> heartbeat(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID hostId,
+            @RestPath UUID hostId,
             @Valid @NotNull Beats body) {
         Caller caller = Caller.of(security);
         UUID[] ids = body.all().stream().map(TurnBeat::turnId).toArray(UUID[]::new);
@@ -222,8 +223,8 @@ public class HostResource {
     public Uni<Response> tell(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID hostId,
-            UUID turnId,
+            @RestPath UUID hostId,
+            @RestPath UUID turnId,
             @Valid @NotNull Told body) {
         Caller caller = Caller.of(security);
         return once(
@@ -245,8 +246,8 @@ public class HostResource {
     public Uni<Response> result(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID hostId,
-            UUID turnId,
+            @RestPath UUID hostId,
+            @RestPath UUID turnId,
             @Valid @NotNull HostResult body) {
         Caller caller = Caller.of(security);
         return once(

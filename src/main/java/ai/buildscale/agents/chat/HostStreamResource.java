@@ -21,6 +21,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
 
 /** Work for hosts elsewhere over SSE. */
 @Path("/api/v1")
@@ -52,7 +53,7 @@ public class HostStreamResource {
     public Uni<Response> work(
             @Context SecurityContext security,
             @Context HttpServerResponse response,
-            UUID hostId,
+            @RestPath UUID hostId,
             @QueryParam("limit") @Min(1) @Max(100) @Parameter(description = "turns in one go; 10 where it is not given")
                     Integer limit) {
         return stream.open(Caller.of(security), hostId, limit == null ? 10 : limit, response::closed)

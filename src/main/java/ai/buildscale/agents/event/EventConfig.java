@@ -23,6 +23,13 @@ interface EventConfig {
     @WithDefault("0.005S")
     Duration notifyInterval();
 
+    /**
+     * How many streams a server takes; below {@code quarkus.http.limits.max-connections}, so that requests and probes
+     * still find a connection.
+     */
+    @WithDefault("17000")
+    int maxStreams();
+
     /** The silence after which a stream gets a comment; the contract promises one at least every 15 s. */
     @WithDefault("12S")
     Duration keepAlive();

@@ -21,6 +21,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
 
 /** Live events over SSE. */
 @Path("/api/v1")
@@ -54,7 +55,7 @@ public class EventResource {
     public Uni<Response> workspace(
             @Context SecurityContext security,
             @Context HttpServerResponse response,
-            UUID workspaceId,
+            @RestPath UUID workspaceId,
             @HeaderParam("Last-Event-ID") String lastEventId,
             @QueryParam("last_event_id") @Parameter(description = "the same where no header can be sent")
                     String lastEventIdParameter,
@@ -88,8 +89,8 @@ public class EventResource {
     public Uni<Response> chat(
             @Context SecurityContext security,
             @Context HttpServerResponse response,
-            UUID workspaceId,
-            UUID chatId,
+            @RestPath UUID workspaceId,
+            @RestPath UUID chatId,
             @HeaderParam("Last-Event-ID") String lastEventId,
             @QueryParam("last_event_id") @Parameter(description = "the same where no header can be sent")
                     String lastEventIdParameter,

@@ -71,11 +71,15 @@ public class EventService {
      *
      * @param after the position to resume right after; null for from now on
      * @param snapshot whether to begin with the current state
-     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code UNAVAILABLE} once this server stops
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code UNAVAILABLE} once this server stops, or is full
      */
     public Uni<Optional<Multi<Buffer>>> follow(Caller caller, Topic topic, Long after, boolean snapshot) {
         if (subscribers.ended()) {
             throw new Problem(ProblemType.UNAVAILABLE, "This server is draining; resume on another").retryAfter(1);
+        }
+        if (subscribers.full()) {
+            throw new Problem(ProblemType.UNAVAILABLE, "This server has as many streams as it takes; try another")
+                    .retryAfter(1);
         }
         return access.require(caller, topic.workspaceId(), Role.VIEWER)
                 .chain(() -> after == null ? Uni.createFrom().item(true) : log.holds(after))

@@ -44,6 +44,10 @@ class Subscribers {
         open.decrementAndGet();
     }
 
+    boolean full() {
+        return open.get() >= config.maxStreams();
+    }
+
     boolean none() {
         return open.get() == 0;
     }

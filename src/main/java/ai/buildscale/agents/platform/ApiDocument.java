@@ -1,6 +1,5 @@
 package ai.buildscale.agents.platform;
 
-import io.quarkus.smallrye.openapi.OpenApiFilter;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -12,14 +11,22 @@ import org.eclipse.microprofile.openapi.models.PathItem;
 import org.eclipse.microprofile.openapi.models.media.Content;
 import org.eclipse.microprofile.openapi.models.parameters.Parameter;
 import org.eclipse.microprofile.openapi.models.responses.APIResponse;
+import org.eclipse.microprofile.openapi.models.security.SecurityScheme;
 
-/** Completes the OpenAPI document with what holds for all operations of a kind: the token, and every error. */
-@OpenApiFilter(stages = OpenApiFilter.RunStage.BUILD)
+/** Completes the OpenAPI document, while it is built, with what holds for all operations of a kind: the token, and every error. */
 public class ApiDocument implements OASFilter {
     private static final String BEARER = "bearer";
 
     @Override
     public void filterOpenAPI(OpenAPI document) {
+        document.getComponents()
+                .addSecurityScheme(
+                        BEARER,
+                        OASFactory.createSecurityScheme()
+                                .type(SecurityScheme.Type.HTTP)
+                                .scheme(BEARER)
+                                .bearerFormat("JWT")
+                                .description("Authentication"));
         document.getPaths().getPathItems().forEach((path, item) -> {
             for (Map.Entry<PathItem.HttpMethod, Operation> entry :
                     item.getOperations().entrySet()) {

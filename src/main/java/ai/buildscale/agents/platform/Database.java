@@ -91,7 +91,8 @@ public class Database implements Db {
      * deployment and is closed with it, long before the process has handed over what it owns.
      */
     void start(@Observes @Priority(1) StartupEvent event) {
-        common.getDelegate();
+        // Quarkus makes the common pool when it is first used, and tells PoolSettings how
+        common.size();
         EventLoopGroup group = ((VertxInternal) vertx).getEventLoopGroup();
         int loops = ((MultithreadEventLoopGroup) group).executorCount();
         group.forEach(loop -> pools.put((EventLoop) loop, create(loops)));
@@ -127,7 +128,7 @@ public class Database implements Db {
     }
 
     /** Gives any work on the database its bounds: tried again on contention, {@code UNAVAILABLE} when it takes too long. */
-    public <T> Uni<T> guarded(Supplier<Uni<T>> work) {
+    private <T> Uni<T> guarded(Supplier<Uni<T>> work) {
         return work.get()
                 .onFailure(Database::isContention)
                 .recoverWithUni(() -> again(work))
@@ -179,14 +180,7 @@ public class Database implements Db {
             return true;
         }
         if (failure instanceof PgException pg) {
-            String state = pg.getSqlState();
-            return state != null
-                    && (state.startsWith("08")
-                            || state.startsWith("28")
-                            || state.startsWith("53")
-                            || state.startsWith("57")
-                            || state.startsWith("58")
-                            || state.equals("25006"));
+            return pg.getSqlState() != null && Outage.ofState(pg.getSqlState()) != null;
         }
         return failure instanceof IOException
                 || failure instanceof ClosedConnectionException

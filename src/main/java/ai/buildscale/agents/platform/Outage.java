@@ -33,7 +33,8 @@ enum Outage {
             return CONTENTION;
         }
         if (failure instanceof PgException pg && pg.getSqlState() != null) {
-            return of(pg.getSqlState());
+            Outage outage = ofState(pg.getSqlState());
+            return outage == null ? CONNECTION : outage;
         }
         if (failure instanceof TimeoutException || failure instanceof io.smallrye.mutiny.TimeoutException) {
             return TIMEOUT;
@@ -44,19 +45,20 @@ enum Outage {
         return failure.getCause() == null ? CONNECTION : of(failure.getCause());
     }
 
-    private static Outage of(String state) {
-        if (state.equals(QUERY_CANCELED)) {
-            return TIMEOUT;
-        }
-        if (state.equals(READ_ONLY_TRANSACTION)) {
-            return READ_ONLY;
-        }
-        return switch (state.substring(0, 2)) {
-            case "28" -> REFUSED;
-            case "53" -> FULL;
-            case "57" -> STOPPING;
-            case "58" -> BROKEN;
-            default -> CONNECTION;
+    /** Null for a state in which it does serve. */
+    static Outage ofState(String state) {
+        return switch (state) {
+            case QUERY_CANCELED -> TIMEOUT;
+            case READ_ONLY_TRANSACTION -> READ_ONLY;
+            default ->
+                switch (state.substring(0, 2)) {
+                    case "08" -> CONNECTION;
+                    case "28" -> REFUSED;
+                    case "53" -> FULL;
+                    case "57" -> STOPPING;
+                    case "58" -> BROKEN;
+                    default -> null;
+                };
         };
     }
 

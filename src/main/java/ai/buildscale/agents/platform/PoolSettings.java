@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * What every connection is told, so that nothing a process leaves behind holds up the log's horizon. Beside Quarkus' own
- * pool (for Hibernate, and the listener for wake-ups) it makes the pools of {@link Database}.
+ * pool (for the listener for wake-ups, and the presence lock) it makes the pools of {@link Database}.
  */
 @Singleton
 public class PoolSettings implements PgPoolCreator {

@@ -33,6 +33,7 @@ import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
 
 /** The fleet over HTTP, for operators. */
 @Path("/api/v1")
@@ -81,7 +82,7 @@ public class ServerResource {
     @GET
     @Path("/servers/{id}")
     @Operation(summary = "One server")
-    public Uni<OneServer> get(@Context SecurityContext security, UUID id) {
+    public Uni<OneServer> get(@Context SecurityContext security, @RestPath UUID id) {
         return service.get(Caller.of(security), id).map(OneServer::new);
     }
 
@@ -90,7 +91,7 @@ public class ServerResource {
     @Operation(summary = "It keeps its sessions and takes no more")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
     public Uni<Response> cordon(
-            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, UUID id) {
+            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, @RestPath UUID id) {
         return change(security, key, id, "cordon", ServerState.CORDONED);
     }
 
@@ -99,7 +100,7 @@ public class ServerResource {
     @Operation(summary = "It takes sessions again, also after a drain")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
     public Uni<Response> uncordon(
-            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, UUID id) {
+            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, @RestPath UUID id) {
         return change(security, key, id, "uncordon", ServerState.ACTIVE);
     }
 
@@ -110,7 +111,8 @@ public class ServerResource {
             description = "It is not ready any more, ends its streams, and lives on without sessions until it is"
                     + " uncordoned or stopped.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
-    public Uni<Response> drain(@Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, UUID id) {
+    public Uni<Response> drain(
+            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, @RestPath UUID id) {
         return change(security, key, id, "drain", ServerState.DRAINING);
     }
 
@@ -165,7 +167,7 @@ public class ServerResource {
     public Uni<Response> migrate(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID id,
+            @RestPath UUID id,
             @QueryParam("wait")
                     @Min(0)
                     @Max(SessionResource.MAX_WAIT)

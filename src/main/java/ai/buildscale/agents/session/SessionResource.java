@@ -49,6 +49,7 @@ import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
 
 /** Agent sessions over HTTP. */
 @Path("/api/v1")
@@ -149,7 +150,7 @@ public class SessionResource {
     public Uni<Response> create(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID workspaceId,
+            @RestPath UUID workspaceId,
             @Valid @NotNull NewSession body) {
         Caller caller = Caller.of(security);
         return idempotency
@@ -170,7 +171,7 @@ public class SessionResource {
     @Operation(summary = "The workspace's live sessions, newest first; a page at a time")
     public Uni<Sessions> list(
             @Context SecurityContext security,
-            UUID workspaceId,
+            @RestPath UUID workspaceId,
             @QueryParam("status") @Parameter(description = "may repeat; `all` adds the terminal ones")
                     List<String> statuses,
             @QueryParam("agent_type") String agentType,
@@ -205,7 +206,7 @@ public class SessionResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneSession.class)))
     @APIResponse(responseCode = "304", description = "not changed since the version that If-None-Match names")
     public Uni<Response> get(
-            @Context SecurityContext security, @HeaderParam("If-None-Match") String ifNoneMatch, UUID id) {
+            @Context SecurityContext security, @HeaderParam("If-None-Match") String ifNoneMatch, @RestPath UUID id) {
         return service.get(Caller.of(security), id)
                 .map(session -> EntityTags.matches(ifNoneMatch, session.etag())
                         ? Response.notModified().header("ETag", session.etag()).build()
@@ -221,7 +222,7 @@ public class SessionResource {
     public Uni<Response> change(
             @Context SecurityContext security,
             @HeaderParam("If-Match") String ifMatch,
-            UUID id,
+            @RestPath UUID id,
             @Valid @NotNull SessionChange body) {
         if (body.isEmpty()) {
             throw Problem.invalid("body", "must name at least one field to change");
@@ -243,7 +244,7 @@ public class SessionResource {
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
-            UUID id,
+            @RestPath UUID id,
             @RequestBody(required = false) @Valid Start body) {
         String task = body == null ? null : body.task();
         return command(
@@ -263,7 +264,7 @@ public class SessionResource {
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
-            UUID id) {
+            @RestPath UUID id) {
         return command(
                 security,
                 key,
@@ -281,7 +282,7 @@ public class SessionResource {
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
-            UUID id,
+            @RestPath UUID id,
             @RequestBody(required = false) @Valid PauseRequest body,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         Duration pauseFor = body == null || body.expiresIn() == null ? null : Duration.ofSeconds(body.expiresIn());
@@ -312,7 +313,7 @@ public class SessionResource {
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
-            UUID id,
+            @RestPath UUID id,
             @RequestBody(required = false) @Valid Resume body,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         return command(
@@ -340,7 +341,7 @@ public class SessionResource {
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
-            UUID id,
+            @RestPath UUID id,
             @RequestBody(required = false) @Valid Complete body) {
         String result = body == null || body.result() == null || body.result().isNull()
                 ? null
@@ -366,7 +367,7 @@ public class SessionResource {
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
-            UUID id,
+            @RestPath UUID id,
             @Valid @NotNull Fail body) {
         return command(
                 security,
@@ -392,7 +393,7 @@ public class SessionResource {
     public Uni<Response> cancel(
             @Context SecurityContext security,
             @HeaderParam("If-Match") String ifMatch,
-            UUID id,
+            @RestPath UUID id,
             @QueryParam("reason") String reason,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         return command(
@@ -424,7 +425,7 @@ public class SessionResource {
     public Uni<Response> heartbeat(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID id,
+            @RestPath UUID id,
             @Valid @NotNull Heartbeat body) {
         Caller caller = Caller.of(security);
         boolean progress = body.progress() != null
@@ -483,7 +484,7 @@ public class SessionResource {
     @Operation(summary = "The session's history, in order")
     public Uni<Events> events(
             @Context SecurityContext security,
-            UUID id,
+            @RestPath UUID id,
             @QueryParam("after") @Min(0) Long after,
             @QueryParam("limit") @Min(1) @Max(MAX_EVENTS) Integer limit) {
         long from = after == null ? 0 : after;
@@ -526,7 +527,7 @@ public class SessionResource {
     @GET
     @Path("/agent-sessions/{id}/commands")
     @Operation(summary = "What the owner of a hosted session was told, and how far each command is; oldest first")
-    public Uni<Commands> commands(@Context SecurityContext security, UUID id) {
+    public Uni<Commands> commands(@Context SecurityContext security, @RestPath UUID id) {
         return service.commands(Caller.of(security), id).map(Commands::new);
     }
 
@@ -535,8 +536,8 @@ public class SessionResource {
     @Operation(summary = "One command")
     public Uni<OneCommand> oneCommand(
             @Context SecurityContext security,
-            UUID id,
-            UUID commandId,
+            @RestPath UUID id,
+            @RestPath UUID commandId,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         return service.commandOf(Caller.of(security), id, commandId, wait(wait)).map(OneCommand::new);
     }

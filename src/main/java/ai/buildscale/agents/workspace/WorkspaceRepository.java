@@ -2,6 +2,7 @@ package ai.buildscale.agents.workspace;
 
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Wire;
 import io.smallrye.mutiny.Uni;
@@ -10,7 +11,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.UUID;
 
-/** What is one statement over several tables: creating a workspace, and reading it with its usage and the caller's role. */
+/** The statements on workspaces and their members. */
 @ApplicationScoped
 class WorkspaceRepository {
     private static final String CREATE = """
@@ -44,6 +45,36 @@ class WorkspaceRepository {
             on conflict (workspace_id, user_id) do update set role = workspace_members.role
             returning workspace_id, user_id, role, created_at, updated_at, xmax = 0 as added""";
 
+    /** Edits of one workspace wait for each other here. */
+    private static final String LOCK = "select 1 from workspaces where id = $1 for update";
+
+    private static final String UPDATE = """
+            update workspaces set name = coalesce($2, name), max_live_sessions = coalesce($3, max_live_sessions),
+                version = version + 1, updated_at = now()
+            where id = $1""";
+
+    private static final String DELETE = "delete from workspaces where id = $1";
+
+    private static final String MEMBERS = """
+            select workspace_id, user_id, role, created_at, updated_at from workspace_members
+            where workspace_id = $1
+            order by created_at, user_id""";
+
+    /** With how many owners the workspace has beside this one. */
+    private static final String MEMBER = """
+            select workspace_id, user_id, role, created_at, updated_at, (
+                select count(*) from workspace_members o
+                where o.workspace_id = $1 and o.user_id <> $2 and o.role = 'owner') as other_owners
+            from workspace_members where workspace_id = $1 and user_id = $2""";
+
+    private static final String CHANGE_ROLE = """
+            update workspace_members set role = $3, updated_at = now()
+            where workspace_id = $1 and user_id = $2
+            returning workspace_id, user_id, role, created_at, updated_at""";
+
+    private static final String REMOVE_MEMBER =
+            "delete from workspace_members where workspace_id = $1 and user_id = $2";
+
     Uni<WorkspaceView> create(Db db, UUID id, String name, UUID owner, int maxLiveSessions) {
         return db.row(CREATE, id, name, owner, maxLiveSessions).map(WorkspaceRepository::view);
     }
@@ -60,17 +91,60 @@ class WorkspaceRepository {
     /** Adds a member; one who is there already keeps the role. */
     Uni<Added> addMember(Db db, UUID workspaceId, UUID userId, Role role) {
         return db.row(ADD_MEMBER, workspaceId, userId, role.toString())
-                .map(row -> new Added(
-                        new MemberView(
-                                row.getUUID("workspace_id"),
-                                row.getUUID("user_id"),
-                                Wire.read(Role.class, row.getString("role")),
-                                Rows.instant(row, "created_at"),
-                                Rows.instant(row, "updated_at")),
-                        row.getBoolean("added")));
+                .map(row -> new Added(member(row), row.getBoolean("added")));
     }
 
     record Added(MemberView member, boolean isNew) {}
+
+    Uni<Void> lock(Db db, UUID id) {
+        return db.rows(LOCK, id).replaceWithVoid();
+    }
+
+    /** Null leaves a value as it is. */
+    Uni<Void> update(Db db, UUID id, String name, Integer maxLiveSessions) {
+        return db.rows(UPDATE, id, name, maxLiveSessions).replaceWithVoid();
+    }
+
+    Uni<Void> delete(Db db, UUID id) {
+        return db.rows(DELETE, id).replaceWithVoid();
+    }
+
+    Uni<List<MemberView>> members(Db db, UUID id) {
+        return db.rows(MEMBERS, id).map(rows -> Rows.map(rows, WorkspaceRepository::member));
+    }
+
+    /**
+     * The membership.
+     *
+     * @throws Problem {@code NOT_FOUND}
+     */
+    Uni<Found> member(Db db, UUID id, UUID userId) {
+        return db.row(MEMBER, id, userId)
+                .onItem()
+                .ifNull()
+                .failWith(() -> Problem.notFound("The membership"))
+                .map(row -> new Found(member(row), row.getLong("other_owners") > 0));
+    }
+
+    /** @param isReplaceable whether the workspace has another owner */
+    record Found(MemberView member, boolean isReplaceable) {}
+
+    Uni<MemberView> changeRole(Db db, UUID id, UUID userId, Role role) {
+        return db.row(CHANGE_ROLE, id, userId, role.toString()).map(WorkspaceRepository::member);
+    }
+
+    Uni<Void> removeMember(Db db, UUID id, UUID userId) {
+        return db.rows(REMOVE_MEMBER, id, userId).replaceWithVoid();
+    }
+
+    private static MemberView member(Row row) {
+        return new MemberView(
+                row.getUUID("workspace_id"),
+                row.getUUID("user_id"),
+                Wire.read(Role.class, row.getString("role")),
+                Rows.instant(row, "created_at"),
+                Rows.instant(row, "updated_at"));
+    }
 
     private static WorkspaceView view(Row row) {
         return new WorkspaceView(

@@ -33,6 +33,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
 
 /** Workspaces and their members over HTTP. */
 @Path("/api/v1")
@@ -109,7 +110,7 @@ public class WorkspaceResource {
     @GET
     @Path("/workspaces/{workspaceId}")
     @Operation(summary = "One workspace, with its quotas and their use")
-    public Uni<OneWorkspace> get(@Context SecurityContext security, UUID workspaceId) {
+    public Uni<OneWorkspace> get(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.get(Caller.of(security), workspaceId).map(OneWorkspace::new);
     }
 
@@ -117,7 +118,7 @@ public class WorkspaceResource {
     @Path("/workspaces/{workspaceId}")
     @Operation(summary = "Rename a workspace (admins) or change its quotas (owners)")
     public Uni<OneWorkspace> update(
-            @Context SecurityContext security, UUID workspaceId, @Valid @NotNull WorkspaceChange body) {
+            @Context SecurityContext security, @RestPath UUID workspaceId, @Valid @NotNull WorkspaceChange body) {
         if (body.name() == null && body.maxLiveSessions() == null) {
             throw Problem.invalid("body", "must name at least one field to change");
         }
@@ -128,14 +129,14 @@ public class WorkspaceResource {
     @DELETE
     @Path("/workspaces/{workspaceId}")
     @Operation(summary = "Delete a workspace with its members and sessions")
-    public Uni<Message> delete(@Context SecurityContext security, UUID workspaceId) {
+    public Uni<Message> delete(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.delete(Caller.of(security), workspaceId).map(_ -> new Message("Workspace deleted"));
     }
 
     @GET
     @Path("/workspaces/{workspaceId}/members")
     @Operation(summary = "The workspace's members")
-    public Uni<Members> members(@Context SecurityContext security, UUID workspaceId) {
+    public Uni<Members> members(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.members(Caller.of(security), workspaceId).map(found -> new Members(found, found.size()));
     }
 
@@ -156,7 +157,7 @@ public class WorkspaceResource {
     public Uni<Response> addMember(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
-            UUID workspaceId,
+            @RestPath UUID workspaceId,
             @Valid @NotNull NewMember body) {
         Caller caller = Caller.of(security);
         String path = "/api/v1/workspaces/" + workspaceId + "/members";
@@ -176,7 +177,7 @@ public class WorkspaceResource {
     @GET
     @Path("/workspaces/{workspaceId}/members/me")
     @Operation(summary = "The caller's own membership")
-    public Uni<OneMember> me(@Context SecurityContext security, UUID workspaceId) {
+    public Uni<OneMember> me(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.me(Caller.of(security), workspaceId).map(OneMember::new);
     }
 
@@ -184,7 +185,10 @@ public class WorkspaceResource {
     @Path("/workspaces/{workspaceId}/members/{userId}")
     @Operation(summary = "Change a member's role; the last owner stays one")
     public Uni<OneMember> changeRole(
-            @Context SecurityContext security, UUID workspaceId, UUID userId, @Valid @NotNull RoleChange body) {
+            @Context SecurityContext security,
+            @RestPath UUID workspaceId,
+            @RestPath UUID userId,
+            @Valid @NotNull RoleChange body) {
         return service.changeRole(Caller.of(security), workspaceId, userId, body.role())
                 .map(OneMember::new);
     }
@@ -192,7 +196,8 @@ public class WorkspaceResource {
     @DELETE
     @Path("/workspaces/{workspaceId}/members/{userId}")
     @Operation(summary = "Remove a member, or leave; the last owner stays")
-    public Uni<Message> removeMember(@Context SecurityContext security, UUID workspaceId, UUID userId) {
+    public Uni<Message> removeMember(
+            @Context SecurityContext security, @RestPath UUID workspaceId, @RestPath UUID userId) {
         return service.removeMember(Caller.of(security), workspaceId, userId).map(_ -> new Message("Member removed"));
     }
 }

@@ -6,15 +6,12 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
-import io.quarkus.hibernate.reactive.panache.Panache;
+import ai.buildscale.agents.workspace.WorkspaceRepository.Found;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.persistence.LockModeType;
-import java.time.Clock;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.BiFunction;
-import java.util.function.Supplier;
 
 /** Workspaces, their members and quotas. Edits of one workspace queue on its row, so that it never loses its last owner. */
 @ApplicationScoped
@@ -23,15 +20,12 @@ public class WorkspaceService {
     private final WorkspaceRepository workspaces;
     private final Access access;
     private final WorkspaceConfig config;
-    private final Clock clock;
 
-    WorkspaceService(
-            Database database, WorkspaceRepository workspaces, Access access, WorkspaceConfig config, Clock clock) {
+    WorkspaceService(Database database, WorkspaceRepository workspaces, Access access, WorkspaceConfig config) {
         this.database = database;
         this.workspaces = workspaces;
         this.access = access;
         this.config = config;
-        this.clock = clock;
     }
 
     /** Creates a workspace that the caller owns. */
@@ -63,32 +57,26 @@ public class WorkspaceService {
 
     /** Renames (admins) or sets quotas (owners); null leaves a value as it is. */
     public Uni<WorkspaceView> update(Caller caller, UUID id, String name, Integer maxLiveSessions) {
-        return locked(caller, maxLiveSessions == null ? Role.ADMIN : Role.OWNER, id, (workspace, _) -> {
-                    workspace.name = name == null ? workspace.name : stripped(name);
-                    workspace.maxLiveSessions = maxLiveSessions == null ? workspace.maxLiveSessions : maxLiveSessions;
-                    workspace.updatedAt = clock.instant();
-                    return Uni.createFrom().voidItem();
-                })
+        Role needed = maxLiveSessions == null ? Role.ADMIN : Role.OWNER;
+        String newName = name == null ? null : stripped(name);
+        return locked(caller, needed, id, (db, _) -> workspaces.update(db, id, newName, maxLiveSessions))
                 .chain(() -> get(caller, id));
     }
 
     /** Deletes the workspace with its members and sessions; their streams end. */
     public Uni<Void> delete(Caller caller, UUID id) {
-        return locked(caller, Role.OWNER, id, (workspace, _) -> workspace.delete());
+        return locked(caller, Role.OWNER, id, (db, _) -> workspaces.delete(db, id));
     }
 
     public Uni<List<MemberView>> members(Caller caller, UUID id) {
-        return access.require(caller, id, Role.VIEWER)
-                .chain(() -> database.guarded(() -> Panache.withSession(
-                        () -> Member.<Member>list("workspaceId = ?1 order by createdAt, userId", id))))
-                .map(members -> members.stream().map(Member::view).toList());
+        return access.require(caller, id, Role.VIEWER).chain(() -> workspaces.members(database, id));
     }
 
     /** The caller's own membership. */
     public Uni<MemberView> me(Caller caller, UUID id) {
         return access.require(caller, id, Role.VIEWER)
-                .chain(() -> database.guarded(() -> Panache.withSession(() -> find(id, caller.userId()))))
-                .map(Member::view);
+                .chain(() -> workspaces.member(database, id, caller.userId()))
+                .map(Found::member);
     }
 
     /**
@@ -120,24 +108,19 @@ public class WorkspaceService {
      */
     public Uni<MemberView> changeRole(Caller caller, UUID id, UUID userId, Role role) {
         return locked(
-                        caller,
-                        Role.ADMIN,
-                        id,
-                        (_, actual) -> find(id, userId).chain(member -> {
-                            if (member.role() == Role.OWNER || role == Role.OWNER) {
+                caller,
+                Role.ADMIN,
+                id,
+                (db, actual) -> workspaces
+                        .member(db, id, userId)
+                        .invoke(found -> {
+                            if (role == Role.OWNER) {
                                 requireOwnerRole(actual);
+                            } else {
+                                requireNotLastOwner(found, actual);
                             }
-                            boolean demotion = member.role() == Role.OWNER && role != Role.OWNER;
-                            return (demotion
-                                            ? requireAnotherOwner(id, userId)
-                                            : Uni.createFrom().voidItem())
-                                    .invoke(() -> {
-                                        member.role = role.toString();
-                                        member.updatedAt = clock.instant();
-                                    })
-                                    .replaceWith(member);
-                        }))
-                .map(Member::view);
+                        })
+                        .chain(() -> workspaces.changeRole(db, id, userId, role)));
     }
 
     /**
@@ -151,13 +134,10 @@ public class WorkspaceService {
                 caller,
                 leaves ? Role.VIEWER : Role.ADMIN,
                 id,
-                (_, actual) -> find(id, userId).chain(member -> {
-                    if (member.role() != Role.OWNER) {
-                        return member.delete();
-                    }
-                    requireOwnerRole(actual);
-                    return requireAnotherOwner(id, userId).chain(member::delete);
-                }));
+                (db, actual) -> workspaces
+                        .member(db, id, userId)
+                        .invoke(found -> requireNotLastOwner(found, actual))
+                        .chain(() -> workspaces.removeMember(db, id, userId)));
     }
 
     private static void requireOwnerRole(Role actual) {
@@ -166,36 +146,25 @@ public class WorkspaceService {
         }
     }
 
-    private static Uni<Member> find(UUID id, UUID userId) {
-        return Member.<Member>findById(new Member.Key(id, userId))
-                .onItem()
-                .ifNull()
-                .failWith(() -> Problem.notFound("The membership"));
-    }
-
-    private static Uni<Void> requireAnotherOwner(UUID id, UUID userId) {
-        return Member.count("workspaceId = ?1 and role = 'owner' and userId <> ?2", id, userId)
-                .invoke(others -> {
-                    if (others == 0) {
-                        throw new Problem(ProblemType.CONFLICT, "A workspace keeps at least one owner");
-                    }
-                })
-                .replaceWithVoid();
+    /** What an owner may do to one who will not be an owner any more. */
+    private static void requireNotLastOwner(Found found, Role actual) {
+        if (found.member().role() == Role.OWNER) {
+            requireOwnerRole(actual);
+            if (!found.isReplaceable()) {
+                throw new Problem(ProblemType.CONFLICT, "A workspace keeps at least one owner");
+            }
+        }
     }
 
     /**
      * Edits the workspace or its members, one edit at a time. The caller's role is asked for twice: before, so that
      * nobody else gets hold of the lock, and under it, because an edit before this one may have changed it.
      */
-    private <T> Uni<T> locked(Caller caller, Role needed, UUID id, BiFunction<Workspace, Role, Uni<T>> edit) {
-        Supplier<Uni<T>> work =
-                () -> Panache.withTransaction(() -> Workspace.<Workspace>findById(id, LockModeType.PESSIMISTIC_WRITE)
-                        .onItem()
-                        .ifNull()
-                        .failWith(() -> Problem.notFound("The workspace"))
-                        .chain(workspace -> Member.<Member>findById(new Member.Key(id, caller.userId()))
-                                .map(member -> Access.judge(caller, true, member == null ? null : member.role, needed))
-                                .chain(actual -> edit.apply(workspace, actual))));
-        return access.require(caller, id, needed).chain(() -> database.guarded(work));
+    private <T> Uni<T> locked(Caller caller, Role needed, UUID id, BiFunction<Db, Role, Uni<T>> edit) {
+        return access.require(caller, id, needed)
+                .chain(() -> database.inTransaction(db -> workspaces
+                        .lock(db, id)
+                        .chain(() -> Access.require(db, caller, id, needed))
+                        .chain(actual -> edit.apply(db, actual))));
     }
 }

@@ -14,6 +14,7 @@ record Compose(
 
     record Service(
             String image,
+            @JsonProperty("pull_policy") String pullPolicy,
             Build build,
             String user,
             Map<String, String> environment,

@@ -39,6 +39,14 @@ class ComposeTest {
     }
 
     @Test
+    void theImageIsBuiltOnce() {
+        Compose.Build build = servers().get("server-1").build();
+
+        assertThat(build.dockerfile()).isEqualTo("src/main/docker/Dockerfile.jvm");
+        assertThat(FOLDER.resolve(build.context()).resolve(build.dockerfile())).exists();
+    }
+
+    @Test
     void threeServersAreAlikeButForTheirNames() {
         assertThat(servers().keySet()).containsExactly("server-1", "server-2", "server-3");
         servers().forEach((name, server) -> {
@@ -47,10 +55,9 @@ class ComposeTest {
                     .containsEntry("SERVER_URL", "http://" + name + ":" + Settings.port());
             assertThat(Settings.documentedVariables())
                     .containsAll(server.environment().keySet());
-            assertThat(server.build().dockerfile()).isEqualTo("src/main/docker/Dockerfile.jvm");
-            assertThat(FOLDER.resolve(server.build().context())
-                            .resolve(server.build().dockerfile()))
-                    .exists();
+            assertThat(server.image()).isEqualTo(servers().get("server-1").image());
+            assertThat(server.build() != null).isEqualTo(name.equals("server-1"));
+            assertThat(server.pullPolicy()).isEqualTo(name.equals("server-1") ? null : "never");
             assertThat(server.readOnly()).isTrue();
             assertThat(server.tmpfs()).contains("/tmp");
             assertThat(server.capDrop()).containsExactly("ALL");

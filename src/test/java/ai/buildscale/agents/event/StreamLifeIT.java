@@ -142,6 +142,28 @@ class StreamLifeIT {
     }
 
     @Test
+    void fullServerTakesNoMoreStreamsAndStaysWell() {
+        try (Service small = Service.start(service.databaseUrl(), Map.of("events.max-streams", "1"))) {
+            Api there = owner.at(small);
+            try (SseStream stream = follow(there, workspace)) {
+                assertThat(stream.status()).isEqualTo(200);
+                await().untilAsserted(() -> {
+                    try (SseStream next = follow(there, workspace)) {
+                        assertThat(next.status()).isEqualTo(503);
+                    }
+                });
+                there.get("/workspaces/" + workspace).expect(200);
+                assertThat(small.statusOf("/q/health/ready")).isEqualTo(200);
+            }
+            await().untilAsserted(() -> {
+                try (SseStream next = follow(there, workspace)) {
+                    assertThat(next.status()).isEqualTo(200);
+                }
+            });
+        }
+    }
+
+    @Test
     void endsAtOnceWhenItsServerStops() {
         Service stopping = Service.start(service.databaseUrl(), Map.of());
         try (SseStream stream = owner.at(stopping).stream("/workspaces/" + workspace + "/events?snapshot=true")) {

@@ -9,7 +9,6 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
-import jakarta.persistence.Entity;
 import jakarta.ws.rs.Path;
 import java.util.List;
 import java.util.Map;
@@ -85,9 +84,6 @@ class RoomsTest {
                 .orShould()
                 .dependOnClassesThat()
                 .haveSimpleNameEndingWith("Sql")
-                .orShould()
-                .dependOnClassesThat()
-                .areAnnotatedWith(Entity.class)
                 .check(CLASSES);
     }
 
@@ -109,8 +105,6 @@ class RoomsTest {
                 .haveSimpleNameEndingWith("Repository")
                 .or()
                 .haveSimpleNameEndingWith("Sql")
-                .or()
-                .areAnnotatedWith(Entity.class)
                 .should()
                 .notBePublic()
                 .check(CLASSES);

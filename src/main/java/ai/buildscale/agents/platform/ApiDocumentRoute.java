@@ -1,0 +1,63 @@
+package ai.buildscale.agents.platform;
+
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Hands out the API's document, which the build has written: as YAML, or as JSON to who asks for it by {@code .json},
+ * {@code ?format=json} or {@code Accept}. It is read when it is first asked for.
+ */
+@ApplicationScoped
+public class ApiDocumentRoute {
+    private static final String PATH = "/q/openapi";
+
+    private final Map<String, Buffer> documents = new ConcurrentHashMap<>();
+
+    void register(@Observes Router router) {
+        for (String ending : new String[] {"", ".json", ".yaml", ".yml"}) {
+            router.route(PATH + ending)
+                    .method(HttpMethod.GET)
+                    .method(HttpMethod.HEAD)
+                    .handler(this::answer);
+        }
+    }
+
+    private void answer(RoutingContext context) {
+        String format = wantsJson(context) ? "json" : "yaml";
+        context.response()
+                .putHeader("Content-Type", "application/" + format + ";charset=UTF-8")
+                .putHeader("Vary", "Accept")
+                .end(documents.computeIfAbsent(format, ApiDocumentRoute::read));
+    }
+
+    private static boolean wantsJson(RoutingContext context) {
+        String path = context.normalizedPath();
+        String format = context.request().getParam("format");
+        if (!path.equals(PATH)) {
+            return path.endsWith(".json");
+        }
+        if (format != null) {
+            return format.equalsIgnoreCase("json");
+        }
+        String accept = context.request().getHeader("Accept");
+        return accept != null && accept.startsWith("application/json");
+    }
+
+    private static Buffer read(String format) {
+        String name = "/api/openapi." + format;
+        try (InputStream document = Objects.requireNonNull(ApiDocumentRoute.class.getResourceAsStream(name), name)) {
+            return Buffer.buffer(document.readAllBytes());
+        } catch (IOException e) {
+            throw new IllegalStateException(name, e);
+        }
+    }
+}
