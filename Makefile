@@ -110,14 +110,16 @@ $(CACHE): $(PRODUCT) $(RUN)
 	@$(DEV_RUN) ai.buildscale.agents.dev.BillOfMaterials target/sbom.json target/quarkus-app
 	@$(DEV_RUN) ai.buildscale.agents.dev.Training $(PRODUCT)
 
-native: jdk $(RUN) ## build the native executable, target/*-runner (what it is made of: target/native), with GRAALVM_HOME if it is set, else in Mandrel's builder container
+native: jdk $(EXECUTABLE) ## build the native executable, target/*-runner (what it is made of: target/native), with GRAALVM_HOME if it is set, else in Mandrel's builder container
+	@ls -l $(EXECUTABLE)
+
+$(EXECUTABLE): $(shell find src/main pom.xml -type f) | jdk $(RUN)
 	@$(MVN) --quiet package -Dmaven.test.skip=true -Dquarkus.native.enabled=true -Dquarkus.package.jar.enabled=false \
 	  $(if $(GRAALVM_HOME),,-Dquarkus.native.container-build=true)
 	@mkdir -p target/native
 	@$(DEV_RUN) ai.buildscale.agents.dev.BillOfMaterials target/sbom.json target/native
-	@ls -l $(EXECUTABLE)
 
-native-test: jdk ## pass every test that speaks to the service on the native executable
+native-test: jdk $(EXECUTABLE) ## pass every test that speaks to the service on the native executable
 	@$(MVN) test-compile failsafe:integration-test@default failsafe:verify@default -DexcludedGroups=jvm \
 	  -Dservice.artifact="$(CURDIR)/$(EXECUTABLE)"
 

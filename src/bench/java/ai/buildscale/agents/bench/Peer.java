@@ -148,7 +148,8 @@ enum Peer {
         return Double.parseDouble(matcher.group(1));
     }
 
-    private static String run(Map<String, String> environment, List<String> command) {
+    /** What the program says. */
+    static String run(Map<String, String> environment, List<String> command) {
         try {
             ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
             builder.environment().putAll(environment);

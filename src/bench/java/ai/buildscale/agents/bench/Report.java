@@ -1,6 +1,7 @@
 package ai.buildscale.agents.bench;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -8,6 +9,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /** The figures of one row, printed as they come; {@code report.md} puts the newest of each row together. */
 final class Report {
@@ -44,13 +46,14 @@ final class Report {
     void write(Lab lab, List<String> rows) throws IOException {
         Files.writeString(
                 file(row),
-                "\n### " + row + ", " + Instant.now().truncatedTo(ChronoUnit.SECONDS) + "\n\n"
+                "\n### " + row + "\n\n" + Instant.now().truncatedTo(ChronoUnit.SECONDS) + ", commit " + commit() + ", "
+                        + Rounds.COUNT + " rounds of " + Rounds.SECONDS + " s after a warm-up of "
+                        + Rounds.WARM_UP_SECONDS + " s, unless it says otherwise\n\n"
                         + "| what | service | peer or limit | median ratio (spread) | reach |\n"
                         + "| --- | --- | --- | --- | --- |\n" + String.join("\n", lines) + "\n");
         StringBuilder all = new StringBuilder("# Figures\n\nClient, service, peer and Postgres share one machine: "
-                        + "compare ratios, not rates.\nEach is the median of " + Rounds.COUNT
-                        + " interleaved rounds after a warm-up, for a rate of " + Rounds.SECONDS
-                        + " s each unless its row says otherwise.\n\n")
+                        + "compare ratios, not rates.\nEach is the median of interleaved rounds. A row stays until it is"
+                        + " measured again: its head says when and of which commit.\n\n")
                 .append(machine(lab));
         for (String other : rows) {
             if (Files.exists(file(other))) {
@@ -64,6 +67,15 @@ final class Report {
 
     private static Path file(String row) {
         return Lab.FOLDER.resolve("row-" + row + ".md");
+    }
+
+    private static String commit() {
+        try {
+            return Peer.run(Map.of(), List.of("git", "describe", "--always", "--dirty"))
+                    .strip();
+        } catch (IllegalStateException | UncheckedIOException e) {
+            return "unknown";
+        }
     }
 
     private static String machine(Lab lab) throws IOException {

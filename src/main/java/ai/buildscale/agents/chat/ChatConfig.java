@@ -1,10 +1,11 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.platform.Whole;
 import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
-import jakarta.validation.constraints.Max;
-import jakarta.validation.constraints.Min;
 import java.time.Duration;
+import org.eclipse.microprofile.config.spi.Converter;
 
 /** How agents that live here work. */
 @ConfigMapping(prefix = "chat")
@@ -19,19 +20,17 @@ interface ChatConfig {
 
     /** How often a turn is begun, counted anew each time its server is lost, before it fails. */
     @WithDefault("3")
-    @Min(1)
+    @WithConverter(Whole.Positive.class)
     int maxAttempts();
 
     /** The entries of a chat's history that an engine gets; the oldest are left out. */
     @WithDefault("200")
-    @Min(1)
-    @Max(2_000)
+    @WithConverter(History.class)
     int history();
 
     /** The longest answer, in UTF-16 units; a turn that says more fails. */
     @WithDefault("262144")
-    @Min(1_000)
-    @Max(1_048_576)
+    @WithConverter(Answer.class)
     int maxAnswer();
 
     /** How often what agents say is shown to those who follow, at most. */
@@ -41,4 +40,20 @@ interface ChatConfig {
     /** How long a hand-over waits for a running turn to come to its end or its next step. */
     @WithDefault("1S")
     Duration safePointWait();
+
+    /** Bounds of {@link #history}. */
+    class History implements Converter<Integer> {
+        @Override
+        public Integer convert(String value) {
+            return Whole.between(1, 2_000, value);
+        }
+    }
+
+    /** Bounds of {@link #maxAnswer}. */
+    class Answer implements Converter<Integer> {
+        @Override
+        public Integer convert(String value) {
+            return Whole.between(1_000, 1_048_576, value);
+        }
+    }
 }

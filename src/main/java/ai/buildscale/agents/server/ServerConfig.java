@@ -1,8 +1,9 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.Whole;
 import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
-import jakarta.validation.constraints.Min;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -30,7 +31,7 @@ interface ServerConfig {
 
     /** How many sessions this server is good for: a weight in placement and the denominator of its load, not a limit. */
     @WithDefault("100000")
-    @Min(1)
+    @WithConverter(Whole.Positive.class)
     int capacity();
 
     /** What sessions may require, as {@code gpu=true,zone=a}. */

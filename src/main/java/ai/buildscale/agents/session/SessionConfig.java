@@ -1,10 +1,11 @@
 package ai.buildscale.agents.session;
 
+import ai.buildscale.agents.platform.Whole;
 import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
-import jakarta.validation.constraints.Max;
-import jakarta.validation.constraints.Min;
 import java.time.Duration;
+import org.eclipse.microprofile.config.spi.Converter;
 
 /** When a session counts as stale, inactive or done with. Database time decides. */
 @ConfigMapping(prefix = "sessions")
@@ -43,7 +44,14 @@ interface SessionConfig {
 
     /** How many sessions one statement of a sweep changes. */
     @WithDefault("500")
-    @Min(1)
-    @Max(SessionSql.MAX_BATCH)
+    @WithConverter(Batch.class)
     int sweepBatch();
+
+    /** Bounds of {@link #sweepBatch}. */
+    class Batch implements Converter<Integer> {
+        @Override
+        public Integer convert(String value) {
+            return Whole.between(1, SessionSql.MAX_BATCH, value);
+        }
+    }
 }

@@ -1,14 +1,14 @@
 package ai.buildscale.agents.chat.engine.llm;
 
+import ai.buildscale.agents.platform.Whole;
 import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
-import jakarta.validation.constraints.DecimalMax;
-import jakarta.validation.constraints.DecimalMin;
-import jakarta.validation.constraints.Min;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import org.eclipse.microprofile.config.spi.Converter;
 
 /** The models that agents may think with, and what is done when one of them fails. */
 @ConfigMapping(prefix = "llm")
@@ -18,12 +18,12 @@ public interface LlmConfig {
 
     /** How often a turn may go to its model before it must have come to an answer. */
     @WithDefault("16")
-    @Min(1)
+    @WithConverter(Whole.Positive.class)
     int rounds();
 
     /** How many earlier turns of its chat a model is told. */
     @WithDefault("50")
-    @Min(0)
+    @WithConverter(Whole.Natural.class)
     int history();
 
     /** How long a tool may take. */
@@ -32,7 +32,7 @@ public interface LlmConfig {
 
     /** How many requests may be open to one provider at once; as many again wait for their turn. */
     @WithDefault("500")
-    @Min(1)
+    @WithConverter(Whole.Positive.class)
     int connections();
 
     /** What is waited before the first repeat of a request, about; twice as long before the next. */
@@ -72,7 +72,7 @@ public interface LlmConfig {
 
         /** How often a request is repeated that failed in passing, before the first token of its answer. */
         @WithDefault("2")
-        @Min(0)
+        @WithConverter(Whole.Natural.class)
         int retries();
     }
 
@@ -80,18 +80,29 @@ public interface LlmConfig {
     interface Breaker {
         /** The last requests that count. */
         @WithDefault("10")
-        @Min(1)
+        @WithConverter(Whole.Positive.class)
         int requests();
 
         /** How many of them have failed when it is left alone. */
         @WithDefault("0.5")
-        @DecimalMin("0")
-        @DecimalMax("1")
+        @WithConverter(Ratio.class)
         double failureRatio();
 
         /** For how long, until one request tries again. */
         @WithDefault("15S")
         Duration delay();
+
+        /** Bounds of {@link #failureRatio}. */
+        class Ratio implements Converter<Double> {
+            @Override
+            public Double convert(String value) {
+                double ratio = Double.parseDouble(value.strip());
+                if (ratio >= 0 && ratio <= 1) {
+                    return ratio;
+                }
+                throw new IllegalArgumentException("must be a number from 0 to 1");
+            }
+        }
     }
 
     /** Whose protocol it speaks. */
