@@ -19,14 +19,19 @@ import java.util.stream.Stream;
 /**
  * From the start of the process to the first answer that read the database (a session by id, with a JWT), on a database
  * that has its schema; and the memory that is resident after ten idle seconds: the native executable (where it was built),
- * the jar with its trained cache and without, and bare Vert.x with a cache of its own. All may use the same heap.
+ * the jar with its trained cache and without, and bare Vert.x with a cache of its own. All may use the same heap, of a pod's
+ * memory.
  */
 final class StartRow implements Bench.Row {
     private static final Path TARGET = Path.of("target").toAbsolutePath();
     private static final Path JAR = TARGET.resolve("quarkus-app/quarkus-run.jar");
     private static final Path CACHE = TARGET.resolve("quarkus-app/app.aot");
     private static final Path BARE_CACHE = Lab.FOLDER.resolve("bare.aot");
-    private static final String HEAP = "-Xmx512m";
+    /** What a JVM chooses in a pod of {@code deploy/}, which has 768 MB: the flags of Dockerfile.jvm, and its ergonomics. */
+    private static final List<String> POD = List.of("-XX:MaxRAM=768m", "-XX:MaxRAMPercentage=60", "-XX:+UseSerialGC");
+    /** The same heap for the executable. */
+    private static final String HEAP = "-Xmx460m";
+
     private static final int IDLE_SECONDS = 10;
     private static final int TRAINING_REQUESTS = 2_000;
     private static final String PATH = "/api/v1/agent-sessions/" + Lab.SESSION + Lab.FIRST;
@@ -123,7 +128,7 @@ final class StartRow implements Bench.Row {
 
     private static List<String> java(List<String> flags, String... program) {
         List<String> command = Lab.java();
-        command.add(HEAP);
+        command.addAll(POD);
         command.addAll(flags);
         command.addAll(List.of(program));
         return command;
