@@ -274,7 +274,21 @@ final class SessionSql {
 
     private static final String SWEPT = "\nselect count(*) as n from moved";
 
-    /** Sessions hosted outside that have not beaten; one that beats meanwhile is let off. $1 threshold in ms. */
+    /**
+     * Since when the fleet has been there for who beats, without a break of $1 ms: from the end of the last outage of the
+     * database or of all servers, or from ever.
+     */
+    static final String HEAR = """
+            insert into sweeps (name, started_at, finished_at) values ('hearing', '-infinity', now())
+            on conflict (name) do update set
+                started_at = case when sweeps.finished_at < now() - $1 * interval '1 millisecond' then now()
+                    else sweeps.started_at end,
+                finished_at = now()""";
+
+    /**
+     * Sessions hosted outside that have not beaten although they would have been heard; one that beats meanwhile is let
+     * off. $1 threshold in ms.
+     */
     static final String SWEEP_SILENT = "with " + sweep(SILENT, """
             from session_heartbeats h
             cross join lateral (
@@ -285,6 +299,8 @@ final class SessionSql {
                     and a.status in ('running', 'idle')
                 for no key update skip locked) s
             where h.beat_at < now() - $1 * interval '1 millisecond'
+                and coalesce((select started_at from sweeps where name = 'hearing'), '-infinity')
+                    < now() - $1 * interval '1 millisecond'
             limit {batch}""") + SWEPT;
 
     /** Pauses that have run out; the session goes on as it was. */

@@ -97,7 +97,8 @@ class SessionSweep {
         int batch = config.sweepBatch();
         return Uni.join()
                 .all(
-                        drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale),
+                        database.rows(SessionSql.HEAR, longestBreak())
+                                .chain(() -> drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale)),
                         drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES),
                         Uni.createFrom().deferred(() -> inactive.next(config.inactivityTimeout())),
                         Uni.createFrom()
@@ -106,6 +107,13 @@ class SessionSweep {
                 .usingConcurrencyOf(1)
                 .andCollectFailures()
                 .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
+    }
+
+    /** In ms: some turns of the sweep, and what leaves everybody time for a beat. */
+    private long longestBreak() {
+        return Math.max(
+                config.staleThreshold().toMillis() / 4,
+                4 * config.sweepInterval().toMillis());
     }
 
     /** Removes ended sessions and applied commands past their retention; emits how many. */

@@ -191,6 +191,40 @@ class UnavailableIT {
     }
 
     @Test
+    void nobodyIsSilentWhileThereIsNobodyToHear() throws Exception {
+        Map<String, String> settings = Map.of(
+                "sessions.stale-threshold", "6S",
+                "sessions.heartbeat-interval", "1S",
+                "sessions.sweep-interval", "0.5S");
+        try (Service hearing = Service.start(Postgres.newDatabase(postgres), settings)) {
+            Api host = user.at(hearing);
+            String session =
+                    host.newExternalSession(host.newWorkspace()).get("id").asText();
+            host.command(session, "start", "{}").expect(200);
+
+            signal("STOP");
+            try {
+                TimeUnit.SECONDS.sleep(8);
+            } finally {
+                signal("CONT");
+            }
+            hearing.awaitReady();
+            // some turns of the sweep
+            TimeUnit.SECONDS.sleep(2);
+
+            assertThat(host.command(session, "heartbeat", "{\"epoch\":1}")
+                            .expect(200)
+                            .get("lease_extended")
+                            .asBoolean())
+                    .isTrue();
+            // and who is silent when it could be heard ends
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(30))
+                    .until(() -> host.session(session).get("status").asText().equals("error"));
+        }
+    }
+
+    @Test
     void startedBeforeTheDatabaseIsThere() throws Exception {
         String database = Postgres.newDatabase(postgres);
         postgres.crash();
