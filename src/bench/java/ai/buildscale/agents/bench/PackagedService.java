@@ -10,14 +10,17 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
 /** The production artefact as a process, as an operator runs it, but for the limit of requests. */
 record PackagedService(WatchedProcess process, int port) implements AutoCloseable {
-    private static final Path ARTIFACT =
-            Path.of("target/quarkus-app/quarkus-run.jar").toAbsolutePath();
+    /** The jar, or what a single run names: {@code JVM_ARGS=-Dbench.artifact=target/…-runner}. */
+    static final Path ARTIFACT = Path.of(System.getProperty("bench.artifact", "target/quarkus-app/quarkus-run.jar"))
+            .toAbsolutePath();
+
     private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
     /** Flags for single runs, as a flight recording: {@code JVM_ARGS=-Dbench.service.jvm=...}. */
     private static final List<String> FLAGS = Stream.of(
@@ -28,12 +31,19 @@ record PackagedService(WatchedProcess process, int port) implements AutoCloseabl
     static PackagedService start(String databaseUrl, DevKeys keys, String... properties) throws IOException {
         int port = Lab.freePort();
         Path log = Lab.log("service-" + port);
-        List<String> command = Lab.java();
-        command.addAll(FLAGS);
-        command.addAll(List.of(
+        List<String> settings = new ArrayList<>(List.of(
                 "-Dquarkus.http.host=127.0.0.1", "-Dquarkus.http.port=" + port, "-Dlimits.requests-per-second=0"));
-        command.addAll(List.of(properties));
-        command.addAll(List.of("-jar", ARTIFACT.toString()));
+        settings.addAll(List.of(properties));
+        List<String> command = new ArrayList<>();
+        if (ARTIFACT.toString().endsWith(".jar")) {
+            command.addAll(Lab.java());
+            command.addAll(FLAGS);
+            command.addAll(settings);
+            command.addAll(List.of("-jar", ARTIFACT.toString()));
+        } else {
+            command.add(ARTIFACT.toString());
+            command.addAll(settings);
+        }
         Map<String, String> environment = Map.of(
                 "DATABASE_URL",
                 databaseUrl,

@@ -47,6 +47,7 @@ final class Report {
         Files.writeString(
                 file(row),
                 "\n### " + row + "\n\n" + Instant.now().truncatedTo(ChronoUnit.SECONDS) + ", commit " + commit() + ", "
+                        + PackagedService.ARTIFACT.getFileName() + ", "
                         + Rounds.COUNT + " rounds of " + Rounds.SECONDS + " s after a warm-up of "
                         + Rounds.WARM_UP_SECONDS + " s, unless it says otherwise\n\n"
                         + "| what | service | peer or limit | median ratio (spread) | reach |\n"

@@ -39,7 +39,12 @@ public final class SseStream implements AutoCloseable {
     static SseStream open(HttpRequest request) {
         try {
             SseStream stream = new SseStream(Api.HTTP.send(request, HttpResponse.BodyHandlers.ofInputStream()));
-            Thread.ofVirtual().start(stream::read);
+            // what is refused is a problem in JSON
+            if (stream.status() == 200) {
+                Thread.ofVirtual().start(stream::read);
+            } else {
+                stream.ended = true;
+            }
             return stream;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
