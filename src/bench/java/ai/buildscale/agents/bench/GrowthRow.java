@@ -205,7 +205,9 @@ final class GrowthRow implements Bench.Row {
                     -- no need to look their keys up
                     set session_replication_role = replica;
                     insert into session_heartbeats (session_id) select id from agent_sessions order by id;
-                    analyze session_heartbeats
+                    analyze session_heartbeats;
+                    -- there has been no outage
+                    insert into sweeps (name, started_at) values ('hearing', '-infinity') on conflict do nothing
                     """);
         }
         statement(

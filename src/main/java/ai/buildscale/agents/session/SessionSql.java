@@ -276,10 +276,10 @@ final class SessionSql {
 
     /**
      * Since when the fleet has been there for who beats, without a break of $1 ms: from the end of the last outage of the
-     * database or of all servers, or from ever.
+     * database or of all servers, or from the first sweep of all.
      */
     static final String HEAR = """
-            insert into sweeps (name, started_at, finished_at) values ('hearing', '-infinity', now())
+            insert into sweeps (name, started_at, finished_at) values ('hearing', now(), now())
             on conflict (name) do update set
                 started_at = case when sweeps.finished_at < now() - $1 * interval '1 millisecond' then now()
                     else sweeps.started_at end,
@@ -299,8 +299,7 @@ final class SessionSql {
                     and a.status in ('running', 'idle')
                 for no key update skip locked) s
             where h.beat_at < now() - $1 * interval '1 millisecond'
-                and coalesce((select started_at from sweeps where name = 'hearing'), '-infinity')
-                    < now() - $1 * interval '1 millisecond'
+                and (select started_at from sweeps where name = 'hearing') < now() - $1 * interval '1 millisecond'
             limit {batch}""") + SWEPT;
 
     /** Pauses that have run out; the session goes on as it was. */
