@@ -43,11 +43,13 @@ class SweepFleetIT {
         }
         FLEET.forEach(Service::awaitReady);
         owner = Api.user(FLEET.getFirst());
+        Postgres.neverAway(database);
     }
 
     @AfterAll
     static void stop() {
         FLEET.forEach(Service::close);
+        FLEET.clear();
     }
 
     private static Object value(String sql) {

@@ -33,9 +33,7 @@ class SweepIT {
                 "sessions.sweep-interval", "1S", "sweeps.retention-interval", "1S", "sweeps.behind-after", "60S"));
         owner = Api.user(service);
         workspace = owner.newWorkspace();
-        // this server has been there to hear for as long as a session can be silent
-        sql("insert into sweeps (name, started_at, finished_at) values ('hearing', '-infinity', now())"
-                + " on conflict (name) do update set started_at = excluded.started_at");
+        Postgres.neverAway(service.databaseUrl());
     }
 
     @AfterAll

@@ -74,6 +74,14 @@ public final class Postgres {
         return url;
     }
 
+    /** Lets the fleet on this database have been there to hear since ever: who has long been silent is stale at once. */
+    public static void neverAway(String url) {
+        execute(
+                url,
+                "insert into sweeps (name, started_at, finished_at) values ('hearing', '-infinity', now())"
+                        + " on conflict (name) do update set started_at = excluded.started_at");
+    }
+
     /** Runs a statement; emits the number of rows it changed. */
     public static int execute(String url, String sql, Object... arguments) {
         try (Connection connection = connect(url);
