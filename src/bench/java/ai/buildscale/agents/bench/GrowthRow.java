@@ -207,14 +207,15 @@ final class GrowthRow implements Bench.Row {
                     insert into session_heartbeats (session_id) select id from agent_sessions order by id;
                     analyze session_heartbeats;
                     -- there has been no outage
-                    insert into sweeps (name, started_at) values ('hearing', '-infinity') on conflict do nothing
+                    insert into sweeps (name, started_at, finished_at) values ('hearing', '-infinity', now())
+                    on conflict (name) do update set started_at = excluded.started_at
                     """);
         }
         statement(
                 "sweep for silent sessions if all beat for themselves, once per interval in a fleet",
                 3,
                 "may grow",
-                _ -> "execute silent(120000)");
+                _ -> "execute silent(120000, 86400000)");
         for (GrowthSize size : sizes) {
             Lab.execute(size.database(), "truncate session_heartbeats");
         }

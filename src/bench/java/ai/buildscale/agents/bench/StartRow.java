@@ -1,5 +1,6 @@
 package ai.buildscale.agents.bench;
 
+import ai.buildscale.agents.dev.Artefact;
 import ai.buildscale.agents.dev.DevKeys;
 import ai.buildscale.agents.dev.WatchedProcess;
 import java.io.BufferedReader;
@@ -27,9 +28,7 @@ final class StartRow implements Bench.Row {
     private static final Path JAR = TARGET.resolve("quarkus-app/quarkus-run.jar");
     private static final Path CACHE = TARGET.resolve("quarkus-app/app.aot");
     private static final Path BARE_CACHE = Lab.FOLDER.resolve("bare.aot");
-    /** What a JVM chooses in a pod of {@code deploy/}, which has 768 MB: the flags of Dockerfile.jvm, and its ergonomics. */
-    private static final List<String> POD = List.of("-XX:MaxRAM=768m", "-XX:MaxRAMPercentage=60", "-XX:+UseSerialGC");
-    /** The same heap for the executable. */
+    /** The heap that a JVM has in a pod, for the executable. */
     private static final String HEAP = "-Xmx460m";
 
     private static final int IDLE_SECONDS = 10;
@@ -101,12 +100,13 @@ final class StartRow implements Bench.Row {
         }
         sides.add(new Side(
                 "JVM, trained cache",
-                service(java(List.of("-XX:AOTCache=" + CACHE), "-jar", JAR.toString())),
+                service(java(
+                        Artefact.inPod(List.of("-XX:AOTCache=" + CACHE, "-XX:AOTMode=on")), "-jar", JAR.toString())),
                 "≤ 1,500 ms",
                 "≤ 200 MB"));
-        sides.add(new Side("JVM, no cache", service(java(List.of(), "-jar", JAR.toString())), "", ""));
-        sides.add(new Side(
-                "bare Vert.x, its own cache", bare(List.of("-XX:AOTCache=" + trained(database)), database), "", ""));
+        sides.add(new Side("JVM, no cache", service(java(Artefact.inPod(List.of()), "-jar", JAR.toString())), "", ""));
+        List<String> trained = List.of("-XX:AOTCache=" + trained(database), "-XX:AOTMode=on");
+        sides.add(new Side("bare Vert.x, its own cache", bare(Artefact.inPod(trained), database), "", ""));
         return sides;
     }
 
@@ -128,7 +128,6 @@ final class StartRow implements Bench.Row {
 
     private static List<String> java(List<String> flags, String... program) {
         List<String> command = Lab.java();
-        command.addAll(POD);
         command.addAll(flags);
         command.addAll(List.of(program));
         return command;

@@ -15,12 +15,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** The packaged service, a jar or an executable, as a process of its own on a free loopback port, with keys and a database. */
 public final class Artefact implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
     private static final HttpClient HTTP =
             HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
+    /** What a JVM chooses in a pod of {@code deploy/}, which has 768 MB: the flags of Dockerfile.jvm, and its ergonomics. */
+    private static final List<String> POD = List.of("-XX:MaxRAM=768m", "-XX:MaxRAMPercentage=60", "-XX:+UseSerialGC");
 
     private final WatchedProcess process;
     private final String url;
@@ -28,6 +31,11 @@ public final class Artefact implements AutoCloseable {
     private Artefact(WatchedProcess process, String url) {
         this.process = process;
         this.url = url;
+    }
+
+    /** A JVM's flags, with those that make it what it is in a pod. */
+    public static List<String> inPod(List<String> flags) {
+        return Stream.concat(POD.stream(), flags.stream()).toList();
     }
 
     /**

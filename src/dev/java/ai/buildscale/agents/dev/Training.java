@@ -44,7 +44,8 @@ public final class Training {
 
     private void learn(String database) throws Exception {
         Files.deleteIfExists(cache);
-        try (Artefact service = start(database, "-XX:AOTCacheOutput=" + cache);
+        // a small heap: its pointers are compressed, as in a pod, however much memory this machine has
+        try (Artefact service = start(database, List.of("-Xmx1g", "-XX:AOTCacheOutput=" + cache));
                 PrintStream log = new PrintStream(folder.resolve("demo.log").toFile(), StandardCharsets.UTF_8)) {
             new Demo(service.url(), keys.token(), log).run();
             new Traffic(service.url(), keys.token()).flow(ROUNDS);
@@ -55,16 +56,18 @@ public final class Training {
         }
     }
 
-    /** A JVM that must use a cache ends if it cannot. */
+    /** A JVM that must use a cache ends if it cannot: as it starts here, and as in a pod. */
     private void check(String database) throws IOException, InterruptedException {
-        start(database, "-XX:AOTCache=" + cache, "-XX:AOTMode=on").close();
+        List<String> used = List.of("-XX:AOTCache=" + cache, "-XX:AOTMode=on");
+        start(database, used).close();
+        start(database, Artefact.inPod(used)).close();
         System.out.println(cache + ": " + Files.size(cache) / (1024 * 1024) + " MB, good for Java "
                 + System.getProperty("java.runtime.version") + " and these jars as they are");
     }
 
-    private Artefact start(String database, String... flags) throws IOException, InterruptedException {
+    private Artefact start(String database, List<String> flags) throws IOException, InterruptedException {
         List<String> settings = new ArrayList<>(Demo.SHORT_THRESHOLDS);
         settings.addAll(UNLIMITED);
-        return Artefact.start(jar, folder, keys, database, List.of(flags), settings);
+        return Artefact.start(jar, folder, keys, database, flags, settings);
     }
 }

@@ -1,6 +1,8 @@
 package ai.buildscale.agents.event;
 
+import ai.buildscale.agents.platform.Whole;
 import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
 
@@ -28,6 +30,7 @@ interface EventConfig {
      * still find a connection.
      */
     @WithDefault("17000")
+    @WithConverter(Whole.Positive.class)
     int maxStreams();
 
     /** The silence after which a stream gets a comment; the contract promises one at least every 15 s. */

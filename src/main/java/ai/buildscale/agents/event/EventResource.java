@@ -110,7 +110,7 @@ public class EventResource {
         Long after = header == null || header.isEmpty()
                 ? position("last_event_id", parameter)
                 : position("Last-Event-ID", header);
-        return service.follow(Caller.of(security), topic, after, Boolean.TRUE.equals(snapshot))
+        return service.inAPlace(() -> service.follow(Caller.of(security), topic, after, Boolean.TRUE.equals(snapshot))
                 .chain(stream -> stream.isEmpty()
                         ? Uni.createFrom().item(Response.noContent().build())
                         : SseWriter.write(
@@ -119,7 +119,7 @@ public class EventResource {
                                         config.writeQueue(),
                                         config.stallTimeout(),
                                         service::cutOff)
-                                .replaceWith((Response) null));
+                                .replaceWith((Response) null)));
     }
 
     private static Long position(String name, String text) {

@@ -21,6 +21,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jboss.logging.Logger;
 
 /** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
@@ -65,21 +66,32 @@ public class EventService {
     }
 
     /**
+     * Serves a stream, from its first look at the database to its last byte, in one of the places that this server has.
+     *
+     * @throws Problem {@code UNAVAILABLE} when there is none
+     */
+    <T> Uni<T> inAPlace(Supplier<Uni<? extends T>> stream) {
+        return Uni.createFrom().deferred(() -> {
+            if (!subscribers.enter()) {
+                throw new Problem(ProblemType.UNAVAILABLE, "This server has as many streams as it takes; try another")
+                        .retryAfter(1);
+            }
+            return Uni.createFrom().<T>deferred(stream).onTermination().invoke(subscribers::leave);
+        });
+    }
+
+    /**
      * The topic's events as SSE frames; empty if nothing more is to come and the client has it all. The stream ends
      * when the caller's token or membership does, with a chat's session, or with a failure when the consumer is too
      * slow; each time the last {@code id} that the client has read is where it can go on.
      *
      * @param after the position to resume right after; null for from now on
      * @param snapshot whether to begin with the current state
-     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code UNAVAILABLE} once this server stops, or is full
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code UNAVAILABLE} once this server stops
      */
     public Uni<Optional<Multi<Buffer>>> follow(Caller caller, Topic topic, Long after, boolean snapshot) {
         if (subscribers.ended()) {
             throw new Problem(ProblemType.UNAVAILABLE, "This server is draining; resume on another").retryAfter(1);
-        }
-        if (subscribers.full()) {
-            throw new Problem(ProblemType.UNAVAILABLE, "This server has as many streams as it takes; try another")
-                    .retryAfter(1);
         }
         return access.require(caller, topic.workspaceId(), Role.VIEWER)
                 .chain(() -> after == null ? Uni.createFrom().item(true) : log.holds(after))
@@ -164,12 +176,8 @@ public class EventService {
         Multi<Buffer> events = Multi.createFrom()
                 .emitter(
                         out -> {
-                            subscribers.opened();
                             subscriber.writesTo(out);
-                            out.onTermination(() -> {
-                                subscribers.closed();
-                                context.runOnContext(_ -> subscriber.leave());
-                            });
+                            out.onTermination(() -> context.runOnContext(_ -> subscriber.leave()));
                             tail.running(context)
                                     .subscribe()
                                     .with(loop -> context.runOnContext(_ -> join(loop, subscriber, out)), out::fail);

@@ -35,17 +35,20 @@ class Subscribers {
                 _ -> new LoopSubscribers(internal.unwrap(), delivered, deliveredChunks, config.keepAlive()));
     }
 
-    /** Counted from the moment a stream is asked for, so that the tail does not fall asleep before it joins. */
-    void opened() {
-        open.incrementAndGet();
+    /**
+     * Takes one of the places for streams, from the moment one is asked for: so the tail does not fall asleep before it
+     * joins, and those that only catch up yet are counted. False if there is none.
+     */
+    boolean enter() {
+        if (open.incrementAndGet() > config.maxStreams()) {
+            open.decrementAndGet();
+            return false;
+        }
+        return true;
     }
 
-    void closed() {
+    void leave() {
         open.decrementAndGet();
-    }
-
-    boolean full() {
-        return open.get() >= config.maxStreams();
     }
 
     boolean none() {

@@ -99,6 +99,8 @@ public final class SseWriter {
             if (!response.closed()) {
                 stalled.run();
                 response.reset();
+                // HTTP/1 does not tell the close handler of a reset
+                gone();
             }
         }
 

@@ -275,21 +275,24 @@ final class SessionSql {
     private static final String SWEPT = "\nselect count(*) as n from moved";
 
     /**
-     * Since when the fleet has been there for who beats, without a break of $1 ms: from the end of the last outage of the
-     * database or of all servers, or from the first sweep of all.
+     * Since when the fleet has been there for who beats, without a break of $2 ms between two of these sweeps: from the
+     * end of the last outage of the database or of all servers, or from the first sweep of all.
      */
-    static final String HEAR = """
-            insert into sweeps (name, started_at, finished_at) values ('hearing', now(), now())
-            on conflict (name) do update set
-                started_at = case when sweeps.finished_at < now() - $1 * interval '1 millisecond' then now()
-                    else sweeps.started_at end,
-                finished_at = now()""";
+    private static final String HEARING = """
+            hearing as (
+                insert into sweeps (name, started_at, finished_at) values ('hearing', now(), now())
+                on conflict (name) do update set
+                    started_at = case when sweeps.finished_at < now() - $2 * interval '1 millisecond' then now()
+                        else sweeps.started_at end,
+                    finished_at = now()
+                returning started_at)""";
 
     /**
      * Sessions hosted outside that have not beaten although they would have been heard; one that beats meanwhile is let
-     * off. $1 threshold in ms.
+     * off. One statement notes that the fleet hears and judges by it: however late it runs, no outage is between the two.
+     * $1 threshold in ms, $2 the break that counts as an outage, in ms.
      */
-    static final String SWEEP_SILENT = "with " + sweep(SILENT, """
+    static final String SWEEP_SILENT = "with " + HEARING + ",\n" + sweep(SILENT, """
             from session_heartbeats h
             cross join lateral (
                 select a.* from agent_sessions a
@@ -299,7 +302,7 @@ final class SessionSql {
                     and a.status in ('running', 'idle')
                 for no key update skip locked) s
             where h.beat_at < now() - $1 * interval '1 millisecond'
-                and (select started_at from sweeps where name = 'hearing') < now() - $1 * interval '1 millisecond'
+                and (select started_at from hearing) < now() - $1 * interval '1 millisecond'
             limit {batch}""") + SWEPT;
 
     /** Pauses that have run out; the session goes on as it was. */

@@ -79,6 +79,12 @@ class SessionSweep {
                             + " agents that beat as they should go stale",
                     config.staleThreshold(), config.heartbeatInterval());
         }
+        if (config.staleThreshold().compareTo(outage()) <= 0) {
+            LOG.warnf(
+                    "sessions.stale-threshold (%s) is not longer than four turns of sessions.sweep-interval (%s): an"
+                            + " outage so short is not noticed, and who was not heard meanwhile goes stale",
+                    config.staleThreshold(), outage());
+        }
     }
 
     @Scheduled(every = "${sessions.sweep-interval:5s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
@@ -97,8 +103,7 @@ class SessionSweep {
         int batch = config.sweepBatch();
         return Uni.join()
                 .all(
-                        database.rows(SessionSql.HEAR, longestBreak())
-                                .chain(() -> drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale)),
+                        drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale, outage().toMillis()),
                         drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES),
                         Uni.createFrom().deferred(() -> inactive.next(config.inactivityTimeout())),
                         Uni.createFrom()
@@ -109,11 +114,9 @@ class SessionSweep {
                 .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
     }
 
-    /** In ms: some turns of the sweep, and what leaves everybody time for a beat. */
-    private long longestBreak() {
-        return Math.max(
-                config.staleThreshold().toMillis() / 4,
-                4 * config.sweepInterval().toMillis());
+    /** How long nobody must have swept for it to be one, of the database or of all servers: some turns of the sweep. */
+    private Duration outage() {
+        return config.sweepInterval().multipliedBy(4);
     }
 
     /** Removes ended sessions and applied commands past their retention; emits how many. */

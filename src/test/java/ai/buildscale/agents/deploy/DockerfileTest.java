@@ -110,12 +110,14 @@ class DockerfileTest {
         String stage = build.from().arguments().getLast();
         assertThat(build.from().arguments().getFirst())
                 .isEqualTo("quay.io/quarkus/ubi9-quarkus-mandrel-builder-image:jdk-25");
-        assertThat(build.last("RUN")).contains("./mvnw", "-Dquarkus.native.enabled=true");
+        assertThat(build.all("RUN").getFirst().text()).contains("./mvnw", "-Dquarkus.native.enabled=true");
+        assertThat(build.last("RUN")).contains("BillOfMaterials.java", "target/sbom.json target/native");
         assertThat(dockerfile.run().all("COPY"))
                 .allSatisfy(copy -> assertThat(copy.options()).contains("--from=" + stage))
                 .extracting(Instruction::arguments)
                 .containsExactly(
-                        List.of("/code/target/sbom.json", "/app/sbom.json"),
+                        List.of("/code/target/native/sbom.json", "/app/sbom.json"),
+                        List.of("/code/target/native/licences.txt", "/app/licences.txt"),
                         List.of("/code/target/*-runner", "/app/agent-sessions"));
         assertThat(dockerfile.run().last("ENTRYPOINT")).startsWith("[\"/app/agent-sessions\"");
     }

@@ -162,11 +162,11 @@ class OverlayCheck {
     }
 
     @Test
-    void aRolloutWaitsLongerThanAStartMayTake() {
+    void migrationsHaveTheirTimeAndABadRolloutIsToldSooner() {
         Probe startup = server.getStartupProbe();
         assertThat(startup.getPeriodSeconds() * startup.getFailureThreshold())
-                .isGreaterThanOrEqualTo(300)
-                .isLessThan(deployment.getSpec().getProgressDeadlineSeconds());
+                .isGreaterThanOrEqualTo(3_600)
+                .isGreaterThan(deployment.getSpec().getProgressDeadlineSeconds());
     }
 
     @Test

@@ -11,9 +11,14 @@ import ai.buildscale.agents.testing.SseStream;
 import ai.buildscale.agents.testing.Tokens;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -160,6 +165,30 @@ class StreamLifeIT {
                     assertThat(next.status()).isEqualTo(200);
                 }
             });
+        }
+    }
+
+    @Test
+    void fullServerIsFullForManyWhoComeAtOnce() throws Exception {
+        try (Service small = Service.start(service.databaseUrl(), Map.of("events.max-streams", "3"));
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Api there = owner.at(small);
+            List<Future<SseStream>> all = IntStream.range(0, 200)
+                    .mapToObj(_ -> threads.submit(() -> follow(there, workspace)))
+                    .toList();
+            List<SseStream> streams = new ArrayList<>();
+            for (Future<SseStream> one : all) {
+                streams.add(one.get());
+            }
+            try {
+                assertThat(streams.stream().filter(stream -> stream.status() == 200))
+                        .hasSize(3);
+                assertThat(small.metric("events_streams_open")).isEqualTo(3);
+            } finally {
+                streams.forEach(SseStream::close);
+            }
+            await().untilAsserted(() ->
+                    assertThat(small.metric("events_streams_open")).isZero());
         }
     }
 

@@ -58,11 +58,16 @@ class ProductionArtefactIT {
                 "commons-compress",
                 "org/apache/commons/compress",
                 "org/tukaani",
-                "junit",
+                "org/junit",
+                "org.junit.",
                 "swagger-ui-bundle"
             })
     void containsNothingOfDevelopment(String name) throws IOException {
-        assertThat(contents()).noneMatch(content -> content.contains(name));
+        // an executable is one text of 80 MB: nobody wants to read it in a report
+        assertThat(contents().stream()
+                        .filter(content -> content.contains(name))
+                        .map(content -> content.length() > 1_000 ? "the executable" : content))
+                .isEmpty();
     }
 
     @Test

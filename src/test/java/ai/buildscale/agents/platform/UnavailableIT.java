@@ -59,10 +59,13 @@ class UnavailableIT {
         return Stream.concat(Stream.of(parent), parent.descendants()).toList();
     }
 
-    private static void signal(String signal) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of("kill", "-" + signal));
-        processes().forEach(process -> command.add(Long.toString(process.pid())));
-        assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
+    private static void signal(String signal) {
+        // again if one of them has just gone by itself
+        Awaitility.await().until(() -> {
+            List<String> command = new ArrayList<>(List.of("kill", "-" + signal));
+            processes().forEach(process -> command.add(Long.toString(process.pid())));
+            return new ProcessBuilder(command).inheritIO().start().waitFor() == 0;
+        });
     }
 
     private static void assertUnavailable(Api.Reply reply) {
@@ -195,12 +198,14 @@ class UnavailableIT {
         Map<String, String> settings = Map.of(
                 "sessions.stale-threshold", "6S",
                 "sessions.heartbeat-interval", "1S",
-                "sessions.sweep-interval", "0.5S");
+                "sessions.sweep-interval", "1S");
         try (Service hearing = Service.start(Postgres.newDatabase(postgres), settings)) {
             Api host = user.at(hearing);
             String session =
                     host.newExternalSession(host.newWorkspace()).get("id").asText();
             host.command(session, "start", "{}").expect(200);
+            // the fleet has heard for longer than it takes to be silent: only the outage can be to blame
+            Postgres.neverAway(hearing.databaseUrl());
 
             signal("STOP");
             try {

@@ -99,7 +99,7 @@ class SessionPlansIT {
                 new Judged("transition", SessionSql.TRANSITION, 14),
                 new Judged("change", SessionSql.CHANGE, 18),
                 new Judged("beat", SessionSql.BEAT, 3),
-                new Judged("sweep of the silent", SessionSql.batched(SessionSql.SWEEP_SILENT, BATCH), 1),
+                new Judged("sweep of the silent", SessionSql.batched(SessionSql.SWEEP_SILENT, BATCH), 2),
                 new Judged("hand over", SessionSql.batched(OwnershipSql.HAND_OVER, BATCH), 5),
                 new Judged("hand over one", OwnershipSql.HAND_OVER_ONE, 7),
                 new Judged("count of a server", OwnershipSql.COUNT, 1),
