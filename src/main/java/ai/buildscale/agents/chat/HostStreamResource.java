@@ -3,7 +3,7 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.SseWriter;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.http.HttpServerRequest;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.ws.rs.GET;
@@ -52,12 +52,12 @@ public class HostStreamResource {
                             schema = @Schema(type = SchemaType.STRING, examples = EXAMPLE)))
     public Uni<Response> work(
             @Context SecurityContext security,
-            @Context HttpServerResponse response,
+            @Context HttpServerRequest request,
             @RestPath UUID hostId,
             @QueryParam("limit") @Min(1) @Max(100) @Parameter(description = "turns in one go; 10 where it is not given")
                     Integer limit) {
-        return stream.open(Caller.of(security), hostId, limit == null ? 10 : limit, response::closed)
-                .chain(frames -> SseWriter.write(response, frames, QUEUE_BYTES, STALL, () -> {}))
+        return stream.open(Caller.of(security), hostId, limit == null ? 10 : limit, request.response()::closed)
+                .chain(frames -> SseWriter.write(request, frames, QUEUE_BYTES, STALL, () -> {}))
                 .replaceWith((Response) null);
     }
 }

@@ -5,7 +5,7 @@ import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemDocument;
 import ai.buildscale.agents.platform.SseWriter;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.http.HttpServerRequest;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.Path;
@@ -54,7 +54,7 @@ public class EventResource {
                             schema = @Schema(type = SchemaType.STRING, examples = STREAM)))
     public Uni<Response> workspace(
             @Context SecurityContext security,
-            @Context HttpServerResponse response,
+            @Context HttpServerRequest request,
             @RestPath UUID workspaceId,
             @HeaderParam("Last-Event-ID") String lastEventId,
             @QueryParam("last_event_id") @Parameter(description = "the same where no header can be sent")
@@ -62,7 +62,7 @@ public class EventResource {
             @QueryParam("snapshot") Boolean snapshot,
             @QueryParam("stream_token") @Parameter(description = "in place of a bearer token, from POST /stream-tokens")
                     String streamToken) {
-        return follow(security, response, Topic.workspace(workspaceId), lastEventId, lastEventIdParameter, snapshot);
+        return follow(security, request, Topic.workspace(workspaceId), lastEventId, lastEventIdParameter, snapshot);
     }
 
     @GET
@@ -88,7 +88,7 @@ public class EventResource {
                             schema = @Schema(implementation = ProblemDocument.class)))
     public Uni<Response> chat(
             @Context SecurityContext security,
-            @Context HttpServerResponse response,
+            @Context HttpServerRequest request,
             @RestPath UUID workspaceId,
             @RestPath UUID chatId,
             @HeaderParam("Last-Event-ID") String lastEventId,
@@ -97,12 +97,12 @@ public class EventResource {
             @QueryParam("snapshot") Boolean snapshot,
             @QueryParam("stream_token") @Parameter(description = "in place of a bearer token, from POST /stream-tokens")
                     String streamToken) {
-        return follow(security, response, new Topic(workspaceId, chatId), lastEventId, lastEventIdParameter, snapshot);
+        return follow(security, request, new Topic(workspaceId, chatId), lastEventId, lastEventIdParameter, snapshot);
     }
 
     private Uni<Response> follow(
             SecurityContext security,
-            HttpServerResponse response,
+            HttpServerRequest request,
             Topic topic,
             String header,
             String parameter,
@@ -114,7 +114,7 @@ public class EventResource {
                 .chain(stream -> stream.isEmpty()
                         ? Uni.createFrom().item(Response.noContent().build())
                         : SseWriter.write(
-                                        response,
+                                        request,
                                         stream.get(),
                                         config.writeQueue(),
                                         config.stallTimeout(),

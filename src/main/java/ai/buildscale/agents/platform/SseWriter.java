@@ -5,7 +5,10 @@ import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.http.HttpVersion;
+import io.vertx.core.net.impl.ConnectionBase;
 import java.time.Duration;
 import java.util.concurrent.Flow;
 
@@ -23,15 +26,12 @@ public final class SseWriter {
      * failing stream resets the connection, so that the client comes back with its last id.
      *
      * @param queueBytes what may wait unsent for this connection before no more frames are asked for
-     * @param stallTimeout how long that may last; then the connection is reset too
+     * @param stallTimeout how long that may last; then the connection is closed, whatever still waits for it
      * @param stalled told of it
      */
     public static Uni<Void> write(
-            HttpServerResponse response,
-            Multi<Buffer> frames,
-            int queueBytes,
-            Duration stallTimeout,
-            Runnable stalled) {
+            HttpServerRequest request, Multi<Buffer> frames, int queueBytes, Duration stallTimeout, Runnable stalled) {
+        HttpServerResponse response = request.response();
         response.setWriteQueueMaxSize(queueBytes);
         response.setChunked(true)
                 .putHeader("Content-Type", "text/event-stream;charset=UTF-8")
@@ -40,10 +40,11 @@ public final class SseWriter {
         response.write(OPENING);
         return Uni.createFrom()
                 .emitter(done -> frames.subscribe()
-                        .withSubscriber(new Connection(response, done, stallTimeout.toMillis(), stalled)));
+                        .withSubscriber(new Connection(request, done, stallTimeout.toMillis(), stalled)));
     }
 
     private static final class Connection implements Flow.Subscriber<Buffer> {
+        private final HttpServerRequest request;
         private final HttpServerResponse response;
         private final UniEmitter<? super Void> done;
         private final long stallMillis;
@@ -51,8 +52,9 @@ public final class SseWriter {
         private final Vertx vertx = Vertx.currentContext().owner();
         private Flow.Subscription frames;
 
-        Connection(HttpServerResponse response, UniEmitter<? super Void> done, long stallMillis, Runnable stalled) {
-            this.response = response;
+        Connection(HttpServerRequest request, UniEmitter<? super Void> done, long stallMillis, Runnable stalled) {
+            this.request = request;
+            this.response = request.response();
             this.done = done;
             this.stallMillis = stallMillis;
             this.stalled = stalled;
@@ -87,6 +89,7 @@ public final class SseWriter {
         @Override
         public void onError(Throwable failure) {
             response.reset();
+            vertx.setTimer(stallMillis, _ -> hangUp());
             done.complete(null);
         }
 
@@ -98,9 +101,18 @@ public final class SseWriter {
         private void stall() {
             if (!response.closed()) {
                 stalled.run();
-                response.reset();
-                // HTTP/1 does not tell the close handler of a reset
+                hangUp();
                 gone();
+            }
+        }
+
+        /** A reset lets HTTP/1 first send what waits: a client that reads nothing would hold it, and its place, for ever. */
+        private void hangUp() {
+            if (request.version() == HttpVersion.HTTP_2) {
+                response.reset();
+            } else if (request.connection() instanceof ConnectionBase connection) {
+                // past Vert.x' own handler, which would wait until all is sent
+                var _ = connection.channelHandlerContext().close();
             }
         }
 

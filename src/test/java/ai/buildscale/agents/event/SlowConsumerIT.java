@@ -127,6 +127,10 @@ class SlowConsumerIT {
             await().atMost(Duration.ofSeconds(30))
                     .untilAsserted(() -> assertThat(service.metric("events_streams_slow_total"))
                             .isEqualTo(slowBefore + crowd));
+            // their connections too, although they are still there and have not read
+            await().atMost(Duration.ofSeconds(20))
+                    .untilAsserted(() -> assertThat(service.metric("vertx_http_connections_current"))
+                            .isLessThan(crowd / 2.0));
         } finally {
             stalled.forEach(RawStream::close);
         }
