@@ -97,7 +97,9 @@ public class Migrations {
 
     private boolean isCurrent() {
         try {
-            return pool.preparedQuery("select from flyway_schema_history where script = $1 and success")
+            // its folder is part of the name if Quarkus' list of files was used
+            return pool.preparedQuery(
+                                    "select from flyway_schema_history where right(script, length($1)) = $1 and success")
                             .execute(Tuple.of(NEWEST))
                             .await()
                             .atMost(PATIENCE)

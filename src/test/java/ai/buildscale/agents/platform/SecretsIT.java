@@ -321,6 +321,21 @@ class SecretsIT {
         }
     }
 
+    @Test
+    @Order(8)
+    void whenTracesCannotBeSent() {
+        secret("a collector's key", "collector-key-52");
+        secret("a collector's password", "collector-pass-61");
+        Map<String, String> settings = new HashMap<>(TALKATIVE);
+        settings.put("otel.exporter.otlp.endpoint", "http://user:collector-pass-61@127.0.0.1:" + Service.freePort());
+        settings.put("quarkus.otel.exporter.otlp.headers", "authorization=Bearer collector-key-52");
+        try (Service traced = Service.start(Postgres.newDatabase(), settings)) {
+            hear(with(Tokens.of(UUID.randomUUID()), traced).get("/workspaces")).expect(200);
+            await().atMost(Duration.ofSeconds(30)).until(() -> traced.log().contains("Failed to export"));
+            assertNoSecret("the log of one whose traces go nowhere", traced.log());
+        }
+    }
+
     /** It says why it does not start, and ends. */
     private static void ends(String databaseUrl, Map<String, String> more) throws InterruptedException {
         Map<String, String> settings = new HashMap<>(TALKATIVE);
