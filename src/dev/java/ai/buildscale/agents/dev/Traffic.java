@@ -14,14 +14,18 @@ import java.time.Duration;
 /** What clients and agents ask for all day, over and over: what a JVM in training should learn to do fast. */
 final class Traffic {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final HttpClient HTTP =
-            HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
 
+    private final HttpClient http;
     private final String url;
     private final String token;
     private final String workspace;
 
-    Traffic(String url, String token) throws IOException, InterruptedException {
+    /** @param version what it speaks: HTTP/1.1 as probes, proxies and most clients do, or HTTP/2 */
+    Traffic(HttpClient.Version version, String url, String token) throws IOException, InterruptedException {
+        this.http = HttpClient.newBuilder()
+                .version(version)
+                .connectTimeout(Duration.ofSeconds(2))
+                .build();
         this.url = url;
         this.token = token;
         this.workspace = "/workspaces/"
@@ -85,7 +89,7 @@ final class Traffic {
                         method,
                         body == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body))
                 .build();
-        HttpResponse<String> response = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
+        HttpResponse<String> response = http.send(request, HttpResponse.BodyHandlers.ofString());
         if (response.statusCode() >= 300) {
             throw new IllegalStateException(method + " " + path + ": " + response.statusCode() + " " + response.body());
         }
@@ -94,7 +98,7 @@ final class Traffic {
 
     private InputStream stream() throws IOException, InterruptedException {
         HttpRequest request = request(workspace + "/events?snapshot=true").build();
-        return HTTP.send(request, HttpResponse.BodyHandlers.ofInputStream()).body();
+        return http.send(request, HttpResponse.BodyHandlers.ofInputStream()).body();
     }
 
     private HttpRequest.Builder request(String path) {

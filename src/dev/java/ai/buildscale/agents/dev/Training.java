@@ -2,6 +2,7 @@ package ai.buildscale.agents.dev;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.http.HttpClient;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +16,7 @@ import java.util.List;
  */
 @SuppressWarnings("SystemOut")
 public final class Training {
-    private static final int ROUNDS = 200;
+    private static final int ROUNDS = 100;
     private static final List<String> UNLIMITED = List.of("-Dlimits.requests-per-second=0");
 
     private final Path jar;
@@ -48,7 +49,9 @@ public final class Training {
         try (Artefact service = start(database, List.of("-Xmx1g", "-XX:AOTCacheOutput=" + cache));
                 PrintStream log = new PrintStream(folder.resolve("demo.log").toFile(), StandardCharsets.UTF_8)) {
             new Demo(service.url(), keys.token(), log).run();
-            new Traffic(service.url(), keys.token()).flow(ROUNDS);
+            for (HttpClient.Version version : HttpClient.Version.values()) {
+                new Traffic(version, service.url(), keys.token()).flow(ROUNDS);
+            }
             service.end();
         }
         if (!Files.exists(cache)) {
