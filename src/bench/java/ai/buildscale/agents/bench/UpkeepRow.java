@@ -29,8 +29,10 @@ final class UpkeepRow implements Bench.Row {
     private static final int EVENTS = 1_000;
     private static final int NOTIFICATIONS = 500;
     private static final int LISTENERS = 200;
-    /** The owner that has work: a running turn in each session. */
-    private static final int AT_WORK = 1;
+    /** The first of the owners that have work, a running turn in each of so many sessions; all those after it have it too. */
+    private static final int AT_WORK = 30;
+
+    private static final int AT_WORK_EACH = 1_000;
 
     private final Map<String, List<Double>> figures = new LinkedHashMap<>();
     private final Map<String, Long> bytes = new LinkedHashMap<>();
@@ -111,7 +113,9 @@ final class UpkeepRow implements Bench.Row {
         Lab.execute(database, """
                 insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch, server_id)
                 select next_id(), id, chat_id, workspace_id, id, 'running', epoch, server_id
-                from agent_sessions where server_id = %1$s;
+                from (select s.*, row_number() over (partition by server_id order by id) as nth
+                      from agent_sessions s where server_id >= %1$s) s
+                where nth <= %3$d;
                 update agent_sessions s set status = 'running', turn_id = t.id from turns t where t.session_id = s.id;
                 insert into events (position, workspace_id, chat_id, session_id, type, data, at)
                 select row_number() over (order by id), workspace_id, chat_id, id, 'agent_recovered',
@@ -120,7 +124,7 @@ final class UpkeepRow implements Bench.Row {
                            'server_id', server_id, 'server_hostname', server_hostname, 'reason', 'connection_lost',
                            'at', utc(now()), 'epoch', epoch, 'version', version), now()
                 from agent_sessions limit %2$d
-                """.formatted(server(AT_WORK), EVENTS));
+                """.formatted(server(AT_WORK), EVENTS, AT_WORK_EACH));
         members(0, 10);
         Lab.execute(database, "vacuum analyze");
         for (String table : List.of("agent_sessions", "events")) {
@@ -175,8 +179,11 @@ final class UpkeepRow implements Bench.Row {
         took("commands to deliver: none", one.micros("execute deliver(" + server(0) + ", 500, 5000)"));
         took("messages to begin with: none", one.micros("execute begun(" + server(0) + ", '{}')"));
         took("messages that wait: none", one.micros("execute waiting(" + server(0) + ")"));
-        took("lost turns: none, 10,000 turns of others run", one.micros("execute lost(" + server(0) + ", 2000)"));
-        took("lost turns: none of 10,000 own", one.micros("execute lost(" + server(AT_WORK) + ", 2000)"));
+        String running = Report.thousands((OWNERS - AT_WORK) * AT_WORK_EACH);
+        took("lost turns: none, " + running + " of others run", one.micros("execute lost(" + server(0) + ", 2000)"));
+        took(
+                "lost turns: none of " + Report.thousands(AT_WORK_EACH) + " own, " + running + " run",
+                one.micros("execute lost(" + server(AT_WORK) + ", 2000)"));
         took("claim of a sweep that is not due", one.micros("execute claim('bench', 1000000000)"));
     }
 

@@ -102,7 +102,12 @@ final class WriteRow implements Bench.Row {
                 "'server'",
                 unset("text"),
                 ":server::uuid",
-                ":hostname::text");
+                ":hostname::text",
+                unset("text"),
+                unset("text"),
+                unset("integer"),
+                unset("bigint"),
+                unset("bigint"));
     }
 
     private static void transitions(Report report, PackagedService service, String database, String token)
