@@ -183,19 +183,25 @@ final class TurnSql {
     /** Of a turn that was found to be lost: as it is now, it is another owner's, or nobody's. */
     private static final String LOST_HERE = "(t.state <> 'running' or t.epoch <> h.epoch)";
 
+    /** Read first, and alone: there are fewer of them than sessions of the server, which would be read in their order. */
+    private static final String OWN = """
+            own as materialized (
+                select t.* from turns t where t.server_id = $1 and t.state in ('running', 'parked')),
+            """;
+
     /**
      * Takes up turns of running sessions that nobody runs: their server was lost (one more attempt), or they were parked.
      * $1 server, $2 the milliseconds after which one that this server has parked itself is not handed over any more.
      */
     static final String TAKE_UP_LOST =
-            takeUp(TurnTaker.SERVER, "", "agent_sessions s on s.id = t.session_id", """
-            t.state in ('running', 'parked') and t.server_id = $1 and s.server_id = $1
+            takeUp(TurnTaker.SERVER, OWN, "own t join agent_sessions s on s.id = t.session_id", """
+            s.server_id = t.server_id
                 and (t.epoch <> s.epoch
                     or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')""", LOST_HERE);
 
     /** The same for turns that were paused with their sessions. $1 server, $2 sessions. */
     static final String TAKE_UP_PAUSED =
-            takeUp(TurnTaker.SERVER, "", "agent_sessions s on s.id = t.session_id", """
+            takeUp(TurnTaker.SERVER, "", "turns t join agent_sessions s on s.id = t.session_id", """
             t.state in ('paused', 'parked') and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])""", LOST_HERE);
 
     /**
@@ -206,17 +212,17 @@ final class TurnSql {
             TurnTaker.HOST,
             HostSql.ROOM + ",\n",
             """
-            agent_sessions s on s.id = t.session_id
+            turns t
+                join agent_sessions s on s.id = t.session_id
                 join agent_hosts h on h.id = $1""",
             "%s and %s".formatted(HostSql.SERVED, HostSql.TO_TAKE_UP),
             HostSql.TO_TAKE_UP);
 
-    private static String takeUp(TurnTaker taker, String before, String join, String which, String still) {
+    private static String takeUp(TurnTaker taker, String before, String from, String which, String still) {
         return "with " + before
                 + """
             held as materialized (
-                select s.* from turns t
-                join %s
+                select s.* from %s
                 where %s and s.turn_id = t.id and s.status = 'running' and s.ended_at is null
                 %s),
             t as (
@@ -245,7 +251,7 @@ final class TurnSql {
                    (select m.traceparent from messages m where m.id = t.message_id) as traceparent
             from s
             join t on t.session_id = s.id""".formatted(
-                                join,
+                                from,
                                 which,
                                 taker.pick(),
                                 taker.raise(),
