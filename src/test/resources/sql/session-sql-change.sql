@@ -20,7 +20,7 @@ moved as (
     where s.id = o.id
         and o.ended_at is null
         and ($2::uuid is null or o.user_id = $2)
-        and ($3::bigint is null or o.version = $3)
+        and ($3::bigint[] is null or o.version = any ($3))
         and ($13::bigint is null or o.epoch = $13)
     returning s.*, o.current_task as previous_task),
 beat as (

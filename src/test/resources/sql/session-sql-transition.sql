@@ -9,7 +9,7 @@ o as (
     from old
     where old.status = any ($3::text[])
         and ($2::uuid is null or old.user_id = $2)
-        and ($9::bigint is null or old.version = $9)
+        and ($9::bigint[] is null or old.version = any ($9))
         and ($10::uuid is null or old.pause_id = $10)),
 moved as (
     update agent_sessions s

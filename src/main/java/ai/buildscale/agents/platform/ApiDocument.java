@@ -17,6 +17,14 @@ import org.eclipse.microprofile.openapi.models.security.SecurityScheme;
 public class ApiDocument implements OASFilter {
     private static final String BEARER = "bearer";
 
+    /** Headers with entity tags, and what may stand in them. */
+    private static final Map<String, String> CONDITIONS = Map.of(
+            "If-Match",
+            "`\"v<version>\"` as `ETag` has it, weak (`W/\"v3\"`) too; a list of which one matches; `*`. What can never"
+                    + " match is 412",
+            "If-None-Match",
+            "`\"v<version>\"` as `ETag` has it, weak (`W/\"v3\"`) too; a list; `*`");
+
     @Override
     public void filterOpenAPI(OpenAPI document) {
         document.getComponents()
@@ -55,6 +63,11 @@ public class ApiDocument implements OASFilter {
             errors.put(ProblemType.FORBIDDEN, "it exists, but is not the caller's");
             errors.put(ProblemType.NOT_FOUND, "it does not exist");
         }
+        if (operation.getParameters() != null) {
+            operation.getParameters().stream()
+                    .filter(parameter -> CONDITIONS.containsKey(parameter.getName()))
+                    .forEach(parameter -> parameter.setDescription(CONDITIONS.get(parameter.getName())));
+        }
         if (operation.getRequestBody() != null) {
             errors.put(ProblemType.PAYLOAD_TOO_LARGE, "the body is over the limit");
             errors.put(ProblemType.UNSUPPORTED_MEDIA_TYPE, "the body is not application/json");
@@ -67,7 +80,7 @@ public class ApiDocument implements OASFilter {
                             + " holds it (`FENCED`), or the same request is in flight");
         }
         if (has(operation, "If-Match")) {
-            errors.put(ProblemType.STALE_VERSION, "`If-Match` names another version");
+            errors.put(ProblemType.STALE_VERSION, "`If-Match` names other versions, or none");
         }
         if (has(operation, "Idempotency-Key")) {
             errors.put(ProblemType.IDEMPOTENCY_MISMATCH, "the key was used with another path or body");

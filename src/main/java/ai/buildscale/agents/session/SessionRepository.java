@@ -58,7 +58,7 @@ class SessionRepository {
             String task,
             String message,
             String result,
-            Long expectedVersion,
+            List<Long> expectedVersions,
             UUID pauseId,
             Duration pauseFor) {}
 
@@ -90,7 +90,7 @@ class SessionRepository {
                         t.task(),
                         t.message(),
                         t.result(),
-                        t.expectedVersion(),
+                        array(t.expectedVersions()),
                         t.pauseId(),
                         t.command() == SessionCommand.PAUSE ? newPauseId : null,
                         t.pauseFor() == null ? null : t.pauseFor().toSeconds(),
@@ -104,12 +104,12 @@ class SessionRepository {
      *
      * @param epoch what a heartbeat names, or null for a change
      */
-    Uni<Outcome> change(Db db, UUID id, UUID mayTouch, Long expectedVersion, SessionChange change, Long epoch) {
+    Uni<Outcome> change(Db db, UUID id, UUID mayTouch, List<Long> expectedVersions, SessionChange change, Long epoch) {
         return db.row(
                         SessionSql.CHANGE,
                         id,
                         mayTouch,
-                        expectedVersion,
+                        array(expectedVersions),
                         change.names("current_task"),
                         change.getCurrentTask(),
                         change.getModel(),
@@ -236,6 +236,10 @@ class SessionRepository {
 
     private static Long seconds(Budget budget) {
         return budget == null ? null : budget.maxSeconds();
+    }
+
+    private static Long[] array(List<Long> versions) {
+        return versions == null ? null : versions.toArray(Long[]::new);
     }
 
     private static String string(Object constant) {

@@ -230,7 +230,7 @@ public class SessionResource {
         if (body.wronglyCleared() != null) {
             throw Problem.invalid(body.wronglyCleared(), "must not be null");
         }
-        return service.change(Caller.of(security), id, EntityTags.version(ifMatch), body)
+        return service.change(Caller.of(security), id, EntityTags.versions(ifMatch), body)
                 .map(session -> Response.ok(new OneSession(session))
                         .header("ETag", session.etag())
                         .build());
@@ -252,7 +252,7 @@ public class SessionResource {
                 key,
                 id,
                 body,
-                new Transition(SessionCommand.START, null, task, null, null, EntityTags.version(ifMatch), null, null),
+                new Transition(SessionCommand.START, null, task, null, null, EntityTags.versions(ifMatch), null, null),
                 Duration.ZERO);
     }
 
@@ -270,7 +270,7 @@ public class SessionResource {
                 key,
                 id,
                 null,
-                new Transition(SessionCommand.YIELD, null, null, null, null, EntityTags.version(ifMatch), null, null),
+                new Transition(SessionCommand.YIELD, null, null, null, null, EntityTags.versions(ifMatch), null, null),
                 Duration.ZERO);
     }
 
@@ -297,7 +297,7 @@ public class SessionResource {
                         null,
                         null,
                         null,
-                        EntityTags.version(ifMatch),
+                        EntityTags.versions(ifMatch),
                         null,
                         pauseFor),
                 wait(wait));
@@ -327,7 +327,7 @@ public class SessionResource {
                         body == null ? null : body.task(),
                         null,
                         null,
-                        EntityTags.version(ifMatch),
+                        EntityTags.versions(ifMatch),
                         body == null ? null : body.pauseId(),
                         null),
                 wait(wait));
@@ -355,7 +355,7 @@ public class SessionResource {
                 id,
                 body,
                 new Transition(
-                        SessionCommand.COMPLETE, null, null, null, result, EntityTags.version(ifMatch), null, null),
+                        SessionCommand.COMPLETE, null, null, null, result, EntityTags.versions(ifMatch), null, null),
                 Duration.ZERO);
     }
 
@@ -380,7 +380,7 @@ public class SessionResource {
                         null,
                         body.errorMessage(),
                         null,
-                        EntityTags.version(ifMatch),
+                        EntityTags.versions(ifMatch),
                         null,
                         null),
                 Duration.ZERO);
@@ -407,7 +407,7 @@ public class SessionResource {
                         null,
                         null,
                         null,
-                        EntityTags.version(ifMatch),
+                        EntityTags.versions(ifMatch),
                         null,
                         null),
                 wait(wait));

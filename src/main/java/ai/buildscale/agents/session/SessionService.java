@@ -269,7 +269,7 @@ public class SessionService {
         if (repeated) {
             return;
         }
-        requireVersion(outcome, transition.expectedVersion());
+        requireVersion(outcome, transition.expectedVersions());
         if (transition.command() == SessionCommand.RESUME && outcome.oldStatus() == SessionStatus.PAUSED) {
             throw illegal(outcome, "The session is paused under another pause_id")
                     .with("pause_id", outcome.oldPauseId().toString());
@@ -287,8 +287,8 @@ public class SessionService {
                 .with("allowed_transitions", status.allowedTransitions());
     }
 
-    private static void requireVersion(Outcome outcome, Long expected) {
-        if (expected != null && outcome.oldVersion() != expected) {
+    private static void requireVersion(Outcome outcome, List<Long> expected) {
+        if (expected != null && !expected.contains(outcome.oldVersion())) {
             throw new Problem(
                             ProblemType.STALE_VERSION,
                             "The session has changed; its version is " + outcome.oldVersion())
@@ -301,14 +301,14 @@ public class SessionService {
      *
      * @throws Problem as {@link #command}
      */
-    Uni<SessionView> change(Caller caller, UUID id, Long expectedVersion, SessionChange change) {
-        return sessions.change(database, id, Access.sessionsOf(caller), expectedVersion, change, null)
+    Uni<SessionView> change(Caller caller, UUID id, List<Long> expectedVersions, SessionChange change) {
+        return sessions.change(database, id, Access.sessionsOf(caller), expectedVersions, change, null)
                 .invoke(outcome -> requireOwner(caller, outcome == null ? null : outcome.session()))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
                         wakeUps.appended();
                     } else {
-                        requireVersion(outcome, expectedVersion);
+                        requireVersion(outcome, expectedVersions);
                         throw illegal(
                                 outcome, "A session that is " + outcome.oldStatus() + " does not change any more");
                     }

@@ -44,8 +44,8 @@ final class SessionSql {
 
     /**
      * Carries out a command. $1 id, $2 whose sessions the caller may touch (null: all), $3 the states it may come
-     * from, $4 the state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the version it
-     * expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller, $14 the
+     * from, $4 the state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the versions one
+     * of which it expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller, $14 the
      * trace that its command goes on with (null: none).
      */
     static final String TRANSITION = OLD + """
@@ -58,14 +58,14 @@ final class SessionSql {
                 from old
                 where old.status = any ($3::text[])
                     and ($2::uuid is null or old.user_id = $2)
-                    and ($9::bigint is null or old.version = $9)
+                    and ($9::bigint[] is null or old.version = any ($9))
                     and ($10::uuid is null or old.pause_id = $10)),
             """ + SessionMove.of("", 0, 0, "$14::text")
             + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
 
     /**
      * Changes what is not the state, and beats at once where that is asked. $1 id, $2 whose sessions the caller may
-     * touch (null: all), $3 the version it expects, $4 whether the task is given, $5 task, $6 model, $7 mode, $8 agent
+     * touch (null: all), $3 the versions one of which it expects, $4 whether the task is given, $5 task, $6 model, $7 mode, $8 agent
      * type, $9 labels, $10 whether blocked_on is given, $11 blocked_on, $12 whether progress was made, $13 the epoch it
      * names (null: any), $14 whether it is a heartbeat, $15 whether a budget is given, $16 to $18 its turns, tokens, seconds.
      */
@@ -91,7 +91,7 @@ final class SessionSql {
                 where s.id = o.id
                     and o.ended_at is null
                     and ($2::uuid is null or o.user_id = $2)
-                    and ($3::bigint is null or o.version = $3)
+                    and ($3::bigint[] is null or o.version = any ($3))
                     and ($13::bigint is null or o.epoch = $13)
                 returning s.*, o.current_task as previous_task),
             beat as (

@@ -346,7 +346,7 @@ class SessionIT {
         JsonNode problem =
                 OWNER.patch(path(id), "{\"model\":\"b\"}", "If-Match", "\"v1\"").expectProblem(412, "STALE_VERSION");
         assertThat(problem.get("version").asInt()).isEqualTo(2);
-        OWNER.patch(path(id), "{\"model\":\"b\"}", "If-Match", "W/\"v2\"").expectProblem(412, "STALE_VERSION");
+        OWNER.patch(path(id), "{\"model\":\"b\"}", "If-Match", "W/\"v1\"").expectProblem(412, "STALE_VERSION");
         OWNER.patch(path(id), "{\"model\":\"b\"}", "If-Match", "\"other\"").expectProblem(412, "STALE_VERSION");
         assertThat(OWNER.session(id).get("model").asText()).isEqualTo("a");
 
