@@ -16,6 +16,11 @@ import org.eclipse.microprofile.openapi.models.security.SecurityScheme;
 /** Completes the OpenAPI document, while it is built, with what holds for all operations of a kind: the token, and every error. */
 public class ApiDocument implements OASFilter {
     private static final String BEARER = "bearer";
+    private static final String NOT_ALLOWED = "it exists, but the caller, or the caller's role, may not do this";
+    private static final String NOT_THE_SESSIONS_OWNER =
+            "it exists, but is another's, or its owner has left the workspace"
+                    + " or is a viewer there, who only reads; a session of such an owner is read and ended (`DELETE`) by the"
+                    + " workspace's owners and admins";
 
     /** Headers with entity tags, and what may stand in them. */
     private static final Map<String, String> CONDITIONS = Map.of(
@@ -60,7 +65,8 @@ public class ApiDocument implements OASFilter {
             errors.put(ProblemType.RATE_LIMITED, "too many requests, or a quota is used up; see `Retry-After`");
         }
         if (path.contains("{")) {
-            errors.put(ProblemType.FORBIDDEN, "it exists, but is not the caller's");
+            boolean isOfSession = path.contains("/agent-sessions/{") && !path.endsWith("/migrate");
+            errors.put(ProblemType.FORBIDDEN, isOfSession ? NOT_THE_SESSIONS_OWNER : NOT_ALLOWED);
             errors.put(ProblemType.NOT_FOUND, "it does not exist");
         }
         if (operation.getParameters() != null) {

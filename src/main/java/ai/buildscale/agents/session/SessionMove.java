@@ -86,7 +86,7 @@ public final class SessionMove {
                     last_position = next_position(o.last_position, o.ordinal) + {before} + 2 + {after}
                     {also}
                 from o
-                where s.id = o.id
+                where s.id = o.id{if}
                 returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
                     {command} as command),
             revived as (
@@ -112,16 +112,18 @@ public final class SessionMove {
      * @param after the same after them: the first is {@code moved.last_position - after + 1}; 16 in all, with 3 of the move
      */
     public static String of(String also, int before, int after) {
-        return of(also, before, after, "null");
+        return of(also, "", before, after, "null");
     }
 
     /**
      * The same as part of a request.
      *
+     * @param conditions more of them on {@code o}, with an {@code and} before each
      * @param traceparent the parameter that has it, or null, as what its commands go on with
      */
-    static String of(String also, int before, int after, String traceparent) {
+    static String of(String also, String conditions, int before, int after, String traceparent) {
         return MOVE.replace("{before}", Integer.toString(before))
+                .replace("{if}", conditions.isEmpty() ? "" : " " + conditions)
                 .replace("{after}", Integer.toString(after))
                 .replace("{also}", also)
                 .replace("{traceparent}", traceparent);

@@ -11,11 +11,14 @@ import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.Text;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionRepository.Transition;
+import ai.buildscale.agents.workspace.Access;
+import ai.buildscale.agents.workspace.Role;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
 import com.fasterxml.jackson.databind.annotation.JsonSerialize;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.json.JsonObject;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -55,7 +58,12 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(name = "Agent sessions")
+@Tag(
+        name = "Agent sessions",
+        description =
+                "For the session's owner, as a member of its workspace: with the role member or above to command it,"
+                        + " as a viewer to read it. The sessions of who has left, or only views, are read and ended by the"
+                        + " workspace's owners and admins. For the group admin, everything.")
 public class SessionResource {
     private static final int MAX_EVENTS = 1_000;
     private static final int MAX_REASON = 1_000;
@@ -159,6 +167,7 @@ public class SessionResource {
                         key,
                         "POST /api/v1/workspaces/" + workspaceId + "/agent-sessions",
                         body,
+                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.create(db, caller, workspaceId, body)
                                 .map(created -> Answer.created(
                                                 "/api/v1/agent-sessions/" + created.id(), new OneSession(created))
@@ -437,6 +446,7 @@ public class SessionResource {
                 key,
                 "POST /api/v1/agent-sessions/" + id + "/heartbeat",
                 body,
+                (db, _) -> service.requireBeatsFor(db, caller, id),
                 db -> service.beat(db, caller, id, body.epoch(), note).map(Answer::ok));
     }
 
@@ -457,7 +467,18 @@ public class SessionResource {
                 key,
                 "POST /api/v1/agent-sessions/heartbeats",
                 body,
+                (db, kept) -> service.requireBeatsFor(db, caller, answered(kept)),
                 db -> service.beat(db, caller, ids, epochs).map(answers -> Answer.ok(new HeartbeatAnswers(answers))));
+    }
+
+    /** The sessions that these answers tell of. */
+    private static UUID[] answered(Answer kept) {
+        return new JsonObject(((Idempotency.Kept) kept.body()).json())
+                .getJsonArray("beats").stream()
+                        .map(JsonObject.class::cast)
+                        .filter(beat -> beat.getValue("epoch") != null)
+                        .map(beat -> UUID.fromString(beat.getString("id")))
+                        .toArray(UUID[]::new);
     }
 
     private static void requireComplete(List<Beat> beats) {
@@ -508,14 +529,15 @@ public class SessionResource {
                         key,
                         target,
                         body,
+                        (db, _) -> service.get(db, caller, id),
                         db -> service.command(db, caller, id, transition)
                                 .map(given -> answer(given, command.message())),
-                        answer -> settled((Commanded) answer.body(), wait))
+                        answer -> settled(caller, (Commanded) answer.body(), wait))
                 .map(Answer::response);
     }
 
-    private Uni<Answer> settled(Commanded given, Duration wait) {
-        return service.settled(new SessionService.Commanded(given.session(), given.command()), wait)
+    private Uni<Answer> settled(Caller caller, Commanded given, Duration wait) {
+        return service.settled(caller, new SessionService.Commanded(given.session(), given.command()), wait)
                 .map(settled -> answer(settled, given.message()));
     }
 
@@ -542,7 +564,13 @@ public class SessionResource {
         return service.commandOf(Caller.of(security), id, commandId, wait(wait)).map(OneCommand::new);
     }
 
-    private Uni<Response> once(Caller caller, String key, String target, Object body, Function<Db, Uni<Answer>> work) {
-        return idempotency.once(caller, key, target, body, work).map(Answer::response);
+    private Uni<Response> once(
+            Caller caller,
+            String key,
+            String target,
+            Object body,
+            Idempotency.Review review,
+            Function<Db, Uni<Answer>> work) {
+        return idempotency.once(caller, key, target, body, review, work).map(Answer::response);
     }
 }

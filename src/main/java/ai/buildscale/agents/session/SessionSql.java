@@ -1,6 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.workspace.Permission;
 
 /**
  * The statements on sessions. Each change is one statement: it locks the row, changes it, keeps the counters and appends
@@ -24,7 +25,25 @@ final class SessionSql {
             left join session_heartbeats h on h.session_id = s.id
             """;
 
-    static final String GET = "select " + VIEW + "\nfrom agent_sessions s\n" + LIVENESS + "where s.id = $1";
+    /** The same of one session, without joins: nothing is looked up that is not needed. */
+    static final String ONE = VIEW.replace("greatest(s.created_at, h.beat_at, v.renewed_at)", """
+            greatest(s.created_at, case s.hosting
+                when 'server' then (select v.renewed_at from servers v where v.id = s.server_id)
+                else (select h.beat_at from session_heartbeats h where h.session_id = s.id) end)""");
+
+    /** With what the caller may do with it as its owner. $1 id, $2 caller (null: one who may everything). */
+    static final String GET = "select " + ONE + ", " + Permission.sqlOfOwner("$2")
+            + " as permission\nfrom agent_sessions s where s.id = $1";
+
+    /** What somebody may do with it who does not own it. $1 id, $2 caller. */
+    static final String PERMISSION =
+            "select " + Permission.sql("$2") + " as permission\nfrom agent_sessions s where s.id = $1";
+
+    /**
+     * A session's events, of none that the caller may not read; read with the permission, so that nothing is seen that came
+     * after the caller was removed. $1 id, $2 caller, $3 after this position, $4 how many.
+     */
+    static final String HISTORY = Seen.sql(EventLog.HISTORY) + "\norder by e.position";
 
     /** The changed row if there is one, else the row as it is; with what a judge needs to know of how it was. */
     private static final String OUTCOME = """
@@ -35,7 +54,7 @@ final class SessionSql {
                   union all
                   select %2$s, false from old where not exists (select from moved)) s
             cross join old
-            """.formatted(VIEW, columns()) + LIVENESS;
+            """.formatted(ONE, columns());
 
     private static final String OLD = """
             with old as (
@@ -43,10 +62,10 @@ final class SessionSql {
             """;
 
     /**
-     * Carries out a command. $1 id, $2 whose sessions the caller may touch (null: all), $3 the states it may come
-     * from, $4 the state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the versions one
-     * of which it expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller, $14 the
-     * trace that its command goes on with (null: none).
+     * Carries out a command. $1 id, $2 caller (null: one who may everything), $3 the states it may come from, $4 the state
+     * it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the versions one of which it expects,
+     * $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 who it is by, $14 the trace that
+     * its command goes on with (null: none).
      */
     static final String TRANSITION = OLD + """
             o as (
@@ -57,20 +76,27 @@ final class SessionSql {
                        0 as ordinal
                 from old
                 where old.status = any ($3::text[])
-                    and ($2::uuid is null or old.user_id = $2)
                     and ($9::bigint[] is null or old.version = any ($9))
                     and ($10::uuid is null or old.pause_id = $10)),
-            """ + SessionMove.of("", 0, 0, "$14::text")
+            """
+            + SessionMove.of(
+                    "",
+                    "and (" + Permission.controlled("$2") + " or $4::text = 'cancelled' and " + Permission.ended("$2")
+                            + ")",
+                    0,
+                    0,
+                    "$14::text")
             + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
 
     /**
-     * Changes what is not the state, and beats at once where that is asked. $1 id, $2 whose sessions the caller may
-     * touch (null: all), $3 the versions one of which it expects, $4 whether the task is given, $5 task, $6 model, $7 mode, $8 agent
-     * type, $9 labels, $10 whether blocked_on is given, $11 blocked_on, $12 whether progress was made, $13 the epoch it
-     * names (null: any), $14 whether it is a heartbeat, $15 whether a budget is given, $16 to $18 its turns, tokens, seconds.
+     * Changes what is not the state, and beats at once where that is asked. $1 id, $2 caller (null: one who may
+     * everything), $3 the versions one of which it expects, $4 whether the task is given, $5 task, $6 model, $7 mode, $8
+     * agent type, $9 labels, $10 whether blocked_on is given, $11 blocked_on, $12 whether progress was made, $13 the epoch
+     * it names (null: any), $14 whether it is a heartbeat, $15 whether a budget is given, $16 to $18 its turns, tokens,
+     * seconds.
      */
-    static final String CHANGE =
-            OLD + """
+    static final String CHANGE = OLD
+            + """
             moved as (
                 update agent_sessions s
                 set version = o.version + 1,
@@ -90,7 +116,7 @@ final class SessionSql {
                 from old o
                 where s.id = o.id
                     and o.ended_at is null
-                    and ($2::uuid is null or o.user_id = $2)
+                    and %s
                     and ($3::bigint[] is null or o.version = any ($3))
                     and ($13::bigint is null or o.epoch = $13)
                 returning s.*, o.current_task as previous_task),
@@ -111,7 +137,8 @@ final class SessionSql {
                 select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
                 from moved m
                 where m.current_task is distinct from m.previous_task)
-            """.formatted(EventLog.APPEND, SessionMove.TASK_DATA) + OUTCOME.replace("{command}", "");
+            """.formatted(Permission.controlled("$2"), EventLog.APPEND, SessionMove.TASK_DATA)
+            + OUTCOME.replace("{command}", "");
 
     /**
      * Creates a session if the caller may, the chat has no live one and the quota has room. $1 id, $2 workspace, $3
@@ -121,7 +148,8 @@ final class SessionSql {
      * agent_sessions_one_live_per_chat}.
      *
      * <p>Locks in the order of those who end a session and of those who delete the workspace (workspace, session,
-     * counters), or they would wait for each other.
+     * counters), or they would wait for each other. Who edits the workspace's members holds its lock: the caller's role is
+     * read after that, as of then.
      */
     static final String CREATE =
             """
@@ -130,11 +158,7 @@ final class SessionSql {
                     select from servers v
                     where v.id = $12 and v.state = 'active' and v.lost_at is null and v.left_at is null) as takes),
             place as (
-                select w.id as place_id, w.max_live_sessions, m.role
-                from workspaces w
-                left join workspace_members m on m.workspace_id = w.id and m.user_id = $4
-                where w.id = $2
-                for key share of w),
+                select w.id as place_id, w.max_live_sessions from workspaces w where w.id = $2 for key share),
             occupied as (
                 select s.id from place p
                 join agent_sessions s on s.workspace_id = p.place_id and s.chat_id = $3 and s.ended_at is null
@@ -144,7 +168,7 @@ final class SessionSql {
                 set live_sessions = u.live_sessions + 1, total_sessions = u.total_sessions + 1
                 from place p
                 where u.workspace_id = p.place_id
-                    and ($5::text[] is null or p.role = any ($5))
+                    and ($5::text[] is null or role_now(p.place_id, $4) = any ($5))
                     and not exists (select from occupied)
                     and u.live_sessions < p.max_live_sessions
                     and (select takes from host)
@@ -166,11 +190,10 @@ final class SessionSql {
                        null::text as command
                 from created c),
             %s
-            select %s, p.role, p.max_live_sessions, exists (select from occupied) as occupied, host.takes
+            select %s, p.max_live_sessions, exists (select from occupied) as occupied, host.takes
             from place p
             cross join host
-            left join created s on true
-            %s""".formatted(SessionMove.LOGGED.replace("{commanded}", "").replace("{after}", "0"), VIEW, LIVENESS);
+            left join created s on true""".formatted(SessionMove.LOGGED.replace("{commanded}", "").replace("{after}", "0"), ONE);
 
     private static final String FILTERS = """
             where s.workspace_id = $1
@@ -238,21 +261,27 @@ final class SessionSql {
                  limit %3$d)) s on true""".formatted(SUMMARY, LIVENESS, MAX_SNAPSHOT + 1);
 
     /**
-     * Beats for the sessions that exist. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
-     * not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
+     * Beats for the sessions that exist. $1 ids, $2 epochs, $3 caller (null: one who may beat for all). Does not wait for
+     * the disk: a beat that a crash of Postgres loses is one of the last half second. Nor does it lock a session, or look
+     * at the caller's role anew once it may write: a beat that crosses with a removal is one before it.
      */
     static final String BEAT = """
             with beats as materialized (
-                select s.id, s.user_id, s.status, s.epoch,
+                select s.id, s.status, s.epoch,
                        s.ended_at is null
-                           and ($3::uuid is null or s.user_id = $3)
-                           and (s.id, s.epoch) in (select * from unnest($1::uuid[], $2::bigint[])) as extends
+                           and (s.id, s.epoch) in (select * from unnest($1::uuid[], $2::bigint[])) as lives,
+                       %s as permission
                 from agent_sessions s
                 where s.id = any ($1::uuid[])
                     and (select set_config('synchronous_commit', 'off', true)) = 'off'),
             extended as materialized (
-                select extend_beats(array(select b.id from beats b where b.extends)))
-            select b.id, b.user_id, b.status, b.epoch from extended cross join beats b""";
+                select extend_beats(array(select b.id from beats b where b.lives and b.permission = 'control')))
+            select b.id, b.permission, b.status, b.epoch from extended cross join beats b""".formatted(Permission.sqlOfOwner("$3"));
+
+    /** Whether one of the sessions $1 is none that the caller $2 may read. */
+    static final String ANY_FOREIGN = """
+            select exists (
+                select from agent_sessions s where s.id = any ($1::uuid[]) and %s is null) as foreign_too""".formatted(Permission.sql("$2"));
 
     /** Most rows that one statement may change: the places that next_position has for one transaction. */
     static final int MAX_BATCH = 4_096;
