@@ -63,6 +63,8 @@ class ServerRepository {
                     and l.database = (select oid from pg_database where datname = current_database())) p
                 on p.objid = (presence_key(v.id)::bigint & 4294967295)::oid""".formatted(PRESENCE_LOCKS);
 
+    private static final String MEMBER = MEMBERS + "\nwhere v.id = $1";
+
     /**
      * $1 suspects by their lease, $2 suspects by their connection, $3 the age in ms at which a lease is lost, $4 who says
      * so: a member whose own lease holds.
@@ -164,7 +166,7 @@ class ServerRepository {
 
     /** Emits null if there is no such server. */
     Uni<Member> find(Db db, UUID id) {
-        return db.row(MEMBERS + "\nwhere v.id = $1", id).map(row -> row == null ? null : member(row));
+        return db.row(MEMBER, id).map(row -> row == null ? null : member(row));
     }
 
     /** Emits those that are lost from now on. */
