@@ -219,14 +219,16 @@ final class SessionSql {
 
     /**
      * What a stream begins with, from one snapshot: the log's newest event below the horizon, those above it that are visible already,
-     * and the sessions. $1 workspace, $2 chat, or null for the workspace, $3 whether the sessions are wanted.
+     * whether it is a chat of people, and the sessions. $1 workspace, $2 chat, or null for the workspace, $3 whether the
+     * sessions are wanted.
      */
     static final String STATE = """
-            select now.position, now.seen, s.*
+            select now.position, now.seen, now.is_chat, s.*
             from (select events_newest() as position,
                          array(select e.position from events e
                                where e.position >= events_horizon() and e.workspace_id = $1
-                                   and ($2::uuid is null or e.chat_id = $2)) as seen) now
+                                   and ($2::uuid is null or e.chat_id = $2)) as seen,
+                         exists (select from chats c where c.id = $2 and c.workspace_id = $1) as is_chat) now
             left join lateral (
                 (select %1$s, s.open_commands from agent_sessions s %2$s
                  where s.chat_id = $2 and s.workspace_id = $1

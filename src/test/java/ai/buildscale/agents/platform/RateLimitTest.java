@@ -4,12 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.buildscale.agents.testing.SettableClock;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
 import java.util.UUID;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -21,30 +18,6 @@ class RateLimitTest {
     private final SimpleMeterRegistry metrics = new SimpleMeterRegistry();
     private final RateLimit limit = new RateLimit(PER_SECOND, clock, metrics);
     private final UUID user = UUID.randomUUID();
-
-    /** A clock that goes when it is told to. */
-    private static final class SettableClock extends Clock {
-        private Instant now = Instant.parse("2026-01-01T00:00:00Z");
-
-        void pass(Duration time) {
-            now = now.plus(time);
-        }
-
-        @Override
-        public Instant instant() {
-            return now;
-        }
-
-        @Override
-        public ZoneId getZone() {
-            return ZoneOffset.UTC;
-        }
-
-        @Override
-        public Clock withZone(ZoneId zone) {
-            return this;
-        }
-    }
 
     /** How many of these calls are let in. */
     private long admitted(UUID caller, int calls) {
@@ -70,11 +43,11 @@ class RateLimitTest {
     void itFillsAsTimePasses() {
         admitted(user, 100);
 
-        clock.pass(Duration.ofMillis(199));
+        clock.advance(Duration.ofMillis(199));
         assertThat(admitted(user, 10)).isZero();
-        clock.pass(Duration.ofMillis(1));
+        clock.advance(Duration.ofMillis(1));
         assertThat(admitted(user, 10)).isEqualTo(1);
-        clock.pass(Duration.ofSeconds(1));
+        clock.advance(Duration.ofSeconds(1));
         assertThat(admitted(user, 10)).isEqualTo(PER_SECOND);
     }
 
@@ -82,7 +55,7 @@ class RateLimitTest {
     void itNeverHoldsMore() {
         admitted(user, 100);
 
-        clock.pass(Duration.ofDays(1));
+        clock.advance(Duration.ofDays(1));
 
         assertThat(admitted(user, 100)).isEqualTo(2 * PER_SECOND);
     }
@@ -91,7 +64,7 @@ class RateLimitTest {
     void aSteadyCallerIsNeverRefused() {
         for (int i = 0; i < 1_000; i++) {
             assertThatCode(() -> limit.admit(user)).doesNotThrowAnyException();
-            clock.pass(Duration.ofMillis(1_000 / PER_SECOND));
+            clock.advance(Duration.ofMillis(1_000 / PER_SECOND));
         }
     }
 
@@ -106,9 +79,9 @@ class RateLimitTest {
     void aClockThatGoesBackGivesNothing() {
         admitted(user, 100);
 
-        clock.pass(Duration.ofHours(-1));
+        clock.advance(Duration.ofHours(-1));
         assertThat(admitted(user, 10)).isZero();
-        clock.pass(Duration.ofSeconds(1));
+        clock.advance(Duration.ofSeconds(1));
         assertThat(admitted(user, 10)).isEqualTo(PER_SECOND);
     }
 
