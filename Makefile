@@ -50,8 +50,8 @@ test-browser: jdk ## pass the tests of pages, in Chromium (the one on the path, 
 chaos: jdk ## servers, Postgres and the network fail under load, for long and with the usual leases; all must hold (SEED=… repeats a run)
 	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=ChaosIT -Dchaos.long=true -Dchaos.seed=$(SEED)
 
-rolling: jdk ## servers of the build at PREVIOUS (a commit; HEAD~1) are replaced by this one's under load, on one schema
-	@rm -rf target/previous && git worktree prune && git worktree add --quiet --detach target/previous $(or $(PREVIOUS),HEAD~1)
+rolling: jdk ## servers of the build at PREVIOUS (a commit; the one in .ci/previous) are replaced by this one's under load, on one schema
+	@rm -rf target/previous && git worktree prune && git worktree add --quiet --detach target/previous $(or $(PREVIOUS),$$(cat .ci/previous))
 	@cd target/previous && $(MVN) --quiet package -DskipTests -Dspotless.check.skip=true
 	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=RollingUpdate -Dprevious.artifact="$(CURDIR)/target/previous/target/quarkus-app/quarkus-run.jar"; code=$$?; git worktree remove --force target/previous; exit $$code
 

@@ -3,6 +3,7 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.server.Suspicion.Suspects;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
@@ -182,7 +183,7 @@ class Fleet {
             recovery.begin(sources);
         }
         Member me = placement.find(self.id());
-        if (me != null && me.state() == ServerState.DRAINING) {
+        if (me != null && Wire.is(ServerState.DRAINING, me.state())) {
             drain.begin();
         } else if (me != null) {
             drain.end();
