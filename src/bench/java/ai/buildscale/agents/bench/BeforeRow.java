@@ -25,16 +25,15 @@ final class BeforeRow implements Bench.Row {
         String nowDatabase = lab.newDatabase("bench_now");
         String thenDatabase = lab.newDatabase("bench_then");
         try (PackagedService now = lab.service(nowDatabase);
-                PackagedService then = PackagedService.start(
-                        Path.of(earlier).toAbsolutePath(), thenDatabase, lab.keys())) {
+                PackagedService then =
+                        PackagedService.start(Path.of(earlier).toAbsolutePath(), thenDatabase, lab.keys())) {
             for (String database : List.of(nowDatabase, thenDatabase)) {
                 Lab.fill(database, WriteRow.WORKSPACES, WORKSPACE, WriteRow.SESSIONS, "server", "idle");
             }
             compare(report, "`GET` a session by id", GetRow.script(lab.token()), GetRow.CONNECTIONS, now, then);
             compare(report, "create", WriteRow.creating(lab.token()), WriteRow.CLIENTS, now, then);
             compare(report, "transition", WriteRow.transitioning(lab.token()), WriteRow.CLIENTS, now, then);
-            try (SseClient ofNow =
-                            SseClient.start("sse-now", SseRow.service(now, now, nowDatabase, lab.token()));
+            try (SseClient ofNow = SseClient.start("sse-now", SseRow.service(now, now, nowDatabase, lab.token()));
                     SseClient ofThen =
                             SseClient.start("sse-then", SseRow.service(then, then, thenDatabase, lab.token()))) {
                 ofNow.open(STREAMS);

@@ -255,7 +255,10 @@ public final class Demo {
             }
         });
         JsonNode open = seen.poll(10, TimeUnit.SECONDS);
-        check("the first event", "stream_open", open == null ? "none" : open.get("event").asText());
+        check(
+                "the first event",
+                "stream_open",
+                open == null ? "none" : open.get("event").asText());
     }
 
     private JsonNode expect(String session, String event, String value) throws InterruptedException {

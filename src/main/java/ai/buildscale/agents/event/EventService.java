@@ -38,6 +38,8 @@ public class EventService {
     private final EventConfig config;
     private final Clock clock;
     private final Counter slow;
+    private final Counter full;
+    private final Counter draining;
 
     EventService(
             EventLog log,
@@ -56,6 +58,9 @@ public class EventService {
         this.config = config;
         this.clock = clock;
         this.slow = metrics.counter("events.streams.slow");
+        // the status of these is 200: nobody else would notice
+        this.full = metrics.counter("events.streams.refused", "reason", "full");
+        this.draining = metrics.counter("events.streams.refused", "reason", "draining");
     }
 
     /** Ends all streams of this server, and takes none: their clients resume elsewhere. */
@@ -76,6 +81,7 @@ public class EventService {
     <T> Uni<T> inAPlace(Supplier<Uni<? extends T>> stream) {
         return Uni.createFrom().deferred(() -> {
             if (!subscribers.enter()) {
+                full.increment();
                 throw new Problem(ProblemType.UNAVAILABLE, "This server has as many streams as it takes; try another")
                         .retryAfter(1);
             }
@@ -95,7 +101,8 @@ public class EventService {
      */
     public Uni<Optional<Multi<Buffer>>> follow(Caller caller, Topic topic, Long after, boolean snapshot) {
         if (subscribers.ended()) {
-            throw draining();
+            draining.increment();
+            throw isDraining();
         }
         return access.require(caller, topic.workspaceId(), Role.VIEWER)
                 .chain(() -> after == null ? Uni.createFrom().item(true) : log.holds(after))
@@ -180,11 +187,11 @@ public class EventService {
             return Uni.createFrom().failure(new TokenExpired());
         }
         return subscribers.ended()
-                ? Uni.createFrom().failure(draining())
+                ? Uni.createFrom().failure(isDraining())
                 : access.require(caller, topic.workspaceId(), Role.VIEWER);
     }
 
-    private static Problem draining() {
+    private static Problem isDraining() {
         return new Problem(ProblemType.UNAVAILABLE, "This server is draining; resume on another").retryAfter(1);
     }
 

@@ -188,6 +188,8 @@ class StreamLifeIT {
                         assertComesAgain(next);
                     }
                 });
+                assertThat(small.metric("events_streams_refused_total{reason=\"full\"}"))
+                        .isPositive();
                 there.get("/workspaces/" + workspace).expect(200);
                 assertThat(small.statusOf("/q/health/ready")).isEqualTo(200);
             }
