@@ -8,6 +8,8 @@ s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels
 s.stalled_at, s.turns, s.input_tokens, s.output_tokens, s.worked_ms, s.max_turns, s.max_tokens,
 s.max_seconds, case when $2::uuid is null then 'control'
      when s.user_id = $2 then (
-         select case m.role when 'viewer' then 'read' else 'control' end from workspace_members m
+         select case when m.role in ('owner', 'admin', 'member') then 'control'
+                     when m.role = 'viewer' then 'read' end
+         from workspace_members m
          where m.workspace_id = s.workspace_id and m.user_id = $2) end as permission
 from agent_sessions s where s.id = $1

@@ -1,7 +1,8 @@
 with old as (
     select s.* from agent_sessions s where s.id = $1 for no key update),
 o as (
-    select old.*, coalesce($4::text, case when $6::text is null then old.paused_from else 'running' end) as next,
+    select old.*, coalesce($4::text, case when $6::text is null and old.paused_from is distinct from 'running'
+               then 'idle' else 'running' end) as next,
            coalesce($5::text, $7::text) as why, $6::text as task, $7::text as message,
            $8::text::jsonb as outcome, $11::uuid as new_pause_id, $12::bigint as pause_seconds,
            $13::uuid as actor, coalesce($4::text in ('completed', 'cancelled', 'error'), false) as ends,
@@ -42,7 +43,7 @@ end is null then 0 else 1 end,
     from o
     where s.id = o.id and (($2::uuid is null or o.user_id = $2
     and role_now(o.workspace_id, $2) in ('owner', 'admin', 'member')) or $4::text = 'cancelled' and (o.user_id <> $2 and role_now(o.workspace_id, $2) in ('owner', 'admin')
-    and coalesce(role_now(o.workspace_id, o.user_id), 'viewer') = 'viewer'))
+    and coalesce(role_now(o.workspace_id, o.user_id) not in ('owner', 'admin', 'member'), true)))
     returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'

@@ -32,6 +32,9 @@ public class HttpGate {
     /** What RFC 9110, section 4.1, wants to be supported at least. */
     private static final int MAX_URI = 8_000;
 
+    /** As nginx calls it; nobody reads it but the metrics. */
+    private static final int CLIENT_CLOSED_REQUEST = 499;
+
     private static final long LINGER_MILLIS = 2_000;
 
     private final long maxBody;
@@ -62,6 +65,11 @@ public class HttpGate {
 
     private void enter(RoutingContext context) {
         HttpServerRequest request = context.request();
+        if (!ClientConnection.isOpen(request)) {
+            // nobody waits for it: what it began would never hear that its client has gone
+            context.response().setStatusCode(CLIENT_CLOSED_REQUEST).end();
+            return;
+        }
         RequestMetrics.unmatched((HttpServerRequestInternal) request);
         String given = request.getHeader(REQUEST_ID);
         String id = given != null && ACCEPTED_ID.matcher(given).matches()

@@ -35,6 +35,11 @@ public class ProblemMapper {
 
     @ServerExceptionMapper
     public Response map(Problem problem, UriInfo uri) {
+        if (problem.passes()
+                && EventStreams.isAskedFor(CurrentRequestManager.get().getMethod(), uri.getPath())) {
+            return Response.ok(EventStreams.comeAgain(), EventStreams.MEDIA_TYPE)
+                    .build();
+        }
         Response.ResponseBuilder response =
                 Response.status(problem.type().status()).type(PROBLEM_JSON).entity(problem.document(uri.getPath()));
         problem.retryAfterSeconds().ifPresent(seconds -> response.header(HttpHeaders.RETRY_AFTER, seconds));

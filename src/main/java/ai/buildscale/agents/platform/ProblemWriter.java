@@ -13,6 +13,12 @@ final class ProblemWriter {
         if (response.ended() || response.headWritten()) {
             return;
         }
+        if (problem.passes()
+                && EventStreams.isAskedFor(
+                        context.request().method().name(), context.request().path())) {
+            response.putHeader("Content-Type", EventStreams.MEDIA_TYPE).end(EventStreams.comeAgain());
+            return;
+        }
         response.setStatusCode(problem.type().status()).putHeader("Content-Type", ProblemMapper.PROBLEM_JSON);
         problem.retryAfterSeconds().ifPresent(seconds -> response.putHeader("Retry-After", Integer.toString(seconds)));
         response.end(Json.encode(problem.document(context.request().path())));

@@ -16,22 +16,22 @@ import java.util.stream.StreamSupport;
  */
 record Seen<T>(Permission permission, T found) {
     /**
-     * A statement that reads the permission, then the rows that hang on the session {@code s}, of its {@code id} and {@code
-     * chat_id}: one row without these where there are none or the caller may not read them, and none for no session. $1 id,
-     * $2 caller (null: one who may everything).
+     * A statement that reads the permission, then, up to {@link #TAIL}, the rows that hang on the session {@code s}, of its
+     * {@code id} and {@code chat_id}: one row without these where there are none or the caller may not read them, and none
+     * for no session. $1 id, $2 caller (null: one who may everything).
      */
-    static String sql(String rows) {
-        return """
+    static final String HEAD = """
             with seen as materialized (
                 select s.id, s.chat_id, %s as permission from agent_sessions s where s.id = $1)
             select seen.permission, e.*
             from seen
             left join (
                 seen s cross join lateral (
-            %s) e) on s.permission is not null""".formatted(Permission.sql("$2"), rows);
-    }
+            """.formatted(Permission.sql("$2"));
 
-    /** Reads rows of {@link #sql}; null if there is no session. */
+    static final String TAIL = ") e) on s.permission is not null";
+
+    /** Reads rows of {@link #HEAD}; null if there is no session. */
     static <T> Seen<List<T>> all(RowSet<Row> rows, Function<Row, T> read) {
         return rows.size() == 0
                 ? null

@@ -19,7 +19,9 @@ public enum Permission {
     private static final String OF_OWNER = """
             case when {caller}::uuid is null then 'control'
                  when s.user_id = {caller} then (
-                     select case m.role when 'viewer' then 'read' else 'control' end from workspace_members m
+                     select case when m.role in ('owner', 'admin', 'member') then 'control'
+                                 when m.role = 'viewer' then 'read' end
+                     from workspace_members m
                      where m.workspace_id = s.workspace_id and m.user_id = {caller}) end""";
 
     private static final String OF_ANYBODY = """
@@ -29,7 +31,8 @@ public enum Permission {
                     and s.user_id <> {caller}
                     and not exists (
                         select from workspace_members o
-                        where o.workspace_id = s.workspace_id and o.user_id = s.user_id and o.role <> 'viewer')))""".formatted(OF_OWNER);
+                        where o.workspace_id = s.workspace_id and o.user_id = s.user_id
+                            and o.role in ('owner', 'admin', 'member'))))""".formatted(OF_OWNER);
 
     private static final String CONTROLLED = """
             ({caller}::uuid is null or o.user_id = {caller}
@@ -37,7 +40,7 @@ public enum Permission {
 
     private static final String ENDED = """
             (o.user_id <> {caller} and role_now(o.workspace_id, {caller}) in ('owner', 'admin')
-                and coalesce(role_now(o.workspace_id, o.user_id), 'viewer') = 'viewer')""";
+                and coalesce(role_now(o.workspace_id, o.user_id) not in ('owner', 'admin', 'member'), true))""";
 
     /**
      * The permission on the session {@code s} in SQL, null for none; for statements that lock nothing.
@@ -69,7 +72,7 @@ public enum Permission {
 
     /** Reads what the SQL has found; null stays null. */
     public static Permission of(String found) {
-        return Wire.read(Permission.class, found);
+        return Wire.known(Permission.class, found);
     }
 
     /**
