@@ -106,12 +106,7 @@ public class ProblemMapper {
             LOG.warnf("%s: the database is away: %s", uri.getPath(), failure.toString());
             return map(Problem.unavailable(), uri);
         }
-        String id = Ids.next().toString();
-        LOG.errorf(failure, "error %s on %s", id, uri.getPath());
-        return map(
-                new Problem(ProblemType.INTERNAL_ERROR, "Something went wrong; the log has it under " + id)
-                        .with("error_id", id),
-                uri);
+        return map(Refusals.unexpected(uri.getPath(), failure), uri);
     }
 
     /** The methods that the current request's path knows: RFC 9110 wants them in a 405, Quarkus leaves them out. */
