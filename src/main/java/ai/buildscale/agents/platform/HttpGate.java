@@ -66,7 +66,7 @@ public class HttpGate {
 
     private void enter(RoutingContext context) {
         HttpServerRequest request = context.request();
-        if (!Connections.isOpen(request)) {
+        if (!ClientConnection.isOpen(request)) {
             // nobody waits for it: what it began would never hear that its client has gone
             context.response().setStatusCode(CLIENT_CLOSED_REQUEST).end();
             return;

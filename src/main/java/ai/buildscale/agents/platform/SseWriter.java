@@ -55,7 +55,7 @@ public final class SseWriter {
             frames = subscription;
             response.closeHandler(_ -> gone());
             response.exceptionHandler(_ -> gone());
-            if (response.closed() || !Connections.isOpen(request)) {
+            if (response.closed() || !ClientConnection.isOpen(request)) {
                 gone();
             } else {
                 frames.request(1);
@@ -79,7 +79,7 @@ public final class SseWriter {
         @Override
         public void onError(Throwable failure) {
             response.reset();
-            vertx.setTimer(stallMillis, _ -> Connections.hangUp(request));
+            vertx.setTimer(stallMillis, _ -> ClientConnection.hangUp(request));
             done.complete(null);
         }
 
@@ -91,7 +91,7 @@ public final class SseWriter {
         private void stall() {
             if (!response.closed()) {
                 stalled.run();
-                Connections.hangUp(request);
+                ClientConnection.hangUp(request);
                 gone();
             }
         }

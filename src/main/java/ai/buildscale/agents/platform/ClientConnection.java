@@ -5,8 +5,8 @@ import io.vertx.core.http.HttpVersion;
 import io.vertx.core.net.impl.ConnectionBase;
 
 /** The connection under a request, where Vert.x tells too little of it. */
-final class Connections {
-    private Connections() {}
+final class ClientConnection {
+    private ClientConnection() {}
 
     /**
      * Whether the client is still there. A request that waited behind another on its connection is dispatched even if
