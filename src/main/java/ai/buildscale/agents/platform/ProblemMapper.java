@@ -43,9 +43,7 @@ public class ProblemMapper {
         Response.ResponseBuilder response =
                 Response.status(problem.type().status()).type(PROBLEM_JSON).entity(problem.document(uri.getPath()));
         problem.retryAfterSeconds().ifPresent(seconds -> response.header(HttpHeaders.RETRY_AFTER, seconds));
-        if (problem.type() == ProblemType.INVALID_TOKEN) {
-            response.header(HttpHeaders.WWW_AUTHENTICATE, "Bearer");
-        }
+        problem.challenge().ifPresent(challenge -> response.header(HttpHeaders.WWW_AUTHENTICATE, challenge));
         return response.build();
     }
 

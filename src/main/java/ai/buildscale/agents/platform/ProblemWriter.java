@@ -24,6 +24,7 @@ final class ProblemWriter {
         }
         response.setStatusCode(problem.type().status()).putHeader("Content-Type", ProblemMapper.PROBLEM_JSON);
         problem.retryAfterSeconds().ifPresent(seconds -> response.putHeader("Retry-After", Integer.toString(seconds)));
+        problem.challenge().ifPresent(challenge -> response.putHeader("WWW-Authenticate", challenge));
         response.end(Json.encode(problem.document(String.valueOf(request.path()))));
     }
 }
