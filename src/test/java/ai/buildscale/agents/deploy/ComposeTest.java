@@ -180,8 +180,8 @@ class ComposeTest {
             assertThat(forwarded).containsEntry(other, "\"\"");
         }
         assertThat(servers().values())
-                .allSatisfy(server -> assertThat(server.environment().get("TRUSTED_PROXIES"))
-                        .isNotEmpty());
+                .allSatisfy(server ->
+                        assertThat(server.environment().get("TRUSTED_PROXIES")).isNotEmpty());
     }
 
     /** EventSource gives up for good on anything but 200; and pages of other origins must be able to read even that. */

@@ -79,7 +79,8 @@ class ProxyCheck {
         String workspace = owner.newWorkspace();
         try (Nginx nginx = Nginx.start(folder, service.port(), service.port(), service.port())) {
             HttpResponse<InputStream> stream = Nginx.HTTP.send(
-                    nginx.request("GET", "/api/v1/workspaces/" + workspace + "/events", token), BodyHandlers.ofInputStream());
+                    nginx.request("GET", "/api/v1/workspaces/" + workspace + "/events", token),
+                    BodyHandlers.ofInputStream());
             assertThat(stream.statusCode()).isEqualTo(200);
             try (BufferedReader lines =
                     new BufferedReader(new InputStreamReader(stream.body(), StandardCharsets.UTF_8))) {
@@ -117,7 +118,8 @@ class ProxyCheck {
 
             // a GET is asked again of another, whoever is asked first
             Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> {
-                assertThat(nginx.send("GET", "/api/v1/workspaces", null).statusCode()).isEqualTo(204);
+                assertThat(nginx.send("GET", "/api/v1/workspaces", null).statusCode())
+                        .isEqualTo(204);
                 return cut.get() > 1;
             });
             assertThat(nginx.isAlive()).isTrue();
@@ -134,7 +136,8 @@ class ProxyCheck {
             for (String path : List.of("/q/metrics", "/q/health", "/q/openapi", "/", "/api/../q/metrics")) {
                 assertThat(nginx.send("GET", path, null).statusCode()).as(path).isEqualTo(404);
             }
-            assertThat(nginx.send("GET", "/api/v1/workspaces", null).statusCode()).isEqualTo(401);
+            assertThat(nginx.send("GET", "/api/v1/workspaces", null).statusCode())
+                    .isEqualTo(401);
             assertThat(nginx.isAlive()).isTrue();
         }
     }
@@ -215,8 +218,8 @@ class ProxyCheck {
         try (HttpClient browser = trusting(certificate);
                 Nginx nginx = Nginx.start(folder, origin, listen, browser, service, service, service)) {
             for (String from : List.of(origin, "null", "https://evil.example")) {
-                HttpResponse<String> answer = nginx.send(
-                        "POST", "/api/v1/workspaces", Tokens.of(UUID.randomUUID()), "Origin", from);
+                HttpResponse<String> answer =
+                        nginx.send("POST", "/api/v1/workspaces", Tokens.of(UUID.randomUUID()), "Origin", from);
 
                 assertThat(answer.statusCode()).as(from).isEqualTo(201);
                 assertThat(answer.headers().firstValue("access-control-allow-origin"))

@@ -102,8 +102,9 @@ class ProxyStreamsCheck {
 
     private static void awaitSeen(List<Page> pages, JsonNode session) {
         String id = session.get("id").asText();
-        Servers.await().untilAsserted(() -> assertThat(pages)
-                .allSatisfy(page -> assertThat(page.seen).contains(id)));
+        Servers.await()
+                .untilAsserted(() -> assertThat(pages)
+                        .allSatisfy(page -> assertThat(page.seen).contains(id)));
     }
 
     @Test
