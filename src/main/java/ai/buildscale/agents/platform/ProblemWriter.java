@@ -19,7 +19,7 @@ final class ProblemWriter {
             return;
         }
         if (problem.passes() && EventStreams.isAskedFor(request.method().name(), request.path())) {
-            response.putHeader("Content-Type", EventStreams.MEDIA_TYPE).end(EventStreams.comeAgain());
+            EventStreams.comeAgain(response);
             return;
         }
         response.setStatusCode(problem.type().status()).putHeader("Content-Type", ProblemMapper.PROBLEM_JSON);
