@@ -6,16 +6,12 @@ import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
-import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.AgentType;
-import ai.buildscale.agents.session.Mode;
-import ai.buildscale.agents.session.SessionStatus;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -55,7 +51,7 @@ class HostRepository {
             String said,
             long workedMillis,
             long secondsLeft,
-            SessionStatus status,
+            String status,
             long sessionEpoch,
             Long tokensLeft) {}
 
@@ -71,7 +67,7 @@ class HostRepository {
             boolean known,
             String state,
             boolean stopRequested,
-            SessionStatus status,
+            String status,
             Long epoch,
             long secondsLeft) {}
 
@@ -162,7 +158,7 @@ class HostRepository {
                                 Boolean.TRUE.equals(row.getBoolean("known")),
                                 row.getString("state"),
                                 Boolean.TRUE.equals(row.getBoolean("stop_requested")),
-                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getString("status"),
                                 row.getLong("epoch"),
                                 row.getLong("seconds_left") == null ? 0 : row.getLong("seconds_left"))));
     }
@@ -188,7 +184,7 @@ class HostRepository {
                                 row.getString("said"),
                                 row.getLong("worked_ms") == null ? 0 : row.getLong("worked_ms"),
                                 row.getLong("seconds_left") == null ? 0 : row.getLong("seconds_left"),
-                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getString("status"),
                                 row.getLong("session_epoch"),
                                 row.getLong("tokens_left")));
     }
@@ -245,8 +241,8 @@ class HostRepository {
                 row.getUUID("workspace_id"),
                 row.getLong("epoch"),
                 row.getInteger("attempt"),
-                Wire.read(AgentType.class, row.getString("agent_type")),
-                Wire.read(Mode.class, row.getString("mode")),
+                row.getString("agent_type"),
+                row.getString("mode"),
                 row.getString("model"),
                 row.getString("goal"),
                 row.getUUID("message_id"),
@@ -263,11 +259,7 @@ class HostRepository {
                 row.getUUID("id"),
                 row.getUUID("user_id"),
                 row.getString("name"),
-                types == null
-                        ? null
-                        : Arrays.stream(types)
-                                .map(type -> Wire.read(AgentType.class, type))
-                                .toList(),
+                types == null ? null : List.of(types),
                 models == null ? null : List.of(models),
                 row.getInteger("capacity"),
                 row.getInteger("turns"),

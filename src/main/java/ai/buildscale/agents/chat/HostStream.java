@@ -2,6 +2,7 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.EventStreams;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -12,7 +13,7 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.time.Instant;
+import java.time.Clock;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
@@ -20,20 +21,26 @@ import java.util.function.BooleanSupplier;
 /** A host's work as a stream: one long poll after the other, for as long as the client takes what comes. */
 @ApplicationScoped
 class HostStream {
-    private static final String COMMENT = ": keep-alive\n\n";
-
     private final Database database;
     private final HostService service;
     private final HostWaits waits;
     private final HostConfig config;
     private final ObjectMapper json;
+    private final Clock clock;
 
-    HostStream(Database database, HostService service, HostWaits waits, HostConfig config, ObjectMapper json) {
+    HostStream(
+            Database database,
+            HostService service,
+            HostWaits waits,
+            HostConfig config,
+            ObjectMapper json,
+            Clock clock) {
         this.database = database;
         this.service = service;
         this.waits = waits;
         this.config = config;
         this.json = json;
+        this.clock = clock;
     }
 
     /**
@@ -48,7 +55,7 @@ class HostStream {
         }
         Context context = Vertx.currentContext();
         BooleanSupplier over = () ->
-                gone.getAsBoolean() || waits.isStopped() || !caller.expiresAt().isAfter(Instant.now());
+                gone.getAsBoolean() || waits.isStopped() || !caller.expiresAt().isAfter(clock.instant());
         return service.acting(database, caller, host)
                 .map(_ -> Multi.createBy()
                         .repeating()
@@ -60,7 +67,7 @@ class HostStream {
 
     private Buffer frames(List<HostWork> work) {
         if (work.isEmpty()) {
-            return Buffer.buffer(COMMENT);
+            return Buffer.buffer(EventStreams.KEEP_ALIVE);
         }
         Buffer frames = Buffer.buffer();
         for (HostWork one : work) {

@@ -67,8 +67,10 @@ class HostTurns {
             return Wire.name(this);
         }
 
-        static Desired of(SessionStatus status, boolean stopRequested) {
-            return switch (status) {
+        /** In a state that only a newer server knows, the turn is kept, and not gone on with. */
+        static Desired of(String status, boolean stopRequested) {
+            return switch (Wire.known(SessionStatus.class, status)) {
+                case null -> PAUSED;
                 case CANCELLED -> CANCELLED;
                 case IDLE, COMPLETED, ERROR -> IDLE;
                 case PAUSED -> stopRequested ? IDLE : PAUSED;
@@ -116,7 +118,7 @@ class HostTurns {
                 beaten.turn(),
                 beaten.extended(),
                 beaten.extended() ? config.turnLease().toSeconds() : runs ? beaten.secondsLeft() : 0,
-                runs || beaten.status() == SessionStatus.CANCELLED
+                runs || Wire.is(SessionStatus.CANCELLED, beaten.status())
                         ? Desired.of(beaten.status(), beaten.stopRequested())
                         : Desired.IDLE,
                 beaten.epoch());
@@ -241,7 +243,7 @@ class HostTurns {
         Lease over = new Lease(
                 false,
                 0,
-                held.status() == SessionStatus.RUNNING ? Desired.IDLE : Desired.of(held.status(), false),
+                Wire.is(SessionStatus.RUNNING, held.status()) ? Desired.IDLE : Desired.of(held.status(), false),
                 held.fence().epoch());
         if (!held.state().equals("running")) {
             // let go of while its session runs, it is parked
@@ -267,10 +269,10 @@ class HostTurns {
                 .replaceWith(over);
     }
 
-    private static String reason(HostResult.Outcome outcome, SessionStatus status) {
+    private static String reason(HostResult.Outcome outcome, String status) {
         return switch (outcome) {
             case PAUSED -> "paused";
-            case STOPPED -> status == SessionStatus.CANCELLED ? "cancelled" : "stopped";
+            case STOPPED -> Wire.is(SessionStatus.CANCELLED, status) ? "cancelled" : "stopped";
             default -> null;
         };
     }

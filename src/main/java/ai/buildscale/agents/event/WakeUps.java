@@ -26,6 +26,7 @@ import java.util.function.Consumer;
 @ApplicationScoped
 public class WakeUps {
     private static final String CHANNEL = "agent_events";
+    private static final String TELL = "select pg_notify('" + CHANNEL + "', $1)";
     private static final long RELISTEN_MILLIS = 1_000;
 
     private final Trouble trouble = new Trouble(WakeUps.class, "wake-ups are not sent, other servers poll");
@@ -90,7 +91,7 @@ public class WakeUps {
         again = false;
         Set<UUID> servers = new HashSet<>(concerned);
         concerned.removeAll(servers);
-        pool.preparedQuery("select pg_notify('" + CHANNEL + "', $1)")
+        pool.preparedQuery(TELL)
                 .execute(Tuple.of(self + ':' + Wake.of(servers).text()))
                 .subscribe()
                 .with(

@@ -73,6 +73,11 @@ public final class Problem extends RuntimeException {
         return this;
     }
 
+    /** Whether the same request may be served a little later, here or elsewhere. */
+    boolean passes() {
+        return type == ProblemType.UNAVAILABLE || type == ProblemType.RATE_LIMITED;
+    }
+
     public ProblemType type() {
         return type;
     }

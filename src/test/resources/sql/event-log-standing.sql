@@ -1,0 +1,1 @@
+select events_newest() as newest, events_horizon() as horizon

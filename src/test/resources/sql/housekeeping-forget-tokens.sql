@@ -1,0 +1,1 @@
+delete from stream_tokens where expires_at < now()

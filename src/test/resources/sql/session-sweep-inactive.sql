@@ -1,0 +1,102 @@
+with piece as materialized (
+    select a.workspace_id, a.id, a.status = 'idle' and a.updated_at < now() - $1 * interval '1 millisecond'
+               and (a.hosting = 'server'
+                   -- looked up one by one: an exists would be read from the whole table
+                   or a.hosting = 'external' and (select h.session_id from session_heartbeats h where h.session_id = a.id) is null)
+               as inactive
+    from agent_sessions a
+    where a.ended_at is null and (a.workspace_id, a.id) > ($2::uuid, $3::uuid)
+    order by a.workspace_id, a.id
+    limit 4096),
+due as (
+    select s.*, 'cancelled' as next, 'inactive' as why, null::text as message
+    from piece
+cross join lateral (
+    select a.* from agent_sessions a
+    where a.id = piece.id
+        and a.status = 'idle'
+        and a.updated_at < now() - $1 * interval '1 millisecond'
+    for no key update skip locked) s
+where piece.inactive),
+o as (
+    select due.*, null::text as task, null::jsonb as outcome, null::uuid as new_pause_id,
+           null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
+           row_number() over (order by id) - 1 as ordinal
+    from due),
+moved as (
+    update agent_sessions s
+    set status = o.next,
+        version = o.version + 1,
+        updated_at = clock_timestamp(),
+        current_task = coalesce(o.task, o.current_task),
+        error_message = coalesce(o.message, o.error_message),
+        result = coalesce(o.outcome, o.result),
+        ended_at = case when o.ends then clock_timestamp() end,
+        last_heartbeat = case when o.ends then greatest(
+            o.created_at,
+            (select h.beat_at from session_heartbeats h where h.session_id = o.id),
+            (select v.renewed_at from servers v where v.id = o.server_id)) end,
+        pause_id = o.new_pause_id,
+        pause_reason = case when o.next = 'paused' then o.why end,
+        pause_by = case when o.next = 'paused' then o.actor end,
+        pause_at = case when o.next = 'paused' then clock_timestamp() end,
+        pause_expires_at = clock_timestamp() + o.pause_seconds * interval '1 second',
+        paused_from = case when o.next = 'paused' then o.status end,
+        resumed_pause_id = case when o.ends then o.resumed_pause_id
+            else coalesce(o.pause_id, o.resumed_pause_id) end,
+        open_commands = o.open_commands + case when case when o.hosting = 'server' and o.server_id is not null then
+    case when o.next = 'paused' then 'pause'
+         when o.next = 'cancelled' then 'cancel'
+         when o.status = 'paused' and not o.ends then 'resume' end
+end is null then 0 else 1 end,
+        stalled_at = null,
+        last_position = next_position(o.last_position, o.ordinal) + 0 + 2 + 0
+
+    from o
+    where s.id = o.id
+    returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
+        case when o.hosting = 'server' and o.server_id is not null then
+    case when o.next = 'paused' then 'pause'
+         when o.next = 'cancelled' then 'cancel'
+         when o.status = 'paused' and not o.ends then 'resume' end
+end as command),
+revived as (
+    update session_heartbeats h set beat_at = now() from moved m
+    where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
+silenced as (
+    delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
+freed as (
+    update workspace_usage u set live_sessions = u.live_sessions - ended.n
+    from (select workspace_id, count(*) as n from moved where ended_at is not null
+          group by 1 order by 1) ended
+    where u.workspace_id = ended.workspace_id),
+commanded as (
+    insert into session_commands (id, session_id, command, server_id, epoch, traceparent)
+    select next_id(), m.id, m.command, m.server_id, m.epoch, null
+    from moved m
+    where m.command is not null
+    returning *),
+logged as (
+    insert into events (position, workspace_id, chat_id, session_id, type, data, at, ends_session)
+    select m.last_position - 0 - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+    'status', m.status, 'previous_status', m.previous_status, 'reason', m.why, 'at', utc(m.updated_at),
+    'epoch', m.epoch, 'version', m.version), m.updated_at,
+           m.ended_at is not null and m.open_commands = 0
+    from moved m
+    where m.status is distinct from m.previous_status
+    union all
+    select m.last_position - 0 - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
+    'task', m.current_task, 'at', utc(m.updated_at), 'version', m.version), m.updated_at, false
+    from moved m
+    where m.current_task is distinct from m.previous_task
+    union all
+select m.last_position - 0, m.workspace_id, m.chat_id, m.id, 'agent_command', jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'command_id', c.id, 'command', c.command,
+    'state', case when c.rejected_why is null then 'accepted' else 'rejected' end,
+    'accepted_at', utc(c.accepted_at), 'delivered_at', utc(c.delivered_at),
+    'applied_at', utc(c.applied_at), 'at', utc(c.accepted_at), 'epoch', c.epoch, 'server_id', c.server_id,
+    'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why), c.accepted_at, false
+from commanded c join moved m on m.id = c.session_id)
+
+select (select count(*) from moved) as n, next.workspace_id, next.id
+from (select) one
+left join (select workspace_id, id from piece order by 1, 2 offset 4096 - 1) next on true

@@ -1,0 +1,1 @@
+update sweeps set finished_at = now() where name = $1

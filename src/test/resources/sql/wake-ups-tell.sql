@@ -1,0 +1,1 @@
+select pg_notify('agent_events', $1)

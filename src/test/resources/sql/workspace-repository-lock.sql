@@ -1,0 +1,1 @@
+select 1 from workspaces where id = $1 for update
