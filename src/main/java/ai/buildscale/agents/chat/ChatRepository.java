@@ -9,6 +9,7 @@ import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Hosting;
 import ai.buildscale.agents.session.Mode;
 import ai.buildscale.agents.session.SessionStatus;
+import ai.buildscale.agents.session.SessionTasks;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -26,8 +27,12 @@ class ChatRepository {
     /** A chat, its newest session, and where a list goes on after it. */
     record Found(ChatView chat, UUID session, UUID lastMessage) {}
 
-    /** What posting a message found and did. */
-    record Posted(Place place, boolean live, SessionStatus status, boolean accepted, UUID server) {}
+    /**
+     * What posting a message found and did.
+     *
+     * @param full whether as many messages wait as may
+     */
+    record Posted(Place place, boolean live, SessionStatus status, boolean accepted, boolean full, UUID server) {}
 
     /** What stopping found and did. */
     record Stopped(Place place, UUID session, UUID server, UUID command, boolean dropped) {}
@@ -85,7 +90,8 @@ class ChatRepository {
             String[] roles,
             UUID message,
             String content,
-            BusyPolicy policy) {
+            BusyPolicy policy,
+            int mailbox) {
         return db.row(
                         ChatSql.POST,
                         workspace,
@@ -95,7 +101,8 @@ class ChatRepository {
                         message,
                         content,
                         policy == null ? null : policy.toString(),
-                        Traces.current())
+                        Traces.current(),
+                        mailbox)
                 .map(row -> row == null
                         ? null
                         : new Posted(
@@ -103,7 +110,25 @@ class ChatRepository {
                                 row.getBoolean("live"),
                                 Wire.read(SessionStatus.class, row.getString("status")),
                                 row.getBoolean("accepted"),
+                                Boolean.TRUE.equals(row.getBoolean("full")),
                                 row.getUUID("server_id")));
+    }
+
+    /** Emits whether there was no room for it. */
+    Uni<Boolean> task(Db db, UUID message, SessionTasks.Task task, int mailbox) {
+        return db.row(
+                        ChatSql.TASK,
+                        task.session(),
+                        task.mayTouch(),
+                        message,
+                        task.text(),
+                        task.user(),
+                        task.from().stream().map(SessionStatus::toString).toArray(String[]::new),
+                        task.version(),
+                        task.pause(),
+                        mailbox,
+                        Traces.current())
+                .map(row -> row.getBoolean("full"));
     }
 
     /** Emits null if there is no such workspace. */

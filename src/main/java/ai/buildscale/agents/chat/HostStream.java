@@ -12,7 +12,7 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.time.Instant;
+import java.time.Clock;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
@@ -27,13 +27,21 @@ class HostStream {
     private final HostWaits waits;
     private final HostConfig config;
     private final ObjectMapper json;
+    private final Clock clock;
 
-    HostStream(Database database, HostService service, HostWaits waits, HostConfig config, ObjectMapper json) {
+    HostStream(
+            Database database,
+            HostService service,
+            HostWaits waits,
+            HostConfig config,
+            ObjectMapper json,
+            Clock clock) {
         this.database = database;
         this.service = service;
         this.waits = waits;
         this.config = config;
         this.json = json;
+        this.clock = clock;
     }
 
     /**
@@ -48,11 +56,11 @@ class HostStream {
         }
         Context context = Vertx.currentContext();
         BooleanSupplier over = () ->
-                gone.getAsBoolean() || waits.isStopped() || !caller.expiresAt().isAfter(Instant.now());
+                gone.getAsBoolean() || waits.isStopped() || !caller.expiresAt().isAfter(clock.instant());
         return service.acting(database, caller, host)
                 .map(_ -> Multi.createBy()
                         .repeating()
-                        .uni(() -> service.work(caller, host, limit, config.keepAlive(), over)
+                        .uni(() -> service.work(caller, host, limit, null, config.keepAlive(), over)
                                 .map(this::frames))
                         .whilst(_ -> !over.getAsBoolean())
                         .emitOn(work -> context.runOnContext(_ -> work.run()), 1));

@@ -41,8 +41,9 @@ public enum SessionCommand {
         return Wire.name(this);
     }
 
-    String message() {
-        return "Session " + done;
+    /** @param now what it led to */
+    String message(SessionStatus now) {
+        return this == START && now == SessionStatus.IDLE ? "Session waits for a host" : "Session " + done;
     }
 
     /** The sources' wire names, for the statement. */
