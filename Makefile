@@ -16,7 +16,7 @@ SOURCES := $(shell find src/main src/dev pom.xml -type f)
 # what a recipe leaves half done when it fails is not taken for done
 .DELETE_ON_ERROR:
 
-.PHONY: help jdk jdk-home run cluster test chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth simulate deploy-check golden format package native native-test repeatable clean reset
+.PHONY: help jdk jdk-home run cluster test test-browser chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check golden format package native native-test repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -44,11 +44,14 @@ demo: jdk $(RUN) ## do the main job as a person would, on the service at URL (wi
 test: jdk ## build, and pass every test
 	@$(MVN) verify
 
+test-browser: jdk ## pass the tests of pages, in Chromium (the one on the path, or CHROMIUM)
+	@$(MVN) verify -Pbrowser -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test='*BrowserIT'
+
 chaos: jdk ## servers, Postgres and the network fail under load, for long and with the usual leases; all must hold (SEED=… repeats a run)
 	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=ChaosIT -Dchaos.long=true -Dchaos.seed=$(SEED)
 
-rolling: jdk ## servers of the build at PREVIOUS (a commit; HEAD~1) are replaced by this one's under load, on one schema
-	@rm -rf target/previous && git worktree prune && git worktree add --quiet --detach target/previous $(or $(PREVIOUS),HEAD~1)
+rolling: jdk ## servers of the build at PREVIOUS (a commit; the one in .ci/previous) are replaced by this one's under load, on one schema
+	@rm -rf target/previous && git worktree prune && git worktree add --quiet --detach target/previous $(or $(PREVIOUS),$$(cat .ci/previous))
 	@cd target/previous && $(MVN) --quiet package -DskipTests -Dspotless.check.skip=true
 	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=RollingUpdate -Dprevious.artifact="$(CURDIR)/target/previous/target/quarkus-app/quarkus-run.jar"; code=$$?; git worktree remove --force target/previous; exit $$code
 
@@ -85,6 +88,9 @@ bench-start: jdk $(CACHE) $(BENCH) ## only: from the start to the first answer, 
 bench-upkeep: jdk $(PRODUCT) $(BENCH) ## only: what each statement costs by which a fleet watches and moves itself
 	@$(BENCH_RUN) upkeep
 
+bench-before: jdk $(PRODUCT) $(BENCH) ## only: get, create, transition and fan-out, against an earlier build (BEFORE=its quarkus-run.jar)
+	@"$(JDK)/bin/java" $(JVM_ARGS) -Dbench.before="$(BEFORE)" -cp "$(BENCH_CLASSES)" ai.buildscale.agents.bench.Bench before
+
 bench-growth: jdk $(PRODUCT) $(BENCH) ## only: what a request costs with 10,000, 100,000 and a million sessions
 	@$(BENCH_RUN) growth
 
@@ -99,7 +105,7 @@ $(BENCH): $(SOURCES) $(shell find src/bench -type f) | jdk
 
 deploy-check: jdk ## render every overlay of deploy/ and check that it fits together; nginx and the scripts as Compose has them
 	@for tool in kubectl nginx openssl; do PATH="$$PATH:/usr/sbin" command -v $$tool > /dev/null || { echo "deploy-check needs $$tool"; exit 1; }; done
-	@$(MVN) verify -Dtest='OverlayCheck,ProductionCheck' -Dit.test='ProxyCheck,DevKeysCheck'
+	@$(MVN) verify -Dtest='OverlayCheck,ProductionCheck' -Dit.test='ProxyCheck,ProxyStreamsCheck,DevKeysCheck'
 
 golden: jdk ## write anew what the build compares: every statement (src/test/resources/sql) and the API's document
 	@$(MVN) --quiet test -Dtest='StatementsTest,ApiTest' -Dgolden.write=true

@@ -3,7 +3,7 @@ select * from (
             as schema, q.at as since, s.agent_type, s.user_id, s.chat_name
      from messages q
      join agent_sessions s on s.id = q.session_id
-     where q.workspace_id = $1 and q.state = 'open' and s.ended_at is null
+     where q.workspace_id = $1 and q.state = 'open' and q.kind = 'question' and s.ended_at is null
      order by q.id
      limit $2)
     union all

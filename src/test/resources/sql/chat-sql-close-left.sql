@@ -3,6 +3,7 @@ with due as materialized (
     from turns t
     join agent_sessions s on s.id = t.session_id
     where t.ended_at is null and s.ended_at < now() - interval '10 seconds' and s.open_commands = 0
+        and t.state in ('running', 'parked', 'paused', 'waiting')
     limit $1
     for no key update of s skip locked),
 closed as (

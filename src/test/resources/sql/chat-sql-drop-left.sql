@@ -1,7 +1,7 @@
 with found as materialized (
     (select m.id, m.session_id from messages m
      join agent_sessions s on s.id = m.session_id
-     where m.state in ('new', 'waiting') and s.ended_at is not null
+     where m.state in ('new', 'waiting') and m.kind in ('user', 'answer') and s.ended_at is not null
      limit $1)
     union
     (select m.id, m.session_id from messages m

@@ -5,6 +5,7 @@ commanded as (
     select $2::uuid, o.id, 'migrate', o.server_id, o.epoch, $3::uuid, $4::text
     from old o
     where o.ended_at is null and o.hosting = 'server' and o.server_id is not null
+        and o.status in ('idle', 'running', 'paused')
         and o.server_id is distinct from $3::uuid
     returning *),
 placed as (

@@ -3,6 +3,7 @@ with found as materialized (
     from session_commands c
     join agent_sessions s on s.id = c.session_id
     where s.server_id = $1::uuid and c.applied_at is null
+    and c.command in ('pause', 'resume', 'cancel', 'stop', 'migrate')
     and (c.delivered_at is null or c.epoch <> s.epoch
         or c.tried_at < now() - $3 * interval '1 millisecond')
     order by s.id, c.accepted_at, c.id

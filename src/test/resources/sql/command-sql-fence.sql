@@ -2,7 +2,7 @@ with found as materialized (
     select c.id as command_id, c.accepted_at, s.id, s.epoch as session_epoch, s.last_position
     from session_commands c
     join agent_sessions s on s.id = c.session_id
-    where c.command <> 'migrate' and c.applied_at is null and s.ended_at is not null and $1::uuid is null
+    where c.command in ('pause', 'resume', 'cancel', 'stop') and c.applied_at is null and s.ended_at is not null and $1::uuid is null
     and (c.accepted_at < now() - $3 * interval '1 millisecond'
         or exists (select from servers v where v.id = s.server_id
                        and (v.lost_at is not null or v.left_at is not null)))

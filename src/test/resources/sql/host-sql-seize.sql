@@ -12,6 +12,7 @@ with found as materialized (
     from turns t
     join agent_sessions s on s.id = t.session_id
     where t.claimed_at is not null and t.ended_at is null and s.ended_at is null and s.turn_id = t.id
+        and s.hosting = 'external' and s.status in ('idle', 'running', 'paused')
         and (t.stop_requested and ((t.state = 'parked' or t.state = 'running' and t.lease_until <= now()) or t.state in ('waiting', 'paused'))
             or (t.state = 'parked' or t.state = 'running' and t.lease_until <= now()) and s.status in ('idle', 'paused')
             or (t.state = 'parked' or t.state = 'running' and t.lease_until <= now()) and t.state = 'running' and t.attempt >= $1

@@ -5,12 +5,13 @@ where h.capacity > (select count(*) from turns t
     and (exists (
             select from messages m
             join agent_sessions s on s.id = m.session_id
-            where m.state in ('new', 'waiting') and (m.kind = 'user' or m.turn_id = s.turn_id) and s.hosting = 'external' and s.ended_at is null
+            where m.state in ('new', 'waiting') and (m.kind = 'user' or m.kind = 'answer' and m.turn_id = s.turn_id) and s.hosting = 'external' and s.ended_at is null
     and (h.agent_types is null or s.agent_type = any (h.agent_types))
     and (h.models is null or s.model = any (h.models))
     and (a.everywhere or exists (
         select from workspace_members w
-        where w.workspace_id = s.workspace_id and w.user_id = h.user_id and w.role <> 'viewer')) and s.hosting = 'external' and s.status in ('idle', 'running')
+        where w.workspace_id = s.workspace_id and w.user_id = h.user_id
+            and w.role in ('owner', 'admin', 'member'))) and s.hosting = 'external' and s.status in ('idle', 'running')
     and (s.turn_id is null or exists (
         select from turns w where w.id = s.turn_id and w.state = 'waiting' and w.epoch = s.epoch)))
         or exists (
@@ -22,4 +23,5 @@ where h.capacity > (select count(*) from turns t
     and (h.models is null or s.model = any (h.models))
     and (a.everywhere or exists (
         select from workspace_members w
-        where w.workspace_id = s.workspace_id and w.user_id = h.user_id and w.role <> 'viewer'))))
+        where w.workspace_id = s.workspace_id and w.user_id = h.user_id
+            and w.role in ('owner', 'admin', 'member')))))

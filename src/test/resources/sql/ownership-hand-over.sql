@@ -18,6 +18,7 @@ cross join lateral (
         -- the common case by itself, or the planner expects few rows to pass, and sorts all of them
         and (a.requires = '{}' or exists (select from fit f where f.labels @> a.requires and f.id <> v.id))
         and exists (select from fit f where f.id <> v.id)
+        and case when a.hosting = 'server' and a.status in ('idle', 'running', 'paused') then true else false end
     order by a.id
     limit 500
     for no key update skip locked) s

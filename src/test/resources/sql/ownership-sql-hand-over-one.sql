@@ -10,7 +10,7 @@ held as materialized (
            v.renewed_at
     from (
     select a.* from agent_sessions a
-    where a.id = any ($1::uuid[]) and a.ended_at is null and a.server_id = $6
+    where a.id = any ($1::uuid[]) and a.ended_at is null and a.server_id = $6 and case when a.hosting = 'server' and a.status in ('idle', 'running', 'paused') then true else false end
     for no key update) s
 left join servers v on v.id = s.server_id),
 asked as materialized (

@@ -8,7 +8,9 @@ select v.id, v.hostname, v.url,
        -- right after a restart of Postgres nobody holds a lock yet
        v.watched and p.objid is null and pg_postmaster_start_time() < now() - interval '5 seconds' as vanished,
        (v.lost_at is not null or v.left_at is not null) and exists (
-           select from agent_sessions s where s.server_id = v.id and s.ended_at is null) as holds,
+           select from agent_sessions s
+           where s.server_id = v.id and s.ended_at is null
+               and s.hosting = 'server' and s.status in ('idle', 'running', 'paused')) as holds,
        v.state = 'draining' and v.drain_until < now() as overdue,
        v.rebalance_at
 from servers v

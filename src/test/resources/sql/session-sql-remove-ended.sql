@@ -1,6 +1,7 @@
 with removed as (
     delete from agent_sessions where id = any (array(
         select id from agent_sessions where ended_at < now() - $1 * interval '1 millisecond'
+            and status in ('completed', 'cancelled', 'error')
         order by ended_at limit 500 for update skip locked))
     returning workspace_id),
 counted as (

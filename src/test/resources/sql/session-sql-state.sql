@@ -1,8 +1,9 @@
-select now.position, now.seen, s.*
+select now.position, now.seen, now.is_chat, s.*
 from (select events_newest() as position,
              array(select e.position from events e
                    where e.position >= events_horizon() and e.workspace_id = $1
-                       and ($2::uuid is null or e.chat_id = $2)) as seen) now
+                       and ($2::uuid is null or e.chat_id = $2)) as seen,
+             exists (select from chats c where c.id = $2 and c.workspace_id = $1) as is_chat) now
 left join lateral (
     (select s.id, s.workspace_id, s.chat_id, s.user_id, s.agent_type, s.status, s.model, s.mode, s.chat_name,
 s.current_task, s.error_message, null::text, s.created_at, s.updated_at,

@@ -2,7 +2,7 @@ with piece as materialized (
     select a.workspace_id, a.id, a.status = 'idle' and a.updated_at < now() - $1 * interval '1 millisecond'
                and (a.hosting = 'server'
                    -- looked up one by one: an exists would be read from the whole table
-                   or (select h.session_id from session_heartbeats h where h.session_id = a.id) is null)
+                   or a.hosting = 'external' and (select h.session_id from session_heartbeats h where h.session_id = a.id) is null)
                as inactive
     from agent_sessions a
     where a.ended_at is null and (a.workspace_id, a.id) > ($2::uuid, $3::uuid)

@@ -1,7 +1,8 @@
 with due as (
     select s.*, s.paused_from as next, 'pause_expired' as why, null::text as message
     from agent_sessions s
-where s.pause_expires_at < now()
+where s.pause_expires_at < now() and s.status = 'paused' and s.paused_from in ('running', 'idle')
+    and s.hosting in ('server', 'external')
 limit 500
 for no key update of s skip locked),
 o as (

@@ -16,7 +16,7 @@ cross join lateral (
     join session_heartbeats b on b.session_id = a.id
     where a.id = h.session_id
         and b.beat_at < now() - $1 * interval '1 millisecond'
-        and a.status in ('running', 'idle')
+        and a.status in ('running', 'idle') and a.hosting = 'external'
     for no key update skip locked) s
 where h.beat_at < now() - $1 * interval '1 millisecond'
     and (select started_at from hearing) < now() - $1 * interval '1 millisecond'

@@ -1,5 +1,6 @@
 with piece as materialized (
     select a.workspace_id, a.id, a.status = 'running' and a.stalled_at is null
+               and a.hosting in ('server', 'external')
                and greatest(a.last_progress_at, a.updated_at) < now() - $1 * interval '1 millisecond' as due
     from agent_sessions a
     where a.ended_at is null and (a.workspace_id, a.id) > ($2::uuid, $3::uuid)

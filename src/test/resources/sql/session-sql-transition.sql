@@ -1,7 +1,8 @@
 with old as (
     select s.* from agent_sessions s where s.id = $1 for no key update),
 o as (
-    select old.*, coalesce($4::text, case when $6::text is null then old.paused_from else 'running' end) as next,
+    select old.*, coalesce($4::text, case when $6::text is null and old.paused_from is distinct from 'running'
+               then 'idle' else 'running' end) as next,
            coalesce($5::text, $7::text) as why, $6::text as task, $7::text as message,
            $8::text::jsonb as outcome, $11::uuid as new_pause_id, $12::bigint as pause_seconds,
            $13::uuid as actor, coalesce($4::text in ('completed', 'cancelled', 'error'), false) as ends,

@@ -3,12 +3,13 @@ found as materialized (
     select m.session_id from messages m
     join agent_sessions s on s.id = m.session_id
     join agent_hosts h on h.id = $1
-    where m.state in ('new', 'waiting') and (m.kind = 'user' or m.turn_id = s.turn_id) and s.hosting = 'external' and s.ended_at is null
+    where m.state in ('new', 'waiting') and (m.kind = 'user' or m.kind = 'answer' and m.turn_id = s.turn_id) and s.hosting = 'external' and s.ended_at is null
     and (h.agent_types is null or s.agent_type = any (h.agent_types))
     and (h.models is null or s.model = any (h.models))
     and ($2::boolean or exists (
         select from workspace_members w
-        where w.workspace_id = s.workspace_id and w.user_id = h.user_id and w.role <> 'viewer')) and s.hosting = 'external' and s.status in ('idle', 'running')
+        where w.workspace_id = s.workspace_id and w.user_id = h.user_id
+            and w.role in ('owner', 'admin', 'member'))) and s.hosting = 'external' and s.status in ('idle', 'running')
     and (s.turn_id is null or exists (
         select from turns w where w.id = s.turn_id and w.state = 'waiting' and w.epoch = s.epoch))),
 held as materialized (
@@ -30,7 +31,7 @@ next as materialized (
     cross join lateral (
         select m.id as message_id, m.kind, m.content from messages m
         where m.session_id = h.id and m.state in ('new', 'waiting')
-            and (m.kind = 'user' or m.turn_id = w.id)
+            and (m.kind = 'user' or m.kind = 'answer' and m.turn_id = w.id)
         order by m.kind = 'answer' desc, m.urgent desc, m.position
         limit 1
         for no key update of m) m
@@ -174,7 +175,7 @@ taken as (
 queued as (
     update messages m set state = 'waiting'
     from held h
-    where m.session_id = h.id and m.state = 'new'
+    where m.session_id = h.id and m.state = 'new' and m.kind in ('user', 'answer')
         and not exists (select from running r where r.message_id = m.id)),
 t as (select * from begun union all select * from resumed),
 beating as (

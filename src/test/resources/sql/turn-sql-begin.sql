@@ -1,12 +1,13 @@
 with found as materialized (
     select m.session_id from messages m
     join agent_sessions s on s.id = m.session_id
-    where m.state = 'new' and s.server_id = $1 and s.ended_at is null
+    where m.state = 'new' and m.kind in ('user', 'answer') and s.server_id = $1 and s.ended_at is null
+        and s.hosting = 'server' and s.agent_type in ('assistant', 'planner', 'builder') and s.mode in ('chat', 'plan', 'build')
     union
     select unnest($2::uuid[])),
 held as materialized (
     select s.* from agent_sessions s
-    where s.id in (select session_id from found) and s.server_id = $1 and s.ended_at is null
+    where s.id in (select session_id from found) and s.server_id = $1 and s.hosting = 'server' and s.agent_type in ('assistant', 'planner', 'builder') and s.mode in ('chat', 'plan', 'build') and s.ended_at is null
     order by s.id
     limit 500
     for no key update of s),
@@ -21,7 +22,7 @@ next as materialized (
     cross join lateral (
         select m.id as message_id, m.kind, m.content from messages m
         where m.session_id = h.id and m.state in ('new', 'waiting')
-            and (m.kind = 'user' or m.turn_id = w.id)
+            and (m.kind = 'user' or m.kind = 'answer' and m.turn_id = w.id)
         order by m.kind = 'answer' desc, m.urgent desc, m.position
         limit 1
         for no key update of m) m
@@ -165,7 +166,7 @@ taken as (
 queued as (
     update messages m set state = 'waiting'
     from held h
-    where m.session_id = h.id and m.state = 'new'
+    where m.session_id = h.id and m.state = 'new' and m.kind in ('user', 'answer')
         and not exists (select from running r where r.message_id = m.id)),
 t as (select * from begun union all select * from resumed),
 told as (

@@ -8,7 +8,8 @@ held as materialized (
     and (h.models is null or s.model = any (h.models))
     and ($2::boolean or exists (
         select from workspace_members w
-        where w.workspace_id = s.workspace_id and w.user_id = h.user_id and w.role <> 'viewer')) and t.claimed_at is not null and t.ended_at is null and not t.stop_requested
+        where w.workspace_id = s.workspace_id and w.user_id = h.user_id
+            and w.role in ('owner', 'admin', 'member'))) and t.claimed_at is not null and t.ended_at is null and not t.stop_requested
     and (t.state in ('paused', 'parked') or t.state = 'running' and t.lease_until <= now() and t.attempt < $5) and s.turn_id = t.id and s.status = 'running' and s.ended_at is null
     order by s.updated_at, s.id
     limit (select n from room)

@@ -33,7 +33,8 @@ begin
             when t.state = 'paused' then 'left'
             when exists (
                 select from messages m
-                where m.session_id = s.id and m.state in ('new', 'waiting') and (m.kind = 'user' or m.turn_id = s.turn_id))
+                where m.session_id = s.id and m.state in ('new', 'waiting')
+                    and (m.kind = 'user' or m.kind = 'answer' and m.turn_id = s.turn_id))
                 then 'mail'
             else 'none' end
         into work
@@ -104,7 +105,7 @@ begin
         update turns
             set said = case when state = 'running' then said_so_far(chat_id, id, said) else said end,
                 owes_usage = state = 'running', state = 'stopped', ended_at = clock_timestamp()
-            where id = s.turn_id and ended_at is null
+            where id = s.turn_id and ended_at is null and state in ('running', 'parked', 'paused', 'waiting')
             returning * into t;
     end if;
     if t.id is not null then
@@ -125,7 +126,7 @@ begin
     end if;
     with dropped as (
         update messages set state = 'dropped'
-        where session_id = ended and state in ('new', 'waiting')
+        where session_id = ended and state in ('new', 'waiting') and kind in ('user', 'answer')
         returning id, workspace_id, chat_id, session_id, kind, position)
     insert into events (position, workspace_id, chat_id, session_id, type, data, at, ends_session)
     select first_place + turn_told + row_number() over (order by d.position, d.id) - 1, d.workspace_id, d.chat_id,

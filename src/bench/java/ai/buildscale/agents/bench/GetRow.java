@@ -8,8 +8,9 @@ import java.util.Map;
 
 /** GET of a session by id, with a JWT, random among 10,000: against the same select behind bare Vert.x. */
 final class GetRow implements Bench.Row {
-    private static final int CONNECTIONS = 64;
+    static final int CONNECTIONS = 64;
     private static final int SESSIONS = 10_000;
+    private static final String PATH = "/api/v1/agent-sessions/" + Lab.SESSION;
     private static final String POOL = "16";
 
     @Override
@@ -24,9 +25,8 @@ final class GetRow implements Bench.Row {
         try (PackagedService service = lab.service(database);
                 WatchedProcess bare = Lab.start("bare-get", BareGet.class, "" + barePort, database, POOL)) {
             Lab.fill(database, 16, SESSIONS, "server", "idle");
-            String path = "/api/v1/agent-sessions/" + Lab.SESSION;
-            PackagedService.awaitAnswer(bare, "http://127.0.0.1:" + barePort + path + Lab.FIRST);
-            Path script = script(path, lab.token());
+            PackagedService.awaitAnswer(bare, "http://127.0.0.1:" + barePort + PATH + Lab.FIRST);
+            Path script = script(lab.token());
             Rounds rounds = Rounds.of(
                     seconds -> Peer.wrk(script, CONNECTIONS, seconds, service.url("/")),
                     seconds -> Peer.wrk(script, CONNECTIONS, seconds, "http://127.0.0.1:" + barePort + "/"));
@@ -40,7 +40,8 @@ final class GetRow implements Bench.Row {
         }
     }
 
-    private static Path script(String path, String token) throws IOException {
+    /** wrk's script that reads them. */
+    static Path script(String token) throws IOException {
         return Lab.script(
                 "get.lua", """
                 local headers = { Authorization = "Bearer {token}" }
@@ -51,6 +52,6 @@ final class GetRow implements Bench.Row {
                   end
                 end
                 request = function() return requests[math.random(0, {sessions} - 1)] end
-                """, Map.of("token", token, "sessions", SESSIONS, "path", path, "first", Lab.FIRST));
+                """, Map.of("token", token, "sessions", SESSIONS, "path", PATH, "first", Lab.FIRST));
     }
 }

@@ -29,19 +29,25 @@ record PackagedService(WatchedProcess process, int port) implements AutoCloseabl
             .toList();
 
     static PackagedService start(String databaseUrl, DevKeys keys, String... properties) throws IOException {
+        return start(ARTIFACT, databaseUrl, keys, properties);
+    }
+
+    /** The same of another build. */
+    static PackagedService start(Path artifact, String databaseUrl, DevKeys keys, String... properties)
+            throws IOException {
         int port = Lab.freePort();
         Path log = Lab.log("service-" + port);
         List<String> settings = new ArrayList<>(List.of(
                 "-Dquarkus.http.host=127.0.0.1", "-Dquarkus.http.port=" + port, "-Dlimits.requests-per-second=0"));
         settings.addAll(List.of(properties));
         List<String> command = new ArrayList<>();
-        if (ARTIFACT.toString().endsWith(".jar")) {
+        if (artifact.toString().endsWith(".jar")) {
             command.addAll(Lab.java());
             command.addAll(FLAGS);
             command.addAll(settings);
-            command.addAll(List.of("-jar", ARTIFACT.toString()));
+            command.addAll(List.of("-jar", artifact.toString()));
         } else {
-            command.add(ARTIFACT.toString());
+            command.add(artifact.toString());
             command.addAll(settings);
         }
         Map<String, String> environment = Map.of(

@@ -12,10 +12,10 @@ import java.util.regex.Pattern;
 
 /** Create, and start and yield in turns: against pgbench running the very same statements on the same database. */
 final class WriteRow implements Bench.Row {
-    private static final int CLIENTS = Integer.getInteger("bench.clients", 32);
-    private static final int WORKSPACES = 64;
+    static final int CLIENTS = Integer.getInteger("bench.clients", 32);
+    static final int WORKSPACES = 64;
     /** A multiple of the clients: each walks through a slice of its own, so that none waits for another's row. */
-    private static final int SESSIONS = 10_000 / CLIENTS * CLIENTS;
+    static final int SESSIONS = 10_000 / CLIENTS * CLIENTS;
 
     /** As the service's connections have it: without it pgbench plans the statement anew each time, and is slower. */
     private static final String SAME_PLANS = "plan_cache_mode=force_generic_plan";
@@ -39,21 +39,7 @@ final class WriteRow implements Bench.Row {
 
     private static void creates(Report report, PackagedService service, String database, String token)
             throws Exception {
-        Path lua = Lab.script(
-                "create.lua",
-                """
-                local headers = { Authorization = "Bearer {token}", ["Content-Type"] = "application/json" }
-                local body = '{"agent_type":"assistant","model":"gpt-5-mini"}'
-                local requests = {}
-                init = function()
-                  for i = 0, {workspaces} - 1 do
-                    local path = "/api/v1/workspaces/{prefix}" .. string.format("%.0f", {first} + i) .. "/agent-sessions"
-                    requests[i] = wrk.format("POST", path, headers, body)
-                  end
-                end
-                request = function() return requests[math.random(0, {workspaces} - 1)] end
-                """,
-                Map.of("token", token, "workspaces", WORKSPACES, "prefix", Lab.WORKSPACE, "first", Lab.FIRST));
+        Path lua = creating(token);
         Map<String, ?> variables = Map.of(
                 "user",
                 Lab.USER,
@@ -112,25 +98,7 @@ final class WriteRow implements Bench.Row {
 
     private static void transitions(Report report, PackagedService service, String database, String token)
             throws Exception {
-        Path lua = Lab.script(
-                "transition.lua",
-                """
-                local headers = { Authorization = "Bearer {token}" }
-                local start, yield, next = {}, {}, -2 -- wrk asks for one request that it does not send
-                init = function()
-                  for i = 0, {sessions} - 1 do
-                    local path = "/api/v1/agent-sessions/{prefix}" .. string.format("%.0f", {first} + i)
-                    start[i] = wrk.format("POST", path .. "/start", headers)
-                    yield[i] = wrk.format("POST", path .. "/yield", headers)
-                  end
-                end
-                request = function()
-                  next = next + 1
-                  local turn = math.floor(next / {sessions}) % 2 == 0 and start or yield
-                  return turn[next % {sessions}]
-                end
-                """,
-                Map.of("token", token, "sessions", SESSIONS, "prefix", Lab.SESSION, "first", Lab.FIRST));
+        Path lua = transitioning(token);
         Path sql = Lab.script(
                 "transition.sql",
                 """
@@ -158,6 +126,48 @@ final class WriteRow implements Bench.Row {
                 checked(database, seconds -> Peer.pgbench(database, sql, CLIENTS, seconds, variables, SAME_PLANS)));
         report.ratio(
                 "transition with its event, " + CLIENTS + " clients; against pgbench", "/s", rounds, 0, 1, "≥ 0.6");
+    }
+
+    /** wrk's script that creates sessions. */
+    static Path creating(String token) throws IOException {
+        return Lab.script(
+                "create.lua",
+                """
+                local headers = { Authorization = "Bearer {token}", ["Content-Type"] = "application/json" }
+                local body = '{"agent_type":"assistant","model":"gpt-5-mini"}'
+                local requests = {}
+                init = function()
+                  for i = 0, {workspaces} - 1 do
+                    local path = "/api/v1/workspaces/{prefix}" .. string.format("%.0f", {first} + i) .. "/agent-sessions"
+                    requests[i] = wrk.format("POST", path, headers, body)
+                  end
+                end
+                request = function() return requests[math.random(0, {workspaces} - 1)] end
+                """,
+                Map.of("token", token, "workspaces", WORKSPACES, "prefix", Lab.WORKSPACE, "first", Lab.FIRST));
+    }
+
+    /** wrk's script that starts sessions, and lets them yield. */
+    static Path transitioning(String token) throws IOException {
+        return Lab.script(
+                "transition.lua",
+                """
+                local headers = { Authorization = "Bearer {token}" }
+                local start, yield, next = {}, {}, -2 -- wrk asks for one request that it does not send
+                init = function()
+                  for i = 0, {sessions} - 1 do
+                    local path = "/api/v1/agent-sessions/{prefix}" .. string.format("%.0f", {first} + i)
+                    start[i] = wrk.format("POST", path .. "/start", headers)
+                    yield[i] = wrk.format("POST", path .. "/yield", headers)
+                  end
+                end
+                request = function()
+                  next = next + 1
+                  local turn = math.floor(next / {sessions}) % 2 == 0 and start or yield
+                  return turn[next % {sessions}]
+                end
+                """,
+                Map.of("token", token, "sessions", SESSIONS, "prefix", Lab.SESSION, "first", Lab.FIRST));
     }
 
     private static String transition(String from, String to) {

@@ -78,7 +78,7 @@ final class SimulatedTable {
                 row.id,
                 "",
                 null,
-                row.isLost() ? ServerState.GONE : ServerState.ACTIVE,
+                (row.isLost() ? ServerState.GONE : ServerState.ACTIVE).toString(),
                 null,
                 null,
                 null,

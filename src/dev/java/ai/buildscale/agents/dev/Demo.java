@@ -254,6 +254,11 @@ public final class Demo {
                 say("the stream was cut: " + e);
             }
         });
+        JsonNode open = seen.poll(10, TimeUnit.SECONDS);
+        check(
+                "the first event",
+                "stream_open",
+                open == null ? "none" : open.get("event").asText());
     }
 
     private JsonNode expect(String session, String event, String value) throws InterruptedException {

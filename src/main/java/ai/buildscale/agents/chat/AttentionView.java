@@ -24,7 +24,7 @@ public record AttentionView(
         UUID sessionId,
         UUID chatId,
         @Schema(nullable = true) String chatName,
-        AgentType agentType,
+        @Schema(implementation = AgentType.class) String agentType,
         UUID userId,
         Instant since,
         @Schema(nullable = true) String detail,

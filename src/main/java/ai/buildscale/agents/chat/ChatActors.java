@@ -8,6 +8,8 @@ import ai.buildscale.agents.chat.engine.Engine;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.platform.Unknown;
+import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.HostedAgents;
 import ai.buildscale.agents.session.Order;
 import ai.buildscale.agents.session.SessionHost;
@@ -47,6 +49,7 @@ class ChatActors implements HostedAgents {
     private static final Duration NOT_HANDED_OVER = Duration.ofSeconds(2);
 
     private final Trouble trouble = new Trouble(ChatActors.class, "agents do not get their messages");
+    private final Unknown left = new Unknown(ChatActors.class, "turns are parked while their session is in a state");
     private final TurnRepository turns;
     private final TurnWriter writer;
     private final ChunkFeed feed;
@@ -232,7 +235,7 @@ class ChatActors implements HostedAgents {
     private void putRight(Open stray) {
         ChatActor actor = actors.get(stray.fence().session());
         if (actor == null || !actor.isAt(stray.fence().turn())) {
-            boolean idle = stray.status() == SessionStatus.IDLE;
+            boolean idle = Wire.is(SessionStatus.IDLE, stray.status());
             LOG.infof(
                     "session %s turn %s has no agent here",
                     stray.fence().session(), stray.fence().turn());
@@ -328,14 +331,18 @@ class ChatActors implements HostedAgents {
             return;
         }
         // where people have ended the turn by a command to its owner, that is on its way
-        switch (open.status()) {
+        switch (Wire.known(SessionStatus.class, open.status())) {
             case IDLE -> stop(run, "yielded");
             case COMPLETED -> stop(run, "completed");
             case ERROR -> stop(run, "failed");
             case RUNNING ->
                 vertx.setTimer(
                         POLL_MILLIS, _ -> run.park(Duration.ZERO).subscribe().with(_ -> {}, trouble::met));
-            default -> {}
+            case PAUSED, CANCELLED -> {}
+            case null -> {
+                left.met(open.status());
+                run.park(Duration.ZERO).subscribe().with(_ -> {}, trouble::met);
+            }
         }
     }
 
@@ -399,7 +406,7 @@ class ChatActors implements HostedAgents {
             case "cancel" -> cancel(order);
             case "stop" -> interrupt(order, "stopped", "stopped");
             case "resume" -> resume(order.command().sessionId());
-            default -> nothing();
+            default -> Uni.createFrom().failure(new IllegalStateException("it is not known here"));
         };
     }
 

@@ -4,10 +4,6 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Traces;
-import ai.buildscale.agents.platform.Wire;
-import ai.buildscale.agents.session.AgentType;
-import ai.buildscale.agents.session.Hosting;
-import ai.buildscale.agents.session.Mode;
 import ai.buildscale.agents.session.SessionStatus;
 import ai.buildscale.agents.session.SessionTasks;
 import io.smallrye.mutiny.Uni;
@@ -32,7 +28,7 @@ class ChatRepository {
      *
      * @param full whether as many messages wait as may
      */
-    record Posted(Place place, boolean live, SessionStatus status, boolean accepted, boolean full, UUID server) {}
+    record Posted(Place place, boolean live, String status, boolean accepted, boolean full, UUID server) {}
 
     /** What stopping found and did. */
     record Stopped(Place place, UUID session, UUID server, UUID command, boolean dropped) {}
@@ -51,11 +47,11 @@ class ChatRepository {
                         chat.userId(),
                         chat.name(),
                         chat.goal(),
-                        chat.agentType().toString(),
+                        chat.agentType(),
                         chat.model(),
-                        chat.mode().toString(),
-                        chat.hosting().toString(),
-                        chat.onBusy().toString())
+                        chat.mode(),
+                        chat.hosting(),
+                        chat.onBusy())
                 .map(row -> view(row, 0));
     }
 
@@ -108,7 +104,7 @@ class ChatRepository {
                         : new Posted(
                                 place(row),
                                 row.getBoolean("live"),
-                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getString("status"),
                                 row.getBoolean("accepted"),
                                 Boolean.TRUE.equals(row.getBoolean("full")),
                                 row.getUUID("server_id")));
@@ -193,7 +189,7 @@ class ChatRepository {
                                 row.getUUID("session_id"),
                                 row.getUUID("chat_id"),
                                 row.getString("chat_name"),
-                                Wire.read(AgentType.class, row.getString("agent_type")),
+                                row.getString("agent_type"),
                                 row.getUUID("user_id"),
                                 Rows.instant(row, "since"),
                                 row.getString("detail"),
@@ -236,11 +232,11 @@ class ChatRepository {
                 row.getUUID(at + 2),
                 row.getString(at + 3),
                 row.getString(at + 4),
-                Wire.read(AgentType.class, row.getString(at + 5)),
+                row.getString(at + 5),
                 row.getString(at + 6),
-                Wire.read(Mode.class, row.getString(at + 7)),
-                Wire.read(Hosting.class, row.getString(at + 8)),
-                Wire.read(BusyPolicy.class, row.getString(at + 9)),
+                row.getString(at + 7),
+                row.getString(at + 8),
+                row.getString(at + 9),
                 Rows.instant(row, at + 10),
                 Rows.instant(row, at + 11));
     }

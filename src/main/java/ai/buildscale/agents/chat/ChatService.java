@@ -14,8 +14,11 @@ import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.session.Budget;
 import ai.buildscale.agents.session.Hosting;
+import ai.buildscale.agents.session.Mode;
 import ai.buildscale.agents.session.NewSession;
 import ai.buildscale.agents.session.SessionService;
 import ai.buildscale.agents.session.SessionView;
@@ -92,37 +95,39 @@ class ChatService {
                 caller.userId(),
                 asked.name(),
                 asked.goal(),
-                type,
+                type.toString(),
                 asked.model() == null ? config.defaultModel() : asked.model(),
-                asked.mode() == null ? type.defaultMode() : asked.mode(),
-                asked.hosting() == null ? Hosting.SERVER : asked.hosting(),
-                asked.onBusy() == null ? BusyPolicy.ENQUEUE : asked.onBusy(),
+                (asked.mode() == null ? type.defaultMode() : asked.mode()).toString(),
+                (asked.hosting() == null ? Hosting.SERVER : asked.hosting()).toString(),
+                (asked.onBusy() == null ? BusyPolicy.ENQUEUE : asked.onBusy()).toString(),
                 null,
                 null);
         requireEngine(wanted);
-        NewSession session = session(wanted, asked);
+        NewSession session = session(wanted, asked.labels(), asked.requires(), asked.budget());
         return db.atomically(transaction -> sessions.create(transaction, caller, workspace, session, wanted.name())
                 .chain(live -> chats.create(transaction, wanted).map(chat -> new Created(chat, live))));
     }
 
     /** What thinks for an agent elsewhere is not known here. */
     private void requireEngine(ChatView chat) {
-        if (chat.hosting() == Hosting.SERVER) {
+        if (Wire.is(Hosting.SERVER, chat.hosting())) {
             engines.require(chat.model());
         }
     }
 
-    private static NewSession session(ChatView chat, NewChat asked) {
-        return new NewSession(
-                chat.agentType(),
-                chat.model(),
-                chat.mode(),
-                chat.id(),
-                null,
-                chat.hosting(),
-                asked == null ? null : asked.labels(),
-                asked == null ? null : asked.requires(),
-                asked == null ? null : asked.budget());
+    private static NewSession session(
+            ChatView chat, Map<String, String> labels, Map<String, String> requires, Budget budget) {
+        AgentType type = Wire.known(AgentType.class, chat.agentType());
+        Mode mode = Wire.known(Mode.class, chat.mode());
+        Hosting hosting = Wire.known(Hosting.class, chat.hosting());
+        if (type == null || mode == null || hosting == null) {
+            throw new Problem(
+                            ProblemType.UNAVAILABLE,
+                            "This server does not know such chats yet (" + chat.agentType() + ", " + chat.mode() + ", "
+                                    + chat.hosting() + "); a newer one does")
+                    .retryAfter(2);
+        }
+        return new NewSession(type, chat.model(), mode, chat.id(), null, hosting, labels, requires, budget);
     }
 
     /**
@@ -178,7 +183,7 @@ class ChatService {
                         throw new Problem(
                                         ProblemType.CONFLICT,
                                         "The agent is busy; send it again, or with another on_busy")
-                                .with("current_status", posted.status().toString())
+                                .with("current_status", posted.status())
                                 .retryAfter(1);
                     }
                     db.afterCommit(() -> wake(posted.server()));
@@ -217,21 +222,18 @@ class ChatService {
 
     /** What the chat's last session was allowed and bound to, the next one is too. */
     private static NewSession again(ChatView chat, SessionView last) {
-        return new NewSession(
-                chat.agentType(),
-                chat.model(),
-                chat.mode(),
-                chat.id(),
-                null,
-                chat.hosting(),
+        return session(
+                chat,
                 last == null ? null : labels(last.labels()),
-                last == null || chat.hosting() == Hosting.EXTERNAL ? null : labels(last.requires()),
+                last == null || Wire.is(Hosting.EXTERNAL, chat.hosting()) ? null : labels(last.requires()),
                 last == null ? null : last.budget());
     }
 
     private static Map<String, String> labels(String json) {
         return new JsonObject(json)
-                .stream().collect(Collectors.toMap(Map.Entry::getKey, entry -> (String) entry.getValue()));
+                .stream()
+                        .collect(Collectors.toMap(
+                                Map.Entry::getKey, entry -> entry.getValue().toString()));
     }
 
     private void wake(UUID server) {
@@ -329,7 +331,8 @@ class ChatService {
     Uni<ChatView> change(Caller caller, UUID workspace, UUID chat, ChatChange change) {
         return find(caller, workspace, chat)
                 .invoke(found -> {
-                    if (change.getModel() != null && found.chat().hosting() == Hosting.SERVER) {
+                    if (change.getModel() != null
+                            && Wire.is(Hosting.SERVER, found.chat().hosting())) {
                         engines.require(change.getModel());
                     }
                 })

@@ -335,7 +335,7 @@ final class ChatSql {
                         as schema, q.at as since, s.agent_type, s.user_id, s.chat_name
                  from messages q
                  join agent_sessions s on s.id = q.session_id
-                 where q.workspace_id = $1 and q.state = 'open' and s.ended_at is null
+                 where q.workspace_id = $1 and q.state = 'open' and q.kind = 'question' and s.ended_at is null
                  order by q.id
                  limit $2)
                 union all
@@ -356,6 +356,7 @@ final class ChatSql {
                 from turns t
                 join agent_sessions s on s.id = t.session_id
                 where t.ended_at is null and s.ended_at < now() - interval '10 seconds' and s.open_commands = 0
+                    and t.state in ('running', 'parked', 'paused', 'waiting')
                 limit $1
                 for no key update of s skip locked),
             closed as (
@@ -397,7 +398,7 @@ final class ChatSql {
             with found as materialized (
                 (select m.id, m.session_id from messages m
                  join agent_sessions s on s.id = m.session_id
-                 where m.state in ('new', 'waiting') and s.ended_at is not null
+                 where m.state in ('new', 'waiting') and m.kind in ('user', 'answer') and s.ended_at is not null
                  limit $1)
                 union
                 (select m.id, m.session_id from messages m

@@ -11,6 +11,7 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionStatus;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -87,10 +88,12 @@ class HostEndings {
         if (outcome != HostResult.Outcome.PAUSED) {
             return outcome.ending();
         }
-        return switch (held.status()) {
+        return switch (Wire.known(SessionStatus.class, held.status())) {
             case RUNNING -> held.stopRequested() ? "stopped" : "returned";
-            case PAUSED -> "paused";
             case IDLE, COMPLETED, CANCELLED, ERROR -> "stopped";
+            // in a state that only a newer server knows, it is kept
+            case PAUSED -> "paused";
+            case null -> "paused";
         };
     }
 
@@ -98,9 +101,9 @@ class HostEndings {
         return switch (ending) {
             case "paused" -> "paused";
             case "stopped" ->
-                held.status() == SessionStatus.CANCELLED
+                Wire.is(SessionStatus.CANCELLED, held.status())
                         ? "cancelled"
-                        : held.status() == SessionStatus.IDLE && !held.stopRequested() ? "yielded" : "stopped";
+                        : Wire.is(SessionStatus.IDLE, held.status()) && !held.stopRequested() ? "yielded" : "stopped";
             default -> null;
         };
     }
@@ -119,8 +122,8 @@ class HostEndings {
     }
 
     /** What a host is told of a turn that it does not run any more. */
-    static Desired afterwards(SessionStatus status) {
-        return status == SessionStatus.RUNNING ? Desired.IDLE : Desired.of(status, false);
+    static Desired afterwards(String status) {
+        return Wire.is(SessionStatus.RUNNING, status) ? Desired.IDLE : Desired.of(status, false);
     }
 
     /** The turn does not run, or not by this host: it may have said so before. */
@@ -142,7 +145,7 @@ class HostEndings {
     private static boolean isSo(Held held, HostResult.Outcome outcome) {
         return held.state().equals(outcome.ending())
                 || (outcome == HostResult.Outcome.PAUSED
-                        && (held.state().equals("parked") || held.status().isTerminal()));
+                        && (held.state().equals("parked") || held.sessionEnded()));
     }
 
     /** A turn that ended with its session: what is left to say is what it has used. */

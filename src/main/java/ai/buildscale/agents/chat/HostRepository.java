@@ -6,17 +6,13 @@ import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
-import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.AgentType;
-import ai.buildscale.agents.session.Mode;
-import ai.buildscale.agents.session.SessionStatus;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -58,7 +54,8 @@ class HostRepository {
             String said,
             long workedMillis,
             long secondsLeft,
-            SessionStatus status,
+            String status,
+            boolean sessionEnded,
             long sessionEpoch,
             Long tokensLeft) {
         /** Whether this host had it last, with this epoch. */
@@ -93,7 +90,7 @@ class HostRepository {
             boolean known,
             String state,
             boolean stopRequested,
-            SessionStatus status,
+            String status,
             Long epoch,
             long secondsLeft) {}
 
@@ -207,7 +204,7 @@ class HostRepository {
                                 Boolean.TRUE.equals(row.getBoolean("known")),
                                 row.getString("state"),
                                 Boolean.TRUE.equals(row.getBoolean("stop_requested")),
-                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getString("status"),
                                 row.getLong("epoch"),
                                 row.getLong("seconds_left") == null ? 0 : row.getLong("seconds_left"))));
     }
@@ -230,7 +227,8 @@ class HostRepository {
                                 row.getString("said"),
                                 row.getLong("worked_ms") == null ? 0 : row.getLong("worked_ms"),
                                 row.getLong("seconds_left") == null ? 0 : row.getLong("seconds_left"),
-                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getString("status"),
+                                row.getBoolean("session_ended"),
                                 row.getLong("session_epoch"),
                                 row.getLong("tokens_left")));
     }
@@ -272,7 +270,7 @@ class HostRepository {
                                 row.getString("outcome"),
                                 new JsonObject(row.getString("given")),
                                 row.getLong("last_seq"),
-                                Wire.read(HostTurns.Desired.class, row.getString("desired_status"))));
+                                HostTurns.Desired.read(row.getString("desired_status"))));
     }
 
     /** Emits how each of the turns that were seized is to be closed. */
@@ -312,8 +310,8 @@ class HostRepository {
                 row.getUUID("workspace_id"),
                 row.getLong("epoch"),
                 row.getInteger("attempt"),
-                Wire.read(AgentType.class, row.getString("agent_type")),
-                Wire.read(Mode.class, row.getString("mode")),
+                row.getString("agent_type"),
+                row.getString("mode"),
                 row.getString("model"),
                 row.getString("goal"),
                 row.getUUID("message_id"),
@@ -330,11 +328,7 @@ class HostRepository {
                 row.getUUID("id"),
                 row.getUUID("user_id"),
                 row.getString("name"),
-                types == null
-                        ? null
-                        : Arrays.stream(types)
-                                .map(type -> Wire.read(AgentType.class, type))
-                                .toList(),
+                types == null ? null : List.of(types),
                 models == null ? null : List.of(models),
                 row.getInteger("capacity"),
                 row.getInteger("turns"),

@@ -23,7 +23,8 @@ final class HostSql {
                 and (h.models is null or s.model = any (h.models))
                 and (%s or exists (
                     select from workspace_members w
-                    where w.workspace_id = s.workspace_id and w.user_id = h.user_id and w.role <> 'viewer'))""".formatted(everywhere);
+                    where w.workspace_id = s.workspace_id and w.user_id = h.user_id
+                        and w.role in ('owner', 'admin', 'member')))""".formatted(everywhere);
     }
 
     /**
@@ -36,7 +37,8 @@ final class HostSql {
                     select from turns w where w.id = s.turn_id and w.state = 'waiting' and w.epoch = s.epoch))""";
 
     /** Whether the message {@code m} of the session {@code s} can begin a turn, or resume one: an answer may come too late. */
-    static final String MAIL = "m.state in ('new', 'waiting') and (m.kind = 'user' or m.turn_id = s.turn_id)";
+    static final String MAIL =
+            "m.state in ('new', 'waiting') and (m.kind = 'user' or m.kind = 'answer' and m.turn_id = s.turn_id)";
 
     /** Whether nobody runs the turn {@code t}. */
     private static final String LOST = "(t.state = 'parked' or t.state = 'running' and t.lease_until <= now())";
@@ -191,7 +193,7 @@ final class HostSql {
                    t.owes_usage, t.told_input, t.told_output, case when $2::boolean then t.said end as said,
                    (extract(epoch from clock_timestamp() - t.claimed_at) * 1000)::bigint as worked_ms,
                    greatest(0, extract(epoch from t.lease_until - now()))::bigint as seconds_left,
-                   s.status, s.epoch as session_epoch,
+                   s.status, s.ended_at is not null as session_ended, s.epoch as session_epoch,
                    s.max_tokens - s.input_tokens - s.output_tokens - t.told_input - t.told_output as tokens_left
             from turns t
             join agent_sessions s on s.id = t.session_id
@@ -261,6 +263,7 @@ final class HostSql {
                 from turns t
                 join agent_sessions s on s.id = t.session_id
                 where t.claimed_at is not null and t.ended_at is null and s.ended_at is null and s.turn_id = t.id
+                    and s.hosting = 'external' and s.status in ('idle', 'running', 'paused')
                     and (t.stop_requested and (%1$s or t.state in ('waiting', 'paused'))
                         or %1$s and s.status in ('idle', 'paused')
                         or %1$s and %3$s$1

@@ -2,6 +2,7 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.EventStreams;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -20,8 +21,6 @@ import java.util.function.BooleanSupplier;
 /** A host's work as a stream: one long poll after the other, for as long as the client takes what comes. */
 @ApplicationScoped
 class HostStream {
-    private static final String COMMENT = ": keep-alive\n\n";
-
     private final Database database;
     private final HostService service;
     private final HostWaits waits;
@@ -68,7 +67,7 @@ class HostStream {
 
     private Buffer frames(List<HostWork> work) {
         if (work.isEmpty()) {
-            return Buffer.buffer(COMMENT);
+            return Buffer.buffer(EventStreams.KEEP_ALIVE);
         }
         Buffer frames = Buffer.buffer();
         for (HostWork one : work) {

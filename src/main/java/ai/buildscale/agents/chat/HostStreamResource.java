@@ -1,8 +1,10 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.EventStreams;
 import ai.buildscale.agents.platform.SseWriter;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -57,7 +59,9 @@ public class HostStreamResource {
             @QueryParam("limit") @Min(1) @Max(100) @Parameter(description = "turns in one go; 10 where it is not given")
                     Integer limit) {
         return stream.open(Caller.of(security), hostId, limit == null ? 10 : limit, request.response()::closed)
-                .chain(frames -> SseWriter.write(request, frames, QUEUE_BYTES, STALL, () -> {}))
-                .replaceWith((Response) null);
+                .chain(frames -> request.method().equals(HttpMethod.HEAD)
+                        ? Uni.createFrom().item(EventStreams.head(request))
+                        : SseWriter.write(request, frames, QUEUE_BYTES, STALL, () -> {})
+                                .replaceWith((Response) null));
     }
 }

@@ -63,8 +63,16 @@ class HostTurns {
             return Wire.name(this);
         }
 
-        static Desired of(SessionStatus status, boolean stopRequested) {
-            return switch (status) {
+        /** What was written down; what only a newer server knows of is over. */
+        static Desired read(String name) {
+            Desired known = Wire.known(Desired.class, name);
+            return known == null ? IDLE : known;
+        }
+
+        /** In a state that only a newer server knows, the turn is kept, and not gone on with. */
+        static Desired of(String status, boolean stopRequested) {
+            return switch (Wire.known(SessionStatus.class, status)) {
+                case null -> PAUSED;
                 case CANCELLED -> CANCELLED;
                 case IDLE, COMPLETED, ERROR -> IDLE;
                 case PAUSED -> stopRequested ? IDLE : PAUSED;
@@ -112,7 +120,7 @@ class HostTurns {
                 beaten.turn(),
                 beaten.extended(),
                 beaten.extended() ? config.turnLease().toSeconds() : runs ? beaten.secondsLeft() : 0,
-                runs || beaten.status() == SessionStatus.CANCELLED
+                runs || Wire.is(SessionStatus.CANCELLED, beaten.status())
                         ? Desired.of(beaten.status(), beaten.stopRequested())
                         : Desired.IDLE,
                 beaten.epoch());
@@ -149,7 +157,7 @@ class HostTurns {
                 return new Lease(false, 0, own ? accepted.desired() : HostEndings.afterwards(held.status()), epoch);
             }
             HostEndings.requireHolder(held, host, epoch);
-            if (!own && held.status().isTerminal()) {
+            if (!own && held.sessionEnded()) {
                 return new Lease(false, 0, HostEndings.afterwards(held.status()), epoch);
             }
             throw HostEndings.over(held);

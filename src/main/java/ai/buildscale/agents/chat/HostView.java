@@ -5,6 +5,7 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
@@ -23,7 +24,10 @@ public record HostView(
         UUID id,
         UUID userId,
         String name,
-        @Schema(nullable = true) List<AgentType> agentTypes,
+
+        @Schema(implementation = AgentType.class, type = SchemaType.ARRAY, nullable = true)
+        List<String> agentTypes,
+
         @Schema(nullable = true) List<String> models,
         int capacity,
         int turns,

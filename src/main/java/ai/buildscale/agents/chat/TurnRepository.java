@@ -5,10 +5,10 @@ import ai.buildscale.agents.chat.engine.Turn.Kind;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Unknown;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
-import ai.buildscale.agents.session.SessionStatus;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonArray;
@@ -28,6 +28,7 @@ import java.util.UUID;
 /** Runs {@link TurnSql} and reads its rows. */
 @ApplicationScoped
 class TurnRepository {
+    private final Unknown untold = new Unknown(TurnRepository.class, "messages of a kind are not told to agents");
     private final Database database;
 
     TurnRepository(Database database) {
@@ -60,7 +61,7 @@ class TurnRepository {
             String traceparent) {}
 
     /** A turn that is not over, the state of its session, and what was said in it. */
-    record Open(Fence fence, String state, SessionStatus status, String said) {}
+    record Open(Fence fence, String state, String status, String said) {}
 
     /**
      * Something that a running turn does.
@@ -229,9 +230,8 @@ class TurnRepository {
                 return Uni.createFrom().nullItem();
             }
             Fence fence = new Fence(row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
-            SessionStatus status = Wire.read(SessionStatus.class, row.getString("status"));
             return said(fence, row.getString("said"))
-                    .map(said -> new Open(fence, row.getString("state"), status, said.text()));
+                    .map(said -> new Open(fence, row.getString("state"), row.getString("status"), said.text()));
         });
     }
 
@@ -262,7 +262,7 @@ class TurnRepository {
                                         row.getUUID("chat_id"),
                                         row.getLong("epoch")),
                                 row.getString("state"),
-                                Wire.read(SessionStatus.class, row.getString("status")),
+                                row.getString("status"),
                                 row.getString("said"))));
     }
 
@@ -289,14 +289,23 @@ class TurnRepository {
     /** What the agent of a chat remembers, oldest first. */
     Uni<List<Turn.Entry>> memory(UUID chat, UUID turn, int limit) {
         return database.rows(ChatSql.MEMORY, chat, turn, limit).map(rows -> {
-            return Rows.map(rows, TurnRepository::entry);
+            List<Turn.Entry> memory = new ArrayList<>(rows.size());
+            for (Row row : rows) {
+                Turn.Entry entry = entry(row);
+                if (entry.kind() == null) {
+                    untold.met(row.getString("kind"));
+                } else {
+                    memory.add(entry);
+                }
+            }
+            return memory;
         });
     }
 
     private static Turn.Entry entry(Row row) {
         return new Turn.Entry(
                 row.getUUID("turn_id"),
-                Wire.read(Kind.class, row.getString("kind")),
+                Wire.known(Kind.class, row.getString("kind")),
                 row.getString("content"),
                 row.getString("data"));
     }
@@ -310,8 +319,8 @@ class TurnRepository {
                         row.getLong("epoch")),
                 row.getInteger("attempt"),
                 row.getString("said"),
-                Wire.read(AgentType.class, row.getString("agent_type")),
-                Wire.read(Mode.class, row.getString("mode")),
+                Wire.known(AgentType.class, row.getString("agent_type")),
+                Wire.known(Mode.class, row.getString("mode")),
                 row.getString("model"),
                 row.getString("goal"),
                 row.getString("kind") == null ? null : entry(row),

@@ -1,6 +1,9 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.session.Mode;
 import ai.buildscale.agents.session.SessionMove;
 
 /**
@@ -33,18 +36,24 @@ final class TurnSql {
                 'attempt', t.attempt, 'agent_type', s.agent_type, 'model', s.model, 'mode', s.mode,
                 'partial_response', t.said, 'at', utc(clock_timestamp()), 'epoch', s.epoch)""";
 
+    /** Whether a server can think for the session {@code s}: what only a newer one knows waits for that. */
+    private static final String THINKABLE = "s.hosting = 'server' and s.agent_type in " + Wire.sql(AgentType.class)
+            + " and s.mode in " + Wire.sql(Mode.class);
+
     /**
      * Begins turns: each session that is free takes its next message, goes to running, and counts it against its budget;
      * one whose budget is used up is paused. An answer goes on with the turn that asked; any other message puts an end to
      * its waiting. For the others the message waits. $1 server, $2 sessions to look at besides those with new messages.
      */
-    static final String BEGIN = begin(TurnTaker.SERVER, """
+    static final String BEGIN = begin(
+            TurnTaker.SERVER, """
             found as materialized (
                 select m.session_id from messages m
                 join agent_sessions s on s.id = m.session_id
-                where m.state = 'new' and s.server_id = $1 and s.ended_at is null
+                where m.state = 'new' and m.kind in ('user', 'answer') and s.server_id = $1 and s.ended_at is null
+                    and %s
                 union
-                select unnest($2::uuid[]))""", "s.server_id = $1", "h.id = any ($2::uuid[])");
+                select unnest($2::uuid[]))""".formatted(THINKABLE), "s.server_id = $1 and " + THINKABLE, "h.id = any ($2::uuid[])");
 
     /**
      * The same by a host elsewhere, which raises the epoch of each session that it gets. $1 host, $2 whether it serves all
@@ -80,7 +89,7 @@ final class TurnSql {
                 cross join lateral (
                     select m.id as message_id, m.kind, m.content from messages m
                     where m.session_id = h.id and m.state in ('new', 'waiting')
-                        and (m.kind = 'user' or m.turn_id = w.id)
+                        and (m.kind = 'user' or m.kind = 'answer' and m.turn_id = w.id)
                     order by m.kind = 'answer' desc, m.urgent desc, m.position
                     limit 1
                     for no key update of m) m
@@ -155,7 +164,7 @@ final class TurnSql {
             queued as (
                 update messages m set state = 'waiting'
                 from held h
-                where m.session_id = h.id and m.state = 'new'
+                where m.session_id = h.id and m.state = 'new' and m.kind in ('user', 'answer')
                     and not exists (select from running r where r.message_id = m.id)),
             t as (select * from begun union all select * from resumed),
             %stold as (
@@ -199,16 +208,25 @@ final class TurnSql {
      * Takes up turns of running sessions that nobody runs: their server was lost (one more attempt), or they were parked.
      * $1 server, $2 the milliseconds after which one that this server has parked itself is not handed over any more.
      */
-    static final String TAKE_UP_LOST =
-            takeUp(TurnTaker.SERVER, OWN, "own t join agent_sessions s on s.id = t.session_id", """
-            s.server_id = t.server_id
+    static final String TAKE_UP_LOST = takeUp(
+            TurnTaker.SERVER,
+            OWN,
+            "own t join agent_sessions s on s.id = t.session_id",
+            """
+            s.server_id = t.server_id and %s
                 and (t.epoch <> s.epoch
-                    or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')""" + RUNS, LOST_HERE);
+                    or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')""".formatted(THINKABLE) + RUNS,
+            LOST_HERE);
 
     /** The same for turns that were paused with their sessions. $1 server, $2 sessions. */
-    static final String TAKE_UP_PAUSED =
-            takeUp(TurnTaker.SERVER, "", "turns t join agent_sessions s on s.id = t.session_id", """
-            t.state in ('paused', 'parked') and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])""" + RUNS, LOST_HERE);
+    static final String TAKE_UP_PAUSED = takeUp(
+            TurnTaker.SERVER,
+            "",
+            "turns t join agent_sessions s on s.id = t.session_id",
+            """
+            t.state in ('paused', 'parked') and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])
+                and %s""".formatted(THINKABLE) + RUNS,
+            LOST_HERE);
 
     /** Turns, each with its session and the host {@code $1}. */
     private static final String TURNS_AND_HOST = """
@@ -283,9 +301,9 @@ final class TurnSql {
             select distinct s.id from messages m
             join agent_sessions s on s.id = m.session_id
             where m.state = 'waiting' and m.kind = 'user' and s.server_id = $1 and s.ended_at is null
-                and s.status in ('idle', 'running')
+                and s.status in ('idle', 'running') and %s
                 and (s.turn_id is null or exists (select from turns w where w.id = s.turn_id and w.state = 'waiting'))
-            limit 500""";
+            limit 500""".formatted(THINKABLE);
 
     /** Turns that a server should run and is silent about, and such as an idle session should not have. $1 server. */
     static final String STRAYS = """

@@ -1,10 +1,12 @@
 package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.EventStreams;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemDocument;
 import ai.buildscale.agents.platform.SseWriter;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.HeaderParam;
@@ -38,13 +40,20 @@ public class EventResource {
         this.config = config;
     }
 
+    private static final String AS_HEADER = "the same where no header can be sent";
+    private static final String AS_POLYFILL = "the same as some EventSource polyfills name it";
+    private static final String TOKEN = "in place of a bearer token, from POST /stream-tokens";
+
     @GET
     @Path("/workspaces/{workspaceId}/events")
     @Operation(
             summary = "Follow everything that happens in a workspace",
-            description = "Server-Sent Events. Without a position the stream is live from now on; with `snapshot=true`"
-                    + " it begins with the live sessions; with `Last-Event-ID` it resumes right after it. A position"
-                    + " that is no longer held gets `reset` and a snapshot.")
+            description = "Server-Sent Events. Without a position the stream is live from now on and begins with"
+                    + " `stream_open`, or with `snapshot=true` with the live sessions; either carries an `id`. With"
+                    + " `Last-Event-ID` it resumes right after that. A position that is no longer held gets `reset`"
+                    + " and a snapshot. When the caller's token ends, the last event is `token_expired`. A server"
+                    + " that cannot serve the stream now answers 200 with `retry` and the end, so that EventSource"
+                    + " comes again.")
     @APIResponse(
             responseCode = "200",
             description = "the stream",
@@ -57,20 +66,21 @@ public class EventResource {
             @Context HttpServerRequest request,
             @RestPath UUID workspaceId,
             @HeaderParam("Last-Event-ID") String lastEventId,
-            @QueryParam("last_event_id") @Parameter(description = "the same where no header can be sent")
-                    String lastEventIdParameter,
+            @QueryParam("lastEventId") @Parameter(description = AS_POLYFILL) String polyfill,
+            @QueryParam("last_event_id") @Parameter(description = AS_HEADER) String parameter,
             @QueryParam("snapshot") Boolean snapshot,
-            @QueryParam("stream_token") @Parameter(description = "in place of a bearer token, from POST /stream-tokens")
-                    String streamToken) {
-        return follow(security, request, Topic.workspace(workspaceId), lastEventId, lastEventIdParameter, snapshot);
+            @QueryParam("stream_token") @Parameter(description = TOKEN) String streamToken) {
+        return follow(
+                security, request, Topic.workspace(workspaceId), position(lastEventId, polyfill, parameter), snapshot);
     }
 
     @GET
     @Path("/workspaces/{workspaceId}/chats/{chatId}/events")
     @Operation(
-            summary = "Follow one chat's session",
-            description = "As the workspace's stream, for one chat. It ends with its session's last event; resumed"
-                    + " after that it answers 204, so that EventSource stops.")
+            summary = "Follow one chat",
+            description = "As the workspace's stream, for one chat, for as long as there is the chat: it carries one"
+                    + " session after the other. That of a plain session, which has no chat, ends with the session's"
+                    + " last event; resumed after that it answers 204, so that EventSource stops.")
     @APIResponse(
             responseCode = "200",
             description = "the stream",
@@ -78,7 +88,7 @@ public class EventResource {
                     @Content(
                             mediaType = "text/event-stream",
                             schema = @Schema(type = SchemaType.STRING, examples = STREAM)))
-    @APIResponse(responseCode = "204", description = "the session has ended and the client has every event")
+    @APIResponse(responseCode = "204", description = "the plain session has ended and the client has every event")
     @APIResponse(
             responseCode = "404",
             description = "no such workspace, or no session has ever had this chat",
@@ -92,25 +102,26 @@ public class EventResource {
             @RestPath UUID workspaceId,
             @RestPath UUID chatId,
             @HeaderParam("Last-Event-ID") String lastEventId,
-            @QueryParam("last_event_id") @Parameter(description = "the same where no header can be sent")
-                    String lastEventIdParameter,
+            @QueryParam("lastEventId") @Parameter(description = AS_POLYFILL) String polyfill,
+            @QueryParam("last_event_id") @Parameter(description = AS_HEADER) String parameter,
             @QueryParam("snapshot") Boolean snapshot,
-            @QueryParam("stream_token") @Parameter(description = "in place of a bearer token, from POST /stream-tokens")
-                    String streamToken) {
-        return follow(security, request, new Topic(workspaceId, chatId), lastEventId, lastEventIdParameter, snapshot);
+            @QueryParam("stream_token") @Parameter(description = TOKEN) String streamToken) {
+        return follow(
+                security,
+                request,
+                new Topic(workspaceId, chatId),
+                position(lastEventId, polyfill, parameter),
+                snapshot);
     }
 
     private Uni<Response> follow(
-            SecurityContext security,
-            HttpServerRequest request,
-            Topic topic,
-            String header,
-            String parameter,
-            Boolean snapshot) {
-        Long after = header == null || header.isEmpty()
-                ? position("last_event_id", parameter)
-                : position("Last-Event-ID", header);
-        return service.inAPlace(() -> service.follow(Caller.of(security), topic, after, Boolean.TRUE.equals(snapshot))
+            SecurityContext security, HttpServerRequest request, Topic topic, Long after, Boolean snapshot) {
+        Caller caller = Caller.of(security);
+        if (request.method().equals(HttpMethod.HEAD)) {
+            return service.follow(caller, topic, after, false)
+                    .map(stream -> stream.isEmpty() ? Response.noContent().build() : EventStreams.head(request));
+        }
+        return service.inAPlace(() -> service.follow(caller, topic, after, Boolean.TRUE.equals(snapshot))
                 .chain(stream -> stream.isEmpty()
                         ? Uni.createFrom().item(Response.noContent().build())
                         : SseWriter.write(
@@ -122,8 +133,20 @@ public class EventResource {
                                 .replaceWith((Response) null)));
     }
 
+    /** The header comes first: EventSource keeps it up to date, while its address stays as it was. */
+    private static Long position(String header, String polyfill, String parameter) {
+        if (isGiven(header)) {
+            return position("Last-Event-ID", header);
+        }
+        return isGiven(polyfill) ? position("lastEventId", polyfill) : position("last_event_id", parameter);
+    }
+
+    private static boolean isGiven(String text) {
+        return text != null && !text.isEmpty();
+    }
+
     private static Long position(String name, String text) {
-        if (text == null || text.isEmpty()) {
+        if (!isGiven(text)) {
             return null;
         }
         if (text.length() > 19 || !text.chars().allMatch(c -> c >= '0' && c <= '9')) {

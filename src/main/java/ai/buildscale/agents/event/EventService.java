@@ -17,7 +17,7 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.time.Instant;
+import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -36,7 +36,10 @@ public class EventService {
     private final StreamState state;
     private final Access access;
     private final EventConfig config;
+    private final Clock clock;
     private final Counter slow;
+    private final Counter full;
+    private final Counter draining;
 
     EventService(
             EventLog log,
@@ -45,6 +48,7 @@ public class EventService {
             StreamState state,
             Access access,
             EventConfig config,
+            Clock clock,
             MeterRegistry metrics) {
         this.log = log;
         this.tail = tail;
@@ -52,7 +56,11 @@ public class EventService {
         this.state = state;
         this.access = access;
         this.config = config;
+        this.clock = clock;
         this.slow = metrics.counter("events.streams.slow");
+        // the status of these is 200: nobody else would notice
+        this.full = metrics.counter("events.streams.refused", "reason", "full");
+        this.draining = metrics.counter("events.streams.refused", "reason", "draining");
     }
 
     /** Ends all streams of this server, and takes none: their clients resume elsewhere. */
@@ -73,6 +81,7 @@ public class EventService {
     <T> Uni<T> inAPlace(Supplier<Uni<? extends T>> stream) {
         return Uni.createFrom().deferred(() -> {
             if (!subscribers.enter()) {
+                full.increment();
                 throw new Problem(ProblemType.UNAVAILABLE, "This server has as many streams as it takes; try another")
                         .retryAfter(1);
             }
@@ -82,8 +91,9 @@ public class EventService {
 
     /**
      * The topic's events as SSE frames; empty if nothing more is to come and the client has it all. The stream ends
-     * when the caller's token or membership does, with a chat's session, or with a failure when the consumer is too
-     * slow; each time the last {@code id} that the client has read is where it can go on.
+     * when the caller's token or membership does, with a plain session, or with a failure when the consumer is too
+     * slow; each time the last {@code id} that the client has read is where it can go on. Nothing is begun before the
+     * frames are subscribed to.
      *
      * @param after the position to resume right after; null for from now on
      * @param snapshot whether to begin with the current state
@@ -91,7 +101,8 @@ public class EventService {
      */
     public Uni<Optional<Multi<Buffer>>> follow(Caller caller, Topic topic, Long after, boolean snapshot) {
         if (subscribers.ended()) {
-            throw new Problem(ProblemType.UNAVAILABLE, "This server is draining; resume on another").retryAfter(1);
+            draining.increment();
+            throw isDraining();
         }
         return access.require(caller, topic.workspaceId(), Role.VIEWER)
                 .chain(() -> after == null ? Uni.createFrom().item(true) : log.holds(after))
@@ -103,10 +114,21 @@ public class EventService {
      * Where a stream begins.
      *
      * @param head what is sent first, or null
-     * @param over whether the answer is "no content"
+     * @param endsWithSession whether the stream ends with the last event of a session
      * @param ends whether the stream ends once it has caught up
+     * @param over whether the answer is "no content"
      */
-    private record Start(Buffer head, long after, Set<Long> seen, boolean over, boolean ends) {}
+    private record Start(Buffer head, long after, Set<Long> seen, boolean endsWithSession, boolean ends, boolean over) {
+        /** From the present on, behind this head. */
+        static Start at(StreamState.State now, Buffer head, boolean over) {
+            return new Start(head, now.position(), now.seen(), now.endsWithSession(), now.over(), over);
+        }
+
+        /** From the past on. */
+        static Start after(long position, StreamState.State now, boolean ends, boolean over) {
+            return new Start(null, position, Set.of(), now.endsWithSession(), ends, over);
+        }
+    }
 
     private Uni<Start> begin(Topic topic, Long after, boolean snapshot, boolean held) {
         boolean full = !held || (snapshot && after == null);
@@ -118,22 +140,20 @@ public class EventService {
                 Buffer head = Frame.encode(now.position(), "snapshot", now.json());
                 // without an id: a client that loses the rest asks again from where it was, and is reset again
                 Buffer reset = Frame.encode("reset", "{\"reason\":\"position_no_longer_held\"}");
-                return Uni.createFrom()
-                        .item(new Start(
-                                held ? head : reset.appendBuffer(head), now.position(), now.seen(), false, now.over()));
+                return Uni.createFrom().item(Start.at(now, held ? head : reset.appendBuffer(head), false));
             }
             if (after == null) {
-                return Uni.createFrom().item(new Start(null, now.position(), now.seen(), now.over(), now.over()));
+                return Uni.createFrom().item(Start.at(now, Frame.open(now.position()), now.over()));
             }
             // while an event of the topic waits for the horizon, the client cannot have it: the stream is not drained
             if (!now.over() || !now.seen().isEmpty()) {
-                return Uni.createFrom().item(new Start(null, after, Set.of(), false, false));
+                return Uni.createFrom().item(Start.after(after, now, false, false));
             }
             return log.page(topic, after)
                     .map(List::isEmpty)
                     .onFailure(EventLog.PositionPruned.class)
                     .recoverWithItem(false)
-                    .map(drained -> new Start(null, after, Set.of(), drained, true));
+                    .map(drained -> Start.after(after, now, true, drained));
         });
     }
 
@@ -143,20 +163,36 @@ public class EventService {
                 : Multi.createFrom().item(start.head());
         Past past = new Past(log, topic, start.after(), start.seen(), () -> mayStill(caller, topic));
         Multi<Buffer> live = Multi.createFrom()
-                .deferred(() -> start.ends() || past.ended()
+                .deferred(() -> start.ends() || (start.endsWithSession() && past.endsSession())
                         ? Multi.createFrom().empty()
-                        : live(caller, topic, past.reached(), start.seen()));
+                        : live(caller, topic, start, past.reached()));
         return Multi.createBy()
                 .concatenating()
                 .streams(head, past.frames(), live)
+                .onFailure(TokenExpired.class)
+                .recoverWithItem(() -> Frame.tokenExpired(caller.expiresAt()))
                 .onFailure(e -> !(e instanceof BackPressureFailure))
                 .invoke(e -> LOG.warnf("a stream of %s was cut: %s", topic, e.toString()));
     }
 
+    /** The caller's token has ended while the past was read. */
+    private static final class TokenExpired extends RuntimeException {
+        TokenExpired() {
+            super("the token has expired", null, false, false);
+        }
+    }
+
     private Uni<Role> mayStill(Caller caller, Topic topic) {
-        return caller.expiresAt().isAfter(Instant.now()) && !subscribers.ended()
-                ? access.require(caller, topic.workspaceId(), Role.VIEWER)
-                : Uni.createFrom().failure(new Problem(ProblemType.INVALID_TOKEN, "The token has expired"));
+        if (!caller.expiresAt().isAfter(clock.instant())) {
+            return Uni.createFrom().failure(new TokenExpired());
+        }
+        return subscribers.ended()
+                ? Uni.createFrom().failure(isDraining())
+                : access.require(caller, topic.workspaceId(), Role.VIEWER);
+    }
+
+    private static Problem isDraining() {
+        return new Problem(ProblemType.UNAVAILABLE, "This server is draining; resume on another").retryAfter(1);
     }
 
     /** A consumer was closed for being too slow. */
@@ -164,14 +200,15 @@ public class EventService {
         slow.increment();
     }
 
-    private Multi<Buffer> live(Caller caller, Topic topic, long after, Set<Long> seen) {
+    private Multi<Buffer> live(Caller caller, Topic topic, Start start, long after) {
         Context context = Vertx.currentContext();
         Subscriber subscriber = new Subscriber(
                 topic,
                 new Subscriber.Follower(topic.workspaceId(), caller.userId(), caller.isAdmin()),
-                caller.expiresAt().toEpochMilli(),
+                caller.expiresAt(),
+                start.endsWithSession(),
                 after,
-                seen,
+                start.seen(),
                 config.backlog());
         Multi<Buffer> events = Multi.createFrom()
                 .emitter(
@@ -210,7 +247,7 @@ public class EventService {
                 .with(
                         page -> {
                             if (!page.isEmpty()) {
-                                subscriber.send(LoopSubscribers.Payload.of(subscriber.topic(), page));
+                                subscriber.send(LoopSubscribers.Payload.of(page));
                             }
                             if (page.size() < EventLog.PAGE) {
                                 goLive(subscriber, chunks, out);

@@ -44,9 +44,10 @@ class EventTail {
     private long chunkCursor;
     private long target;
     private long lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
-    private long lastRead;
+    private long lastReadNanos = System.nanoTime();
     private final List<UniEmitter<? super Void>> waiting = new ArrayList<>();
-    private volatile long behindSince;
+    /** By {@link System#nanoTime}; null while nothing waits. */
+    private volatile Long behindSince;
 
     EventTail(EventLog log, Subscribers subscribers, Vertx vertx, EventConfig config, MeterRegistry metrics) {
         this.log = log;
@@ -69,8 +70,8 @@ class EventTail {
 
     /** How long something committed has been waiting for the horizon; 0 when nothing is. */
     private long lagMillis() {
-        long since = behindSince;
-        return since == 0 ? 0 : System.currentTimeMillis() - since;
+        Long since = behindSince;
+        return since == null ? 0 : (System.nanoTime() - since) / 1_000_000;
     }
 
     /** The log may have grown. From any thread; many calls before the next read count as one. */
@@ -111,7 +112,7 @@ class EventTail {
                             chunkCursor = standing.horizon() - 1;
                             target = standing.horizon();
                             active = true;
-                            behindSince = 0;
+                            behindSince = null;
                             subscribers.deliver(List.of(), cursor, chunkCursor);
                             release().forEach(emitter -> emitter.complete(null));
                             // a wake-up that came while the horizon was looked up found nobody to read
@@ -129,7 +130,7 @@ class EventTail {
     private void poll() {
         if (active && subscribers.none()) {
             active = false;
-            behindSince = 0;
+            behindSince = null;
         } else {
             read();
         }
@@ -145,7 +146,7 @@ class EventTail {
         }
         reading = true;
         again = false;
-        long rest = coalesceMillis - (System.currentTimeMillis() - lastRead);
+        long rest = coalesceMillis - (System.nanoTime() - lastReadNanos) / 1_000_000;
         if (rest > 0) {
             vertx.setTimer(rest, _ -> fetch(true));
         } else {
@@ -154,7 +155,7 @@ class EventTail {
     }
 
     private void fetch(boolean fresh) {
-        lastRead = System.currentTimeMillis();
+        lastReadNanos = System.nanoTime();
         log.tail(cursor, chunkCursor)
                 .subscribe()
                 .with(
@@ -177,7 +178,7 @@ class EventTail {
         if (full) {
             fetch(fresh);
         } else if (batch.horizon() < target) {
-            behindSince = behindSince == 0 ? System.currentTimeMillis() : behindSince;
+            behindSince = behindSince == null ? System.nanoTime() : behindSince;
             vertx.setTimer(lookAgainMillis, _ -> {
                 boolean wokenMeanwhile = again;
                 again = false;
@@ -185,7 +186,7 @@ class EventTail {
             });
             lookAgainMillis = Math.min(LAST_LOOK_AGAIN_MILLIS, lookAgainMillis * 2);
         } else {
-            behindSince = 0;
+            behindSince = null;
             lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
             rested();
         }

@@ -2,6 +2,7 @@ package ai.buildscale.agents.event;
 
 import io.vertx.core.buffer.Buffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.UUID;
 
 /**
@@ -19,6 +20,16 @@ record Frame(long position, UUID workspaceId, UUID chatId, boolean endsSession, 
     /** One that is not kept: the client's position stays as it is. */
     static Frame live(long position, UUID workspaceId, UUID chatId, String type, String data) {
         return new Frame(position, workspaceId, chatId, false, true, encode(type, data));
+    }
+
+    /** The first event of a stream that is live from now on: with it, the client has a position to come back with. */
+    static Buffer open(long position) {
+        return encode(position, "stream_open", "{\"position\":" + position + "}");
+    }
+
+    /** The last event of a stream whose caller's token has ended. */
+    static Buffer tokenExpired(Instant at) {
+        return encode("token_expired", "{\"at\":\"" + at + "\"}");
     }
 
     /** {@code data} is JSON on one line, as Postgres prints jsonb. */

@@ -2,7 +2,9 @@ package ai.buildscale.agents.event;
 
 import io.vertx.core.Context;
 import io.vertx.core.buffer.Buffer;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -22,6 +24,7 @@ final class LoopSubscribers {
 
     private final Context context;
     private final Duration keepAlive;
+    private final Clock clock;
     private final Map<Topic, Set<Subscriber>> topics = new HashMap<>();
     private final Map<Subscriber.Follower, Integer> followers = new ConcurrentHashMap<>();
     private List<Frame> inbox = new ArrayList<>();
@@ -31,9 +34,10 @@ final class LoopSubscribers {
     private long delivered;
     private long deliveredChunks;
 
-    LoopSubscribers(Context context, long delivered, long deliveredChunks, Duration keepAlive) {
+    LoopSubscribers(Context context, long delivered, long deliveredChunks, Duration keepAlive, Clock clock) {
         this.context = context;
         this.keepAlive = keepAlive;
+        this.clock = clock;
         this.delivered = delivered;
         this.inboxCursor = delivered;
         this.deliveredChunks = deliveredChunks;
@@ -74,7 +78,7 @@ final class LoopSubscribers {
             }
         }
         byTopic.forEach((topic, matching) -> {
-            Payload payload = Payload.of(topic, matching);
+            Payload payload = Payload.of(matching);
             for (Subscriber subscriber : List.copyOf(topics.get(topic))) {
                 subscriber.take(payload);
             }
@@ -132,14 +136,13 @@ final class LoopSubscribers {
     }
 
     private void tick() {
-        long now = System.currentTimeMillis();
-        long silentSince = now - keepAlive.toMillis();
-        topics.values().stream().flatMap(Set::stream).toList().forEach(subscriber -> subscriber.tick(now, silentSince));
+        Instant now = clock.instant();
+        topics.values().stream().flatMap(Set::stream).toList().forEach(subscriber -> subscriber.tick(now, keepAlive));
     }
 
     /** What one write of a topic carries, shared by all its subscribers. */
-    record Payload(List<Frame> frames, Buffer bytes, boolean ends) {
-        static Payload of(Topic topic, List<Frame> frames) {
+    record Payload(List<Frame> frames, Buffer bytes) {
+        static Payload of(List<Frame> frames) {
             Buffer bytes = frames.getFirst().bytes();
             if (frames.size() > 1) {
                 bytes = Buffer.buffer(
@@ -148,7 +151,12 @@ final class LoopSubscribers {
                     bytes.appendBuffer(frame.bytes());
                 }
             }
-            return new Payload(frames, bytes, topic.isChat() && frames.getLast().endsSession());
+            return new Payload(frames, bytes);
+        }
+
+        /** Whether its last event is the last of a session. */
+        boolean endsSession() {
+            return frames.getLast().endsSession();
         }
 
         /** The position of its first event; none is as if it came after all. */
@@ -167,11 +175,11 @@ final class LoopSubscribers {
         }
 
         /** Its chunks, and the events that the test lets through; null if that is nothing. */
-        Payload filter(Topic topic, java.util.function.LongPredicate wanted) {
+        Payload filter(java.util.function.LongPredicate wanted) {
             List<Frame> left = frames.stream()
                     .filter(f -> f.live() || wanted.test(f.position()))
                     .toList();
-            return left.isEmpty() ? null : of(topic, left);
+            return left.isEmpty() ? null : of(left);
         }
     }
 }

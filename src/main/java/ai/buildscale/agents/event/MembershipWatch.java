@@ -1,15 +1,18 @@
 package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Jobs;
 import ai.buildscale.agents.platform.Trouble;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /** Ends the streams of those who are no longer members, one look at the table for all streams of this server. */
 @ApplicationScoped
@@ -26,14 +29,26 @@ class MembershipWatch {
     private final Trouble trouble = new Trouble(MembershipWatch.class, "streams may outlive a membership");
     private final Database database;
     private final Subscribers subscribers;
+    private final Jobs jobs;
+    private final Duration every;
 
-    MembershipWatch(Database database, Subscribers subscribers) {
+    MembershipWatch(
+            Database database,
+            Subscribers subscribers,
+            Jobs jobs,
+            @ConfigProperty(name = "events.membership-check", defaultValue = "2s") Duration every) {
         this.database = database;
         this.subscribers = subscribers;
+        this.jobs = jobs;
+        this.every = every;
     }
 
     @Scheduled(every = "${events.membership-check:2s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
+        return jobs.run("memberships", every, this::look);
+    }
+
+    private Uni<Void> look() {
         return subscribers.none()
                 ? Uni.createFrom().voidItem()
                 : runOnce()

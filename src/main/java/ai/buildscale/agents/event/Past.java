@@ -3,6 +3,7 @@ package ai.buildscale.agents.event;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -10,15 +11,15 @@ import java.util.function.Supplier;
 /** The part of one stream that lies in the log: a page at a time, the next when the client has taken the last. */
 final class Past {
     /** How long a reader may go on before it is asked again whether it may. */
-    private static final long TRUSTED_MILLIS = 2_000;
+    private static final long TRUSTED_NANOS = Duration.ofSeconds(2).toNanos();
 
     private final EventLog log;
     private final Topic topic;
     private final Set<Long> seen;
     private final Supplier<Uni<?>> mayStill;
     private long reached;
-    private boolean ended;
-    private long askedAt = System.currentTimeMillis();
+    private boolean endsSession;
+    private long askedAtNanos = System.nanoTime();
 
     /**
      * @param seen positions that the client knows already, from a snapshot
@@ -37,9 +38,9 @@ final class Past {
         return reached;
     }
 
-    /** Whether it stands at the end of a chat's session: if that ended while this was read, nothing live would tell. */
-    boolean ended() {
-        return ended;
+    /** Whether it stands at the end of a session: if that ended while this was read, nothing live would tell. */
+    boolean endsSession() {
+        return endsSession;
     }
 
     Multi<Buffer> frames() {
@@ -51,7 +52,7 @@ final class Past {
                         .filter(frame -> !seen.contains(frame.position()))
                         .toList())
                 .filter(news -> !news.isEmpty())
-                .map(news -> LoopSubscribers.Payload.of(topic, news).bytes());
+                .map(news -> LoopSubscribers.Payload.of(news).bytes());
     }
 
     private Uni<List<Frame>> next() {
@@ -59,11 +60,11 @@ final class Past {
     }
 
     private boolean trusted() {
-        long now = System.currentTimeMillis();
-        if (now - askedAt < TRUSTED_MILLIS) {
+        long now = System.nanoTime();
+        if (now - askedAtNanos < TRUSTED_NANOS) {
             return true;
         }
-        askedAt = now;
+        askedAtNanos = now;
         return false;
     }
 
@@ -71,7 +72,7 @@ final class Past {
         return log.page(topic, reached).invoke(page -> {
             if (!page.isEmpty()) {
                 reached = page.getLast().position();
-                ended = topic.isChat() && page.getLast().endsSession();
+                endsSession = page.getLast().endsSession();
             }
         });
     }

@@ -12,8 +12,10 @@ public interface StreamState {
      * @param position that of the newest event of the log: all up to it are reflected
      * @param seen the positions at or above it that are reflected as well
      * @param known whether the topic exists
-     * @param over whether nothing more is to come, as for a chat whose session has ended
+     * @param endsWithSession whether nothing comes after the end of the topic's session: so it is with a plain session,
+     *     while a chat goes on with the next one
+     * @param over whether that end has come
      * @param json the state as a JSON object on one line; null unless it was asked for
      */
-    record State(long position, Set<Long> seen, boolean known, boolean over, String json) {}
+    record State(long position, Set<Long> seen, boolean known, boolean endsWithSession, boolean over, String json) {}
 }

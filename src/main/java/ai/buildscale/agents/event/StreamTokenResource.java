@@ -39,15 +39,16 @@ public class StreamTokenResource {
             @Schema(examples = "/api/v1/workspaces/0199c2d5-7a10-7cc3-8f01-5f0f4a7b1c2d/events")
             String path) {}
 
-    /** @param expiresIn seconds in which the stream must be opened */
+    /** @param expiresIn seconds in which the stream must be opened for the first time */
     public record StreamToken(String streamToken, int expiresIn) {}
 
     @POST
     @Path("/stream-tokens")
     @Operation(
             summary = "A token for one event stream",
-            description = "Append it as `?stream_token=…`. It is good for the caller and this path alone; the stream"
-                    + " that it opens lives as long as the caller's own token.")
+            description = "Append it as `?stream_token=…`. It is good for the caller and this path alone. Once it has"
+                    + " opened its stream in time, it opens it again, with or without a position, for as long as the"
+                    + " caller's own token is valid: so EventSource's automatic reconnect works.")
     public Uni<StreamToken> issue(@Context SecurityContext security, @Valid @NotNull StreamTokenRequest body) {
         return tokens.issue(Caller.of(security), body.path())
                 .map(token -> new StreamToken(token, StreamTokens.SECONDS));

@@ -1,8 +1,11 @@
 package ai.buildscale.agents.event;
 
+import ai.buildscale.agents.platform.EventStreams;
 import io.smallrye.mutiny.subscription.BackPressureFailure;
 import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.vertx.core.buffer.Buffer;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -13,11 +16,10 @@ import java.util.UUID;
  * from the log, what arrives waits in {@code held}.
  */
 final class Subscriber {
-    private static final String COMMENT = ": keep-alive\n\n";
-
     private final Topic topic;
     private final Follower follower;
-    private final long expiresAtMillis;
+    private final Instant expiresAt;
+    private final boolean endsWithSession;
     private final int backlogBytes;
     private final Set<Long> seen;
     private final long lastSeen;
@@ -25,7 +27,7 @@ final class Subscriber {
     private List<LoopSubscribers.Payload> held = new ArrayList<>();
     private MultiEmitter<? super Buffer> out;
     private long unsentBytes;
-    private long lastWrite = System.currentTimeMillis();
+    private long lastWriteNanos = System.nanoTime();
     private LoopSubscribers joined;
     private boolean left;
 
@@ -37,14 +39,23 @@ final class Subscriber {
     record Follower(UUID workspaceId, UUID userId, boolean admin) {}
 
     /**
+     * @param endsWithSession whether the stream ends with the last event of a session
      * @param after the position that the stream has reached
      * @param seen positions after it that the client knows already, from a snapshot
      * @param backlogBytes what may wait for the client; when there is more and still more to send, it is too slow
      */
-    Subscriber(Topic topic, Follower follower, long expiresAtMillis, long after, Set<Long> seen, int backlogBytes) {
+    Subscriber(
+            Topic topic,
+            Follower follower,
+            Instant expiresAt,
+            boolean endsWithSession,
+            long after,
+            Set<Long> seen,
+            int backlogBytes) {
         this.topic = topic;
         this.follower = follower;
-        this.expiresAtMillis = expiresAtMillis;
+        this.expiresAt = expiresAt;
+        this.endsWithSession = endsWithSession;
         this.after = after;
         this.seen = seen;
         this.lastSeen = seen.stream().mapToLong(Long::longValue).max().orElse(0);
@@ -105,16 +116,16 @@ final class Subscriber {
         }
     }
 
-    /** Sends what the client does not have yet; ends the stream with the last event of a chat's session. */
+    /** Sends what the client does not have yet; ends the stream with its session, where there is one such. */
     void send(LoopSubscribers.Payload payload) {
         LoopSubscribers.Payload news = payload.first() > Math.max(after, lastSeen)
                 ? payload
-                : payload.filter(topic, position -> position > after && !seen.contains(position));
+                : payload.filter(position -> position > after && !seen.contains(position));
         after = Math.max(after, payload.last());
         if (news != null) {
-            lastWrite = System.currentTimeMillis();
+            lastWriteNanos = System.nanoTime();
             emit(news.bytes());
-            if (news.ends()) {
+            if (endsWithSession && news.endsSession()) {
                 out.complete();
             }
         }
@@ -129,12 +140,14 @@ final class Subscriber {
         }
     }
 
-    void tick(long now, long silentSince) {
-        if (now >= expiresAtMillis) {
+    /** Ends the stream with its caller's token; keeps its connection open with a comment after so long a silence. */
+    void tick(Instant now, Duration silence) {
+        if (!now.isBefore(expiresAt)) {
+            emit(Frame.tokenExpired(expiresAt));
             end();
-        } else if (lastWrite <= silentSince) {
-            lastWrite = now;
-            emit(Buffer.buffer(COMMENT));
+        } else if (System.nanoTime() - lastWriteNanos >= silence.toNanos()) {
+            lastWriteNanos = System.nanoTime();
+            emit(Buffer.buffer(EventStreams.KEEP_ALIVE));
         }
     }
 

@@ -5,6 +5,7 @@ import io.netty.channel.EventLoop;
 import io.vertx.core.Context;
 import io.vertx.core.impl.ContextInternal;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Clock;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,12 +19,14 @@ class Subscribers {
     private final Map<EventLoop, LoopSubscribers> loops = new ConcurrentHashMap<>();
     private final AtomicInteger open = new AtomicInteger();
     private final EventConfig config;
+    private final Clock clock;
     private volatile long delivered;
     private volatile long deliveredChunks;
     private volatile boolean ended;
 
-    Subscribers(EventConfig config, MeterRegistry metrics) {
+    Subscribers(EventConfig config, Clock clock, MeterRegistry metrics) {
         this.config = config;
+        this.clock = clock;
         metrics.gauge("events.streams.open", open);
     }
 
@@ -32,7 +35,7 @@ class Subscribers {
         ContextInternal internal = (ContextInternal) context;
         return loops.computeIfAbsent(
                 internal.nettyEventLoop(),
-                _ -> new LoopSubscribers(internal.unwrap(), delivered, deliveredChunks, config.keepAlive()));
+                _ -> new LoopSubscribers(internal.unwrap(), delivered, deliveredChunks, config.keepAlive(), clock));
     }
 
     /**

@@ -30,12 +30,15 @@ public record Wake(Set<UUID> servers, boolean everyone) {
         return everyone ? EVERYONE : servers.stream().map(UUID::toString).collect(Collectors.joining(","));
     }
 
+    /** What a newer server may say in another way is for everyone. */
     static Wake read(String text) {
         if (text.isEmpty()) {
             return new Wake(Set.of(), false);
         }
-        return text.equals(EVERYONE)
-                ? new Wake(Set.of(), true)
-                : new Wake(Arrays.stream(text.split(",")).map(UUID::fromString).collect(Collectors.toSet()), false);
+        try {
+            return new Wake(Arrays.stream(text.split(",")).map(UUID::fromString).collect(Collectors.toSet()), false);
+        } catch (IllegalArgumentException e) {
+            return new Wake(Set.of(), true);
+        }
     }
 }

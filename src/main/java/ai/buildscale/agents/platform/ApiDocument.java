@@ -9,6 +9,7 @@ import org.eclipse.microprofile.openapi.models.OpenAPI;
 import org.eclipse.microprofile.openapi.models.Operation;
 import org.eclipse.microprofile.openapi.models.PathItem;
 import org.eclipse.microprofile.openapi.models.media.Content;
+import org.eclipse.microprofile.openapi.models.media.Schema;
 import org.eclipse.microprofile.openapi.models.parameters.Parameter;
 import org.eclipse.microprofile.openapi.models.responses.APIResponse;
 import org.eclipse.microprofile.openapi.models.security.SecurityScheme;
@@ -16,6 +17,7 @@ import org.eclipse.microprofile.openapi.models.security.SecurityScheme;
 /** Completes the OpenAPI document, while it is built, with what holds for all operations of a kind: the token, and every error. */
 public class ApiDocument implements OASFilter {
     private static final String BEARER = "bearer";
+    private static final List<Schema.SchemaType> OBJECT = List.of(Schema.SchemaType.OBJECT);
 
     @Override
     public void filterOpenAPI(OpenAPI document) {
@@ -27,12 +29,22 @@ public class ApiDocument implements OASFilter {
                                 .scheme(BEARER)
                                 .bearerFormat("JWT")
                                 .description("Authentication"));
+        document.getComponents().getSchemas().values().forEach(ApiDocument::refer);
         document.getPaths().getPathItems().forEach((path, item) -> {
             for (Map.Entry<PathItem.HttpMethod, Operation> entry :
                     item.getOperations().entrySet()) {
                 complete(path, entry.getKey(), entry.getValue());
             }
         });
+    }
+
+    /** A field that refers to another schema is of that one's type; the generator says that it is an object. */
+    private static void refer(Schema schema) {
+        if (schema.getProperties() != null) {
+            schema.getProperties().values().stream()
+                    .filter(field -> field.getRef() != null && OBJECT.equals(field.getType()))
+                    .forEach(field -> field.setType(null));
+        }
     }
 
     private static void complete(String path, PathItem.HttpMethod method, Operation operation) {

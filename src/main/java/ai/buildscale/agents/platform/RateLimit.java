@@ -8,7 +8,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.ws.rs.container.ContainerRequestContext;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.UUID;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -19,37 +18,36 @@ import org.jboss.resteasy.reactive.server.ServerRequestFilter;
 @ApplicationScoped
 public class RateLimit {
     private final int perSecond;
-    private final Clock clock;
     private final Counter refused;
     private final Cache<UUID, Bucket> buckets = Caffeine.newBuilder()
             .maximumSize(100_000)
             .expireAfter(Expiry.accessing((UUID user, Bucket bucket) -> Duration.ofMinutes(1)))
             .build();
 
-    RateLimit(@ConfigProperty(name = "limits.requests-per-second") int perSecond, Clock clock, MeterRegistry metrics) {
+    RateLimit(@ConfigProperty(name = "limits.requests-per-second") int perSecond, MeterRegistry metrics) {
         this.perSecond = perSecond;
-        this.clock = clock;
         this.refused = metrics.counter("requests.rate.limited");
     }
 
     @ServerRequestFilter
     public void admit(ContainerRequestContext request) {
         if (request.getSecurityContext().getUserPrincipal() instanceof Caller caller) {
-            admit(caller.userId());
+            admit(caller.userId(), System.nanoTime());
         }
     }
 
     /**
      * Takes one token of the caller's bucket.
      *
+     * @param now in {@link System#nanoTime}
      * @throws Problem {@code RATE_LIMITED} when it is empty, with the seconds after which one is there again
      */
-    void admit(UUID userId) {
+    void admit(UUID userId, long now) {
         if (perSecond <= 0) {
             return;
         }
-        Bucket bucket = buckets.get(userId, _ -> new Bucket(2 * perSecond, clock.millis()));
-        if (!bucket.take(clock.millis(), perSecond)) {
+        Bucket bucket = buckets.get(userId, _ -> new Bucket(2 * perSecond, now));
+        if (!bucket.take(now, perSecond)) {
             refused.increment();
             throw new Problem(
                             ProblemType.RATE_LIMITED,
@@ -70,7 +68,7 @@ public class RateLimit {
         }
 
         synchronized boolean take(long now, int perSecond) {
-            tokens = Math.min(capacity, tokens + Math.max(0, now - filledAt) / 1_000.0 * perSecond);
+            tokens = Math.min(capacity, tokens + Math.max(0, now - filledAt) / 1e9 * perSecond);
             filledAt = now;
             if (tokens < 1) {
                 return false;

@@ -7,18 +7,11 @@ import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.http.HttpVersion;
-import io.vertx.core.net.impl.ConnectionBase;
 import java.time.Duration;
 import java.util.concurrent.Flow;
 
 /** Writes a {@code Multi} of ready-made SSE frames to a response, as fast as the client reads and no faster. */
 public final class SseWriter {
-    /** What EventSource waits before it connects again, in milliseconds. */
-    private static final int RETRY_MILLIS = 1_000;
-
-    private static final String OPENING = "retry: " + RETRY_MILLIS + "\n\n";
-
     private SseWriter() {}
 
     /**
@@ -33,11 +26,8 @@ public final class SseWriter {
             HttpServerRequest request, Multi<Buffer> frames, int queueBytes, Duration stallTimeout, Runnable stalled) {
         HttpServerResponse response = request.response();
         response.setWriteQueueMaxSize(queueBytes);
-        response.setChunked(true)
-                .putHeader("Content-Type", "text/event-stream;charset=UTF-8")
-                .putHeader("Cache-Control", "no-cache, no-transform")
-                .putHeader("X-Accel-Buffering", "no");
-        response.write(OPENING);
+        EventStreams.begin(response);
+        response.write(EventStreams.opening());
         return Uni.createFrom()
                 .emitter(done -> frames.subscribe()
                         .withSubscriber(new Connection(request, done, stallTimeout.toMillis(), stalled)));
@@ -65,7 +55,7 @@ public final class SseWriter {
             frames = subscription;
             response.closeHandler(_ -> gone());
             response.exceptionHandler(_ -> gone());
-            if (response.closed()) {
+            if (response.closed() || !ClientConnection.isOpen(request)) {
                 gone();
             } else {
                 frames.request(1);
@@ -89,7 +79,7 @@ public final class SseWriter {
         @Override
         public void onError(Throwable failure) {
             response.reset();
-            vertx.setTimer(stallMillis, _ -> hangUp());
+            vertx.setTimer(stallMillis, _ -> ClientConnection.hangUp(request));
             done.complete(null);
         }
 
@@ -101,18 +91,8 @@ public final class SseWriter {
         private void stall() {
             if (!response.closed()) {
                 stalled.run();
-                hangUp();
+                ClientConnection.hangUp(request);
                 gone();
-            }
-        }
-
-        /** A reset lets HTTP/1 first send what waits: a client that reads nothing would hold it, and its place, for ever. */
-        private void hangUp() {
-            if (request.version() == HttpVersion.HTTP_2) {
-                response.reset();
-            } else if (request.connection() instanceof ConnectionBase connection) {
-                // past Vert.x' own handler, which would wait until all is sent
-                var _ = connection.channelHandlerContext().close();
             }
         }
 

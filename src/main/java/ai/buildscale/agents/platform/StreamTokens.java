@@ -10,7 +10,10 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.Set;
 
-/** Short-lived tokens in a URL, each good for one user and one path, on any server; only their hashes are kept. */
+/**
+ * Tokens in a URL, each good for one user and one path, on any server; only their hashes are kept. One that opens its
+ * stream in time opens it again for as long as the caller's own token is valid.
+ */
 @ApplicationScoped
 public class StreamTokens {
     public static final String PARAMETER = "stream_token";
@@ -21,6 +24,9 @@ public class StreamTokens {
             values ($1, $2, $3, $4, $5, now() + $6 * interval '1 second')""";
 
     private static final String FIND = """
+            with opened as (
+                update stream_tokens set expires_at = caller_expires_at
+                where token_hash = $1 and path = $2 and expires_at > now() and expires_at < caller_expires_at)
             select user_id, groups, caller_expires_at from stream_tokens
             where token_hash = $1 and path = $2 and expires_at > now() and caller_expires_at > now()""";
 
@@ -30,7 +36,7 @@ public class StreamTokens {
         this.database = database;
     }
 
-    /** A token for this caller and path (without query), valid for {@link #SECONDS}. */
+    /** A token for this caller and path (without query), which opens its first stream within {@link #SECONDS}. */
     public Uni<String> issue(Caller caller, String path) {
         String token = Ids.secret();
         return database.rows(

@@ -6,7 +6,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
@@ -36,13 +35,13 @@ public class Sweeps {
 
     private final Database database;
     private final MeterRegistry metrics;
-    private final Clock clock;
+    private final Jobs jobs;
     private final Map<String, LastRun> lastRuns = new ConcurrentHashMap<>();
 
-    Sweeps(Database database, MeterRegistry metrics, Clock clock) {
+    Sweeps(Database database, MeterRegistry metrics, Jobs jobs) {
         this.database = database;
         this.metrics = metrics;
-        this.clock = clock;
+        this.jobs = jobs;
     }
 
     /**
@@ -57,10 +56,15 @@ public class Sweeps {
         }
     }
 
+    /** @param finishedAt in {@link System#nanoTime} */
     private record LastRun(AtomicLong finishedAt, Duration every) {}
 
     /** Runs the sweep if its turn has come; a failure is logged and the next turn tries again. */
     public Uni<Void> run(String name, Duration every, Supplier<Uni<Integer>> sweep) {
+        return jobs.run(name, every, () -> claimed(name, every, sweep));
+    }
+
+    private Uni<Void> claimed(String name, Duration every, Supplier<Uni<Integer>> sweep) {
         // a little less than the interval, so that the scheduler's jitter does not skip every other turn
         return database.row(CLAIM, name, every.toMillis() * 9 / 10)
                 .invoke(row -> finished(name, every, row.getLong("age") == null ? 0 : row.getLong("age")))
@@ -101,17 +105,17 @@ public class Sweeps {
     }
 
     private Duration age(LastRun run) {
-        return Duration.ofMillis(clock.millis() - run.finishedAt().get());
+        return Duration.ofNanos(System.nanoTime() - run.finishedAt().get());
     }
 
     private void finished(String name, Duration every, long millisAgo) {
         lastRuns.computeIfAbsent(name, _ -> registered(name, every))
                 .finishedAt()
-                .set(clock.millis() - millisAgo);
+                .set(System.nanoTime() - millisAgo * 1_000_000);
     }
 
     private LastRun registered(String name, Duration every) {
-        LastRun run = new LastRun(new AtomicLong(clock.millis()), every);
+        LastRun run = new LastRun(new AtomicLong(System.nanoTime()), every);
         Gauge.builder("sweep.age", () -> age(run).toMillis() / 1e3)
                 .description("time since the last complete run, anywhere in the fleet")
                 .baseUnit("seconds")

@@ -6,7 +6,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** Enum constants as the wire and the database write them: in lower case, which is what their {@code toString} says. */
+/**
+ * Enum constants as the wire and the database write them: in lower case, which is what their {@code toString} says. The
+ * database may hold names that a newer server wrote: what leaves over the wire is passed on as it is, and what decides asks
+ * whether it is known here.
+ */
 public final class Wire {
     /** The constants of a type and their names, both ways: case is not changed each time. */
     private record Names(Map<Enum<?>, String> names, Map<String, Enum<?>> constants) {
@@ -35,16 +39,21 @@ public final class Wire {
         return NAMES.get(constant.getDeclaringClass()).names().get(constant);
     }
 
-    /** Reads what the database holds; null stays null. */
-    public static <E extends Enum<E>> E read(Class<E> type, String name) {
-        if (name == null) {
-            return null;
-        }
-        Enum<?> constant = NAMES.get(type).constants().get(name);
-        if (constant == null) {
-            throw new IllegalArgumentException(type.getSimpleName() + " has no " + name);
-        }
-        return type.cast(constant);
+    /** Reads what the database holds; null for what is not known here. */
+    public static <E extends Enum<E>> E known(Class<E> type, String name) {
+        return name == null ? null : type.cast(NAMES.get(type).constants().get(name));
+    }
+
+    /** Whether the database means this constant. */
+    public static boolean is(Enum<?> constant, String name) {
+        return name(constant).equals(name);
+    }
+
+    /** The names that are known here, as a list in SQL. */
+    public static String sql(Class<?> type) {
+        return Arrays.stream(type.getEnumConstants())
+                .map(constant -> "'" + constant + "'")
+                .collect(Collectors.joining(", ", "(", ")"));
     }
 
     /**

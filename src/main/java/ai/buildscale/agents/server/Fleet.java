@@ -1,8 +1,10 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.Jobs;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.server.Suspicion.Suspects;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
 /**
@@ -44,6 +47,8 @@ class Fleet {
     private final Drain drain;
     private final Vertx vertx;
     private final ServerConfig config;
+    private final Jobs jobs;
+    private final Duration forgetEvery;
     private final Counter lostByLease;
     private final Counter lostByConnection;
     private final Suspicion suspicion;
@@ -61,6 +66,8 @@ class Fleet {
             Drain drain,
             Vertx vertx,
             ServerConfig config,
+            Jobs jobs,
+            @ConfigProperty(name = "server.forget-interval", defaultValue = "1m") Duration forgetEvery,
             MeterRegistry metrics) {
         this.servers = servers;
         this.self = self;
@@ -69,6 +76,8 @@ class Fleet {
         this.drain = drain;
         this.vertx = vertx;
         this.config = config;
+        this.jobs = jobs;
+        this.forgetEvery = forgetEvery;
         this.lostByLease = metrics.counter("fleet.servers.lost", "reason", "lease_expired");
         this.lostByConnection = metrics.counter("fleet.servers.lost", "reason", "connection_lost");
         Gauge.builder("server.ready", this, fleet -> fleet.isReady() ? 1 : 0)
@@ -182,7 +191,7 @@ class Fleet {
             recovery.begin(sources);
         }
         Member me = placement.find(self.id());
-        if (me != null && me.state() == ServerState.DRAINING) {
+        if (me != null && Wire.is(ServerState.DRAINING, me.state())) {
             drain.begin();
         } else if (me != null) {
             drain.end();
@@ -195,7 +204,11 @@ class Fleet {
     }
 
     @Scheduled(every = "${server.forget-interval:1m}")
-    Uni<Void> forget() {
+    Uni<Void> tick() {
+        return jobs.run("servers-forgotten", forgetEvery, this::forget);
+    }
+
+    private Uni<Void> forget() {
         return servers.forget(config.forgetAfter())
                 .replaceWithVoid()
                 .onFailure()

@@ -25,8 +25,7 @@ public class FleetHealth implements HealthCheck {
                 .status(fleet.hasLooked() && !drain.isDraining())
                 .withData("server_id", self.id().toString())
                 .withData("owns", self.owns())
-                .withData(
-                        "state", drain.isDraining() ? "draining" : self.state().toString())
+                .withData("state", drain.isDraining() ? "draining" : self.state())
                 .build();
     }
 }

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.Wire;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -8,11 +9,12 @@ import java.util.UUID;
 /**
  * A server as the fleet's table had it a moment ago.
  *
+ * @param state a {@link ServerState}, or one that a newer server knows; such a server is given nothing
  * @param load the moving average of sessions ÷ capacity
  * @param countedAgo how long ago it counted its sessions
  * @param silent how long ago it renewed its lease, by the database's clock
  * @param vanished it held its presence lock, and holds it no more
- * @param holds it is gone and still owns live sessions
+ * @param holds it is gone and still owns live sessions, in states that are known here
  * @param overdue it drains and is past its time
  * @param rebalanceAt when an operator last asked for a rebalancing, or null
  */
@@ -20,7 +22,7 @@ record Member(
         UUID id,
         String hostname,
         String url,
-        ServerState state,
+        String state,
         Instant startedAt,
         Instant renewedAt,
         Instant goneAt,
@@ -38,12 +40,12 @@ record Member(
         Instant rebalanceAt) {
 
     boolean isGone() {
-        return state == ServerState.GONE;
+        return Wire.is(ServerState.GONE, state);
     }
 
     /** It may be given sessions, as far as is known. */
     boolean takes(Duration lostAfter) {
-        return state == ServerState.ACTIVE && !vanished && silent.compareTo(lostAfter) < 0;
+        return Wire.is(ServerState.ACTIVE, state) && !vanished && silent.compareTo(lostAfter) < 0;
     }
 
     boolean has(Map<String, String> required) {

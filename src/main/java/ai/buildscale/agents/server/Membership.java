@@ -57,7 +57,7 @@ class Membership {
     private volatile long renewedAt = System.nanoTime();
     private volatile boolean owned;
     private volatile long ownsSince = System.nanoTime();
-    private volatile ServerState state = ServerState.ACTIVE;
+    private volatile String state = ServerState.ACTIVE.toString();
     private volatile Instant rebalanceAt;
     private volatile boolean failing;
     private Ticker ticker;
@@ -126,7 +126,8 @@ class Membership {
         return id;
     }
 
-    ServerState state() {
+    /** A {@link ServerState}, or one that a newer server gave it. */
+    String state() {
         return state;
     }
 

@@ -2,6 +2,7 @@ package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Ticker;
+import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.server.RebalancePolicy.Candidate;
 import ai.buildscale.agents.server.RebalancePolicy.Move;
 import ai.buildscale.agents.session.Ownership;
@@ -101,7 +102,7 @@ class Rebalancing {
         Instant asked = self.rebalanceAt();
         boolean wanted = asked != null && !asked.equals(answered);
         boolean due = config.rebalance() && System.nanoTime() - nextAt >= 0;
-        if (!self.owns() || self.state() != ServerState.ACTIVE || !(wanted || due)) {
+        if (!self.owns() || !Wire.is(ServerState.ACTIVE, self.state()) || !(wanted || due)) {
             return Uni.createFrom().voidItem();
         }
         UUID me = self.id();

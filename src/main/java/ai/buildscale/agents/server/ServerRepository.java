@@ -3,7 +3,6 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
-import ai.buildscale.agents.platform.Wire;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Row;
@@ -53,7 +52,9 @@ class ServerRepository {
                    -- right after a restart of Postgres nobody holds a lock yet
                    v.watched and p.objid is null and pg_postmaster_start_time() < now() - interval '5 seconds' as vanished,
                    (v.lost_at is not null or v.left_at is not null) and exists (
-                       select from agent_sessions s where s.server_id = v.id and s.ended_at is null) as holds,
+                       select from agent_sessions s
+                       where s.server_id = v.id and s.ended_at is null
+                           and s.hosting = 'server' and s.status in ('idle', 'running', 'paused')) as holds,
                    v.state = 'draining' and v.drain_until < now() as overdue,
                    v.rebalance_at
             from servers v
@@ -62,6 +63,8 @@ class ServerRepository {
                 where l.locktype = 'advisory' and l.objsubid = 2 and l.classid = %d
                     and l.database = (select oid from pg_database where datname = current_database())) p
                 on p.objid = (presence_key(v.id)::bigint & 4294967295)::oid""".formatted(PRESENCE_LOCKS);
+
+    private static final String MEMBER = MEMBERS + "\nwhere v.id = $1";
 
     /**
      * $1 suspects by their lease, $2 suspects by their connection, $3 the age in ms at which a lease is lost, $4 who says
@@ -113,18 +116,13 @@ class ServerRepository {
     }
 
     /** What a server learns when it renews its lease. */
-    record Renewed(ServerState state, Instant rebalanceAt) {}
+    record Renewed(String state, Instant rebalanceAt) {}
 
     record Counts(long sessions, long running) {}
 
     /** Emits whether it has joined; false if this id was given up meanwhile. */
     Uni<Boolean> join(
-            UUID id,
-            String hostname,
-            ServerConfig config,
-            String version,
-            Map<String, String> labels,
-            ServerState state) {
+            UUID id, String hostname, ServerConfig config, String version, Map<String, String> labels, String state) {
         return database.rows(
                         JOIN,
                         id,
@@ -133,7 +131,7 @@ class ServerRepository {
                         version,
                         config.capacity(),
                         new JsonObject(new HashMap<>(labels)).encode(),
-                        state.toString(),
+                        state,
                         config.drainTimeout().toMillis())
                 .map(rows -> rows.size() > 0);
     }
@@ -147,11 +145,8 @@ class ServerRepository {
                         load.average(),
                         watched,
                         load.countedAgo().toMillis())
-                .map(row -> row == null
-                        ? null
-                        : new Renewed(
-                                Wire.read(ServerState.class, row.getString("state")),
-                                Rows.instant(row, "rebalance_at")));
+                .map(row ->
+                        row == null ? null : new Renewed(row.getString("state"), Rows.instant(row, "rebalance_at")));
     }
 
     Uni<Void> leave(UUID id) {
@@ -164,7 +159,7 @@ class ServerRepository {
 
     /** Emits null if there is no such server. */
     Uni<Member> find(Db db, UUID id) {
-        return db.row(MEMBERS + "\nwhere v.id = $1", id).map(row -> row == null ? null : member(row));
+        return db.row(MEMBER, id).map(row -> row == null ? null : member(row));
     }
 
     /** Emits those that are lost from now on. */
@@ -210,7 +205,7 @@ class ServerRepository {
                 row.getUUID("id"),
                 row.getString("hostname"),
                 row.getString("url"),
-                Wire.read(ServerState.class, row.getString("state")),
+                row.getString("state"),
                 Rows.instant(row, "started_at"),
                 Rows.instant(row, "renewed_at"),
                 Rows.instant(row, "gone_at"),
@@ -231,7 +226,8 @@ class ServerRepository {
     /** Labels as the database holds them. */
     static Map<String, String> labels(String json) {
         Map<String, String> labels = new HashMap<>();
-        new JsonObject(json).forEach(label -> labels.put(label.getKey(), (String) label.getValue()));
+        new JsonObject(json)
+                .forEach(label -> labels.put(label.getKey(), label.getValue().toString()));
         return Map.copyOf(labels);
     }
 

@@ -141,7 +141,7 @@ public class ServerService {
         if (!member.takes(config.lostAfter())) {
             throw new Problem(ProblemType.CONFLICT, "The server takes no sessions: it is " + member.state())
                     .field("server_id", "takes no sessions")
-                    .with("state", member.state().toString());
+                    .with("state", member.state());
         }
     }
 

@@ -24,7 +24,7 @@ public record ServerView(
         UUID id,
         String hostname,
         @Schema(nullable = true) String url,
-        ServerState state,
+        @Schema(implementation = ServerState.class) String state,
         Instant startedAt,
         Instant lastHeartbeat,
         long sessions,

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.JsonDeserializer;
 import com.fasterxml.jackson.databind.JsonMappingException;
@@ -75,18 +76,20 @@ final class BeatJson {
                 quoted(text, answer.desiredStatus());
                 text.append(",\"epoch\":").append(answer.epoch());
                 text.append(",\"code\":");
-                quoted(text, answer.code());
+                quoted(text, answer.code() == null ? null : answer.code().toString());
                 text.append('}');
                 before = ',';
             }
             json.writeRawValue(text.append("]}").toString());
         }
 
-        private static void quoted(StringBuilder text, Enum<?> constant) {
-            if (constant == null) {
+        private static void quoted(StringBuilder text, String value) {
+            if (value == null) {
                 text.append("null");
             } else {
-                text.append('"').append(constant).append('"');
+                text.append('"');
+                JsonStringEncoder.getInstance().quoteAsString(value, text);
+                text.append('"');
             }
         }
     }

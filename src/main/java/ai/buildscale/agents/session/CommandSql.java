@@ -60,11 +60,12 @@ final class CommandSql {
 
     /**
      * What is new is delivered, and the owner learns it here; what it has not said to be carried out after a while is
-     * delivered again: its answer may have been lost. $1 the server, $2 a limit, $3 that while in ms.
+     * delivered again: its answer may have been lost. A command that only a newer server knows waits for one. $1 the server, $2 a limit, $3 that while in ms.
      */
     static final String DELIVER = carryOn(
             """
             where s.server_id = $1::uuid and c.applied_at is null
+                and c.command in ('pause', 'resume', 'cancel', 'stop', 'migrate')
                 and (c.delivered_at is null or c.epoch <> s.epoch
                     or c.tried_at < now() - $3 * interval '1 millisecond')""",
             """
@@ -114,7 +115,7 @@ final class CommandSql {
      */
     static final String FENCE = carryOn(
             """
-            where c.command <> 'migrate' and c.applied_at is null and s.ended_at is not null and $1::uuid is null
+            where c.command in ('pause', 'resume', 'cancel', 'stop') and c.applied_at is null and s.ended_at is not null and $1::uuid is null
                 and (c.accepted_at < now() - $3 * interval '1 millisecond'
                     or exists (select from servers v where v.id = s.server_id
                                    and (v.lost_at is not null or v.left_at is not null)))""",
@@ -145,6 +146,7 @@ final class CommandSql {
                 select $2::uuid, o.id, 'migrate', o.server_id, o.epoch, $3::uuid, $4::text
                 from old o
                 where o.ended_at is null and o.hosting = 'server' and o.server_id is not null
+                    and o.status in ('idle', 'running', 'paused')
                     and o.server_id is distinct from $3::uuid
                 returning *),
             placed as (

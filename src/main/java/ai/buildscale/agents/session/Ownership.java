@@ -7,6 +7,7 @@ import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.Wire;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.quarkus.runtime.Startup;
@@ -236,9 +237,9 @@ public class Ownership {
         }
         SessionView session = asked.session();
         if (asked.command() == null && !(target != null && target.equals(session.serverId()) && !session.terminal())) {
-            throw session.terminal()
-                    ? SessionService.illegal(session.status(), "A session that is " + session.status() + " stays")
-                    : new Problem(ProblemType.CONFLICT, "The session is hosted outside: its own host decides where");
+            throw Wire.is(Hosting.EXTERNAL, session.hosting()) && !session.terminal()
+                    ? new Problem(ProblemType.CONFLICT, "The session is hosted outside: its own host decides where")
+                    : SessionService.illegal(session.status(), "A session that is " + session.status() + " stays");
         }
         return new SessionService.Commanded(session, asked.command());
     }

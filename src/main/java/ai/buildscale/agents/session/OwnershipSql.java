@@ -11,6 +11,13 @@ final class OwnershipSql {
     private OwnershipSql() {}
 
     /**
+     * What a newer server has made of a session is for newer ones to move. A case: of one the planner expects half of the
+     * rows to pass, of a state so few that it would sort all of them.
+     */
+    private static final String KNOWN =
+            "case when a.hosting = 'server' and a.status in ('idle', 'running', 'paused') then true else false end";
+
+    /**
      * Hands over a batch of what these servers own. $1 from, $2 to, $3 the turns in which they take, one after the
      * other, $4 the milliseconds after which a lease is lost, $5 why: null for servers that are gone, and no others.
      */
@@ -25,11 +32,12 @@ final class OwnershipSql {
                     -- the common case by itself, or the planner expects few rows to pass, and sorts all of them
                     and (a.requires = '{}' or exists (select from fit f where f.labels @> a.requires and f.id <> v.id))
                     and exists (select from fit f where f.id <> v.id)
+                    and %s
                 order by a.id
                 limit {batch}
                 for no key update skip locked) s
             where ($5::text is not null or v.lost_at is not null or v.left_at is not null or v.drain_until < now())
-            limit {batch}""")
+            limit {batch}""".formatted(KNOWN))
             .replace("{asked}", "asked as (select null::uuid as id, null::uuid as session_id where false),")
             .replace("{only}", "")
             .replace("{settled}", "0");
@@ -41,9 +49,9 @@ final class OwnershipSql {
     static final String HAND_OVER_ONE = handOver("""
             from (
                 select a.* from agent_sessions a
-                where a.id = any ($1::uuid[]) and a.ended_at is null and a.server_id = $6
+                where a.id = any ($1::uuid[]) and a.ended_at is null and a.server_id = $6 and %s
                 for no key update) s
-            left join servers v on v.id = s.server_id""")
+            left join servers v on v.id = s.server_id""".formatted(KNOWN))
             // locked after its session, as all do: it is read again if somebody has closed it meanwhile
             .replace("{asked}", """
             asked as materialized (

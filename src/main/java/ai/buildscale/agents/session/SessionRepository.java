@@ -4,7 +4,6 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Traces;
-import ai.buildscale.agents.platform.Wire;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -32,7 +31,7 @@ class SessionRepository {
     record Outcome(
             SessionView session,
             boolean applied,
-            SessionStatus oldStatus,
+            String oldStatus,
             long oldVersion,
             UUID oldPauseId,
             UUID oldResumedPauseId,
@@ -60,8 +59,8 @@ class SessionRepository {
      */
     record Creation(String role, int quota, boolean occupied, boolean takes, SessionView session) {}
 
-    /** One beat's answer; all but the id are null where there is no such session. */
-    record Beat(UUID id, long given, UUID userId, SessionStatus status, Long epoch) {}
+    /** One beat's answer; not live, and all but the id null, where there is no such session. */
+    record Beat(UUID id, long given, UUID userId, String status, Long epoch, boolean live) {}
 
     /** The values of a transition's statement; null where they do not matter. */
     record Transition(
@@ -230,13 +229,14 @@ class SessionRepository {
                 Row row = found.get(ids[i]);
                 beats.add(
                         row == null
-                                ? new Beat(ids[i], epochs[i], null, null, null)
+                                ? new Beat(ids[i], epochs[i], null, null, null, false)
                                 : new Beat(
                                         ids[i],
                                         epochs[i],
                                         row.getUUID(1),
-                                        Wire.read(SessionStatus.class, row.getString(2)),
-                                        row.getLong(3)));
+                                        row.getString(2),
+                                        row.getLong(3),
+                                        row.getBoolean(4)));
             }
             return beats;
         });
@@ -264,7 +264,7 @@ class SessionRepository {
                 : new Outcome(
                         view(row, 0),
                         row.getBoolean(VIEW_COLUMNS),
-                        Wire.read(SessionStatus.class, row.getString(VIEW_COLUMNS + 1)),
+                        row.getString(VIEW_COLUMNS + 1),
                         row.getLong(VIEW_COLUMNS + 2),
                         row.getUUID(VIEW_COLUMNS + 3),
                         row.getUUID(VIEW_COLUMNS + 4),
@@ -275,17 +275,16 @@ class SessionRepository {
 
     /** Reads {@code SessionSql.VIEW}, which begins at the column {@code at}. */
     static SessionView view(Row row, int at) {
-        SessionStatus status = Wire.read(SessionStatus.class, row.getString(at + 5));
         UUID pauseId = row.getUUID(at + 23);
         return new SessionView(
                 row.getUUID(at),
                 row.getUUID(at + 1),
                 row.getUUID(at + 2),
                 row.getUUID(at + 3),
-                Wire.read(AgentType.class, row.getString(at + 4)),
-                status,
+                row.getString(at + 4),
+                row.getString(at + 5),
                 row.getString(at + 6),
-                Wire.read(Mode.class, row.getString(at + 7)),
+                row.getString(at + 7),
                 row.getString(at + 9),
                 row.getString(at + 10),
                 row.getString(at + 11),
@@ -294,10 +293,10 @@ class SessionRepository {
                 Rows.instant(row, at + 14),
                 Rows.instant(row, at + 15),
                 row.getString(at + 8),
-                status.isTerminal(),
+                row.getValue(at + 15) != null,
                 row.getLong(at + 16),
                 row.getLong(at + 17),
-                Wire.read(Hosting.class, row.getString(at + 18)),
+                row.getString(at + 18),
                 row.getUUID(at + 19),
                 row.getString(at + 20),
                 Rows.instant(row, at + 21),

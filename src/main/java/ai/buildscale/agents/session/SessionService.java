@@ -10,6 +10,7 @@ import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionRepository.Creation;
 import ai.buildscale.agents.session.SessionRepository.Filter;
 import ai.buildscale.agents.session.SessionRepository.Outcome;
@@ -30,6 +31,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
  * The registry of sessions. The database referees: a command is one statement that applies or does not, and only then
@@ -274,16 +276,16 @@ public class SessionService {
 
     private static void judge(Outcome outcome, Transition transition) {
         boolean repeated = switch (transition.command()) {
-            case PAUSE -> outcome.oldStatus() == SessionStatus.PAUSED;
-            case CANCEL -> outcome.oldStatus() == SessionStatus.CANCELLED;
+            case PAUSE -> Wire.is(SessionStatus.PAUSED, outcome.oldStatus());
+            case CANCEL -> Wire.is(SessionStatus.CANCELLED, outcome.oldStatus());
             // its turn waits for a host already
             case START ->
-                outcome.oldStatus() == SessionStatus.IDLE
+                Wire.is(SessionStatus.IDLE, outcome.oldStatus())
                         && outcome.hasWork()
                         && outcome.isAt(transition.expectedVersion());
             case RESUME ->
                 transition.pauseId() != null
-                        && outcome.oldStatus() != SessionStatus.PAUSED
+                        && !Wire.is(SessionStatus.PAUSED, outcome.oldStatus())
                         && transition.pauseId().equals(outcome.oldResumedPauseId());
             default -> false;
         };
@@ -292,12 +294,12 @@ public class SessionService {
         }
         requireVersion(outcome, transition.expectedVersion());
         if (transition.command() == SessionCommand.START
-                && transition.command().sources().contains(outcome.oldStatus())) {
+                && transition.command().comesFrom(outcome.oldStatus())) {
             throw illegal(
                     outcome,
                     "A chat's session runs only with a turn: say something to its agent, or start it with a task");
         }
-        if (transition.command() == SessionCommand.RESUME && outcome.oldStatus() == SessionStatus.PAUSED) {
+        if (transition.command() == SessionCommand.RESUME && Wire.is(SessionStatus.PAUSED, outcome.oldStatus())) {
             throw illegal(outcome, "The session is paused under another pause_id")
                     .with("pause_id", outcome.oldPauseId().toString());
         }
@@ -308,10 +310,12 @@ public class SessionService {
         return illegal(outcome.oldStatus(), detail);
     }
 
-    static Problem illegal(SessionStatus status, String detail) {
+    /** From a state that a newer server wrote, nothing is allowed here. */
+    static Problem illegal(String status, String detail) {
+        SessionStatus known = Wire.known(SessionStatus.class, status);
         return new Problem(ProblemType.CONFLICT, detail)
-                .with("current_status", status.toString())
-                .with("allowed_transitions", status.allowedTransitions());
+                .with("current_status", status)
+                .with("allowed_transitions", known == null ? List.of() : known.allowedTransitions());
     }
 
     private static void requireVersion(Outcome outcome, Long expected) {
@@ -351,7 +355,11 @@ public class SessionService {
      * @param desiredStatus the state people want it in; the agent obeys
      */
     @RegisterForReflection
-    public record Lease(boolean leaseExtended, long ttlSeconds, SessionStatus desiredStatus, long epoch) {}
+    public record Lease(
+            boolean leaseExtended,
+            long ttlSeconds,
+            @Schema(implementation = SessionStatus.class) String desiredStatus,
+            long epoch) {}
 
     /**
      * Keeps a session alive, with a note of what it does.
@@ -367,7 +375,7 @@ public class SessionService {
                         }
                     })
                     .map(outcome -> outcome == null
-                            ? lease(caller, new SessionRepository.Beat(id, epoch, null, null, null))
+                            ? lease(caller, new SessionRepository.Beat(id, epoch, null, null, null, false))
                             : lease(
                                     caller,
                                     new SessionRepository.Beat(
@@ -375,7 +383,8 @@ public class SessionService {
                                             epoch,
                                             outcome.session().userId(),
                                             outcome.session().status(),
-                                            outcome.oldEpoch())));
+                                            outcome.oldEpoch(),
+                                            !outcome.session().terminal())));
         }
         return sessions.beat(db, new UUID[] {id}, new Long[] {epoch}, beatsFor(caller))
                 .map(answers -> lease(caller, answers.getFirst()));
@@ -387,7 +396,7 @@ public class SessionService {
             throw refusal;
         }
         beats.increment();
-        return new Lease(!beat.status().isTerminal(), config.staleThreshold().toSeconds(), beat.status(), beat.epoch());
+        return new Lease(beat.live(), config.staleThreshold().toSeconds(), beat.status(), beat.epoch());
     }
 
     /** A beat's own answer in a batch: a lease, or the code of what stands in its way. */
@@ -396,7 +405,7 @@ public class SessionService {
             UUID id,
             boolean leaseExtended,
             long ttlSeconds,
-            SessionStatus desiredStatus,
+            @Schema(implementation = SessionStatus.class) String desiredStatus,
             Long epoch,
             ProblemType code) {}
 
@@ -408,8 +417,7 @@ public class SessionService {
             for (SessionRepository.Beat beat : answers) {
                 Problem refusal = refusal(caller, beat);
                 if (refusal == null) {
-                    boolean live = !beat.status().isTerminal();
-                    all.add(new BeatAnswer(beat.id(), live, ttlSeconds, beat.status(), beat.epoch(), null));
+                    all.add(new BeatAnswer(beat.id(), beat.live(), ttlSeconds, beat.status(), beat.epoch(), null));
                 } else {
                     Long epoch = refusal.type() == ProblemType.FENCED ? beat.epoch() : null;
                     all.add(new BeatAnswer(beat.id(), false, 0, null, epoch, refusal.type()));

@@ -72,7 +72,8 @@ final class SessionSql {
                 select old.*, w.wanted, case when w.wanted = 'running' then %s end as work
                 from old
                 cross join lateral (
-                    select coalesce($4::text, case when $6::text is null then old.paused_from else 'running' end) as wanted) w),
+                    select coalesce($4::text, case when $6::text is null and old.paused_from is distinct from 'running'
+                               then 'idle' else 'running' end) as wanted) w),
             o as (
                 select a.*, n.next, coalesce($5::text, $7::text, case
                            when a.wanted <> n.next then case a.work when 'none' then 'nothing to do' else 'waits for a host' end
@@ -262,14 +263,16 @@ final class SessionSql {
 
     /**
      * What a stream begins with, from one snapshot: the log's newest event below the horizon, those above it that are visible already,
-     * and the sessions. $1 workspace, $2 chat, or null for the workspace, $3 whether the sessions are wanted.
+     * whether it is a chat of people, and the sessions. $1 workspace, $2 chat, or null for the workspace, $3 whether the
+     * sessions are wanted.
      */
     static final String STATE = """
-            select now.position, now.seen, s.*
+            select now.position, now.seen, now.is_chat, s.*
             from (select events_newest() as position,
                          array(select e.position from events e
                                where e.position >= events_horizon() and e.workspace_id = $1
-                                   and ($2::uuid is null or e.chat_id = $2)) as seen) now
+                                   and ($2::uuid is null or e.chat_id = $2)) as seen,
+                         exists (select from chats c where c.id = $2 and c.workspace_id = $1) as is_chat) now
             left join lateral (
                 (select %1$s, s.open_commands from agent_sessions s %2$s
                  where s.chat_id = $2 and s.workspace_id = $1
@@ -282,12 +285,12 @@ final class SessionSql {
                  limit %3$d)) s on true""".formatted(SUMMARY, LIVENESS, MAX_SNAPSHOT + 1);
 
     /**
-     * Beats for the sessions that exist. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
+     * Beats for the sessions that exist; tells which of them are live. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
      * not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
      */
     static final String BEAT = """
             with beats as materialized (
-                select s.id, s.user_id, s.status, s.epoch,
+                select s.id, s.user_id, s.status, s.epoch, s.ended_at is null as live,
                        s.ended_at is null
                            and ($3::uuid is null or s.user_id = $3)
                            and (s.id, s.epoch) in (select * from unnest($1::uuid[], $2::bigint[])) as extends
@@ -296,7 +299,7 @@ final class SessionSql {
                     and (select set_config('synchronous_commit', 'off', true)) = 'off'),
             extended as materialized (
                 select extend_beats(array(select b.id from beats b where b.extends)))
-            select b.id, b.user_id, b.status, b.epoch from extended cross join beats b""";
+            select b.id, b.user_id, b.status, b.epoch, b.live from extended cross join beats b""";
 
     /** Most rows that one statement may change: the places that next_position has for one transaction. */
     static final int MAX_BATCH = 4_096;
@@ -344,7 +347,7 @@ final class SessionSql {
                 join session_heartbeats b on b.session_id = a.id
                 where a.id = h.session_id
                     and b.beat_at < now() - $1 * interval '1 millisecond'
-                    and a.status in ('running', 'idle')
+                    and a.status in ('running', 'idle') and a.hosting = 'external'
                     and (a.turn_id is null or (
                         select t.claimed_at is null or t.state = 'running' and t.begun_at is not null
                         from turns t where t.id = a.turn_id))
@@ -363,7 +366,8 @@ final class SessionSql {
                             .formatted(GOING_ON.formatted("g"), work("s")),
                     """
             from agent_sessions s
-            where s.pause_expires_at < now()
+            where s.pause_expires_at < now() and s.status = 'paused' and s.paused_from in ('running', 'idle')
+                and s.hosting in ('server', 'external')
             limit {batch}
             for no key update of s skip locked""")
             + SWEPT;
@@ -380,7 +384,7 @@ final class SessionSql {
                 select a.workspace_id, a.id, a.status = 'idle' and a.updated_at < now() - $1 * interval '1 millisecond'
                            and (a.hosting = 'server'
                                -- looked up one by one: an exists would be read from the whole table
-                               or (select h.session_id from session_heartbeats h where h.session_id = a.id) is null)
+                               or a.hosting = 'external' and (select h.session_id from session_heartbeats h where h.session_id = a.id) is null)
                            and a.mail = 0
                            and coalesce((select t.state from turns t where t.id = a.turn_id), '') not in ('paused', 'parked')
                            as inactive
@@ -413,6 +417,7 @@ final class SessionSql {
     static final String SWEEP_STALLED = """
             with piece as materialized (
                 select a.workspace_id, a.id, a.status = 'running' and a.stalled_at is null
+                           and a.hosting in ('server', 'external')
                            and %1$s < now() - $1 * interval '1 millisecond' as due
                 from agent_sessions a
                 where a.ended_at is null and (a.workspace_id, a.id) > ($2::uuid, $3::uuid)
@@ -449,6 +454,7 @@ final class SessionSql {
             with removed as (
                 delete from agent_sessions where id = any (array(
                     select id from agent_sessions where ended_at < now() - $1 * interval '1 millisecond'
+                        and status in ('completed', 'cancelled', 'error')
                     order by ended_at limit {batch} for update skip locked))
                 returning workspace_id),
             counted as (

@@ -48,14 +48,21 @@ class SessionStreamState implements StreamState {
         long position = first.getLong(0);
         Set<Long> seen = Set.of(first.getArrayOfLongs(1));
         List<SessionView> sessions =
-                Rows.map(rows, row -> row.getUUID(2) == null ? null : SessionRepository.view(row, 2)).stream()
+                Rows.map(rows, row -> row.getUUID(3) == null ? null : SessionRepository.view(row, 3)).stream()
                         .filter(Objects::nonNull)
                         .toList();
-        boolean chat = topic.chatId() != null;
-        boolean over =
-                chat && !sessions.isEmpty() && sessions.getFirst().terminal() && first.getInteger("open_commands") == 0;
+        boolean lasting = topic.chatId() == null || first.getBoolean(2);
+        boolean over = !lasting
+                && !sessions.isEmpty()
+                && sessions.getFirst().terminal()
+                && first.getInteger("open_commands") == 0;
         return new State(
-                position, seen, !chat || !sessions.isEmpty(), over, full ? write(snapshot(position, sessions)) : null);
+                position,
+                seen,
+                lasting || !sessions.isEmpty(),
+                !lasting,
+                over,
+                full ? write(snapshot(position, sessions)) : null);
     }
 
     private static Snapshot snapshot(long position, List<SessionView> sessions) {

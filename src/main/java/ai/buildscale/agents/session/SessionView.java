@@ -9,7 +9,7 @@ import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * A session as it leaves over the wire; null fields are sent as null.
+ * A session as it leaves over the wire; null fields are sent as null. Names that only a newer server knows are passed on.
  *
  * @param result what the session completed with, any JSON
  * @param lastHeartbeat the last sign of life: its own beat, or the lease of the server that hosts it
@@ -26,10 +26,10 @@ public record SessionView(
         UUID workspaceId,
         UUID chatId,
         UUID userId,
-        AgentType agentType,
-        SessionStatus status,
+        @Schema(implementation = AgentType.class) String agentType,
+        @Schema(implementation = SessionStatus.class) String status,
         String model,
-        Mode mode,
+        @Schema(implementation = Mode.class) String mode,
         @Schema(nullable = true) String currentTask,
         @Schema(nullable = true) String errorMessage,
 
@@ -44,7 +44,7 @@ public record SessionView(
         @JsonProperty("is_terminal") boolean terminal,
         long version,
         long epoch,
-        Hosting hosting,
+        @Schema(implementation = Hosting.class) String hosting,
         @Schema(nullable = true) UUID serverId,
         @Schema(nullable = true) String serverHostname,
         @Schema(nullable = true) Instant lastProgressAt,

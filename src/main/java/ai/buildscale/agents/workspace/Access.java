@@ -60,9 +60,9 @@ public class Access {
         if (role == null) {
             throw Problem.forbidden("You are not a member of this workspace");
         }
-        Role actual = Wire.read(Role.class, role);
-        if (!actual.includes(needed)) {
-            throw Problem.forbidden("This needs the role " + needed + "; yours is " + actual);
+        Role actual = Wire.known(Role.class, role);
+        if (actual == null || !actual.includes(needed)) {
+            throw Problem.forbidden("This needs the role " + needed + "; yours is " + role);
         }
         return actual;
     }

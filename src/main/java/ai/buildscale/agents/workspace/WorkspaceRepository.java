@@ -4,7 +4,6 @@ import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.Rows;
-import ai.buildscale.agents.platform.Wire;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -141,7 +140,7 @@ class WorkspaceRepository {
         return new MemberView(
                 row.getUUID("workspace_id"),
                 row.getUUID("user_id"),
-                Wire.read(Role.class, row.getString("role")),
+                row.getString("role"),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"));
     }
@@ -151,7 +150,7 @@ class WorkspaceRepository {
                 row.getUUID("id"),
                 row.getString("name"),
                 row.getUUID("created_by"),
-                Wire.read(Role.class, row.getString("role")),
+                row.getString("role"),
                 row.getInteger("max_live_sessions"),
                 row.getInteger("live_sessions"),
                 row.getInteger("version"),

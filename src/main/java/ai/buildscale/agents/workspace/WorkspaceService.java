@@ -6,6 +6,7 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.workspace.WorkspaceRepository.Found;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -49,9 +50,7 @@ public class WorkspaceService {
 
     public Uni<WorkspaceView> get(Caller caller, UUID id) {
         return workspaces.find(database, caller, id).invoke(found -> {
-            String role =
-                    found == null || found.role() == null ? null : found.role().toString();
-            Access.judge(caller, found != null, role, Role.VIEWER);
+            Access.judge(caller, found != null, found == null ? null : found.role(), Role.VIEWER);
         });
     }
 
@@ -91,12 +90,10 @@ public class WorkspaceService {
                 .onFailure(e -> "workspace_members_workspace_id_fkey".equals(Database.violatedConstraint(e)))
                 .transform(_ -> Problem.notFound("The workspace"))
                 .invoke(added -> {
-                    if (added.member().role() != role) {
-                        throw new Problem(
-                                        ProblemType.CONFLICT,
-                                        "The user is a member already, as "
-                                                + added.member().role().toString())
-                                .with("current_role", added.member().role().toString());
+                    String actual = added.member().role();
+                    if (!Wire.is(role, actual)) {
+                        throw new Problem(ProblemType.CONFLICT, "The user is a member already, as " + actual)
+                                .with("current_role", actual);
                     }
                 });
     }
@@ -148,7 +145,7 @@ public class WorkspaceService {
 
     /** What an owner may do to one who will not be an owner any more. */
     private static void requireNotLastOwner(Found found, Role actual) {
-        if (found.member().role() == Role.OWNER) {
+        if (Wire.is(Role.OWNER, found.member().role())) {
             requireOwnerRole(actual);
             if (!found.isReplaceable()) {
                 throw new Problem(ProblemType.CONFLICT, "A workspace keeps at least one owner");

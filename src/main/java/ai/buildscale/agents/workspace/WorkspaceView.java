@@ -3,6 +3,7 @@ package ai.buildscale.agents.workspace;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import java.time.Instant;
 import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
  * A workspace as it leaves over the wire.
@@ -16,7 +17,7 @@ public record WorkspaceView(
         UUID id,
         String name,
         UUID createdBy,
-        Role role,
+        @Schema(implementation = Role.class) String role,
         int maxLiveSessions,
         int liveSessions,
         int version,

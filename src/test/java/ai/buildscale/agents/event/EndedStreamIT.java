@@ -12,7 +12,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
-/** Streams of chats whose session has ended: the rest of the events, then the end, then 204. */
+/** Streams of plain sessions that have ended: the rest of the events, then the end, then 204. */
 class EndedStreamIT {
     private static final Api OWNER = Api.user(Service.shared());
     private static final String WORKSPACE = OWNER.newWorkspace();

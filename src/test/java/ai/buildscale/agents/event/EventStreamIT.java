@@ -3,6 +3,7 @@ package ai.buildscale.agents.event;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.testing.Api;
+import ai.buildscale.agents.testing.RawHttp;
 import ai.buildscale.agents.testing.Service;
 import ai.buildscale.agents.testing.SseStream;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -63,6 +64,42 @@ class EventStreamIT {
             assertThat(stream.header("content-type")).startsWith("text/event-stream");
             assertThat(stream.header("cache-control")).contains("no-cache").contains("no-transform");
             assertThat(stream.header("x-accel-buffering")).isEqualTo("no");
+        }
+    }
+
+    /** Some clients take each blank line for an event, and every client needs a position before its first cut. */
+    @Test
+    void beginsWithAPositionAndNoBlankLineBeforeIt() {
+        Chat chat = Chat.open(OWNER, WORKSPACE);
+        for (String path : List.of(chat.path(), "/workspaces/" + WORKSPACE + "/events")) {
+            try (RawHttp.Connection connection = RawHttp.connect(Service.shared())) {
+                String begun = connection
+                        .send(RawHttp.head(
+                                "GET /api/v1" + path + " HTTP/1.0", "Authorization: Bearer " + OWNER.token()))
+                        .readUntil("}\n\n");
+
+                assertThat(begun.substring(begun.indexOf("retry:")).replaceAll("\r\n[0-9a-f]+\r\n", ""))
+                        .matches("retry: 1000\nid: (\\d+)\nevent: stream_open\ndata: \\{\"position\":\\1}\n\n");
+            }
+        }
+    }
+
+    @Test
+    void streamThatIsCutBeforeItsFirstEventResumesWithoutAGap() {
+        Chat chat = Chat.open(OWNER, WORKSPACE);
+        for (String path : List.of(chat.path(), "/workspaces/" + WORKSPACE + "/events")) {
+            String position;
+            try (SseStream cut = OWNER.stream(path)) {
+                SseStream.Event open = cut.awaitOpen();
+                position = open.id();
+                assertThat(open.text("position")).isEqualTo(position);
+            }
+            chat.does("start", "yield");
+            try (SseStream resumed = OWNER.stream(path, "Last-Event-ID", position)) {
+                resumed.awaitStatus("idle");
+
+                assertThat(resumed.statuses()).endsWith("running", "idle");
+            }
         }
     }
 
@@ -167,10 +204,13 @@ class EventStreamIT {
         List<String> rest = List.of(chat.idOf(3), chat.idOf(4));
         try (SseStream byHeader = chat.streamAfter(second);
                 SseStream byParameter = OWNER.stream(chat.path() + "?last_event_id=" + second);
-                SseStream byBoth =
-                        OWNER.stream(chat.path() + "?last_event_id=0&snapshot=true", "Last-Event-ID", second)) {
+                SseStream byPolyfill = OWNER.stream(chat.path() + "?lastEventId=" + second);
+                SseStream byPolyfillAgain =
+                        OWNER.stream(chat.path() + "?last_event_id=0&lastEventId=" + second, "Last-Event-ID", "");
+                SseStream byBoth = OWNER.stream(
+                        chat.path() + "?last_event_id=0&lastEventId=0&snapshot=true", "Last-Event-ID", second)) {
             chat.does("yield");
-            for (SseStream stream : List.of(byHeader, byParameter, byBoth)) {
+            for (SseStream stream : List.of(byHeader, byParameter, byPolyfill, byPolyfillAgain, byBoth)) {
                 stream.awaitStatus("idle");
                 assertThat(stream.ids()).startsWith(rest.toArray(String[]::new)).hasSize(3);
                 assertThat(stream.statuses()).containsExactly("paused", "running", "idle");
@@ -224,6 +264,9 @@ class EventStreamIT {
 
             JsonNode byParameter = OWNER.get(path + "?last_event_id=" + encoded).expectProblem(400, "VALIDATION_ERROR");
             assertThat(byParameter.get("fields").has("last_event_id")).isTrue();
+
+            JsonNode byPolyfill = OWNER.get(path + "?lastEventId=" + encoded).expectProblem(400, "VALIDATION_ERROR");
+            assertThat(byPolyfill.get("fields").has("lastEventId")).isTrue();
         }
     }
 

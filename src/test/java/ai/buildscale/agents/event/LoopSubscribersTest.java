@@ -3,6 +3,7 @@ package ai.buildscale.agents.event;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ai.buildscale.agents.testing.SettableClock;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.subscription.BackPressureFailure;
 import io.smallrye.mutiny.subscription.BackPressureStrategy;
@@ -11,6 +12,7 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
@@ -26,11 +28,12 @@ class LoopSubscribersTest {
     private static final UUID CHAT = UUID.randomUUID();
     private static final Topic OF_CHAT = new Topic(WORKSPACE, CHAT);
     private static final Topic OF_WORKSPACE = Topic.workspace(WORKSPACE);
-    private static final long NEVER = Long.MAX_VALUE;
+    private static final Instant NEVER = Instant.MAX;
 
     private final Vertx vertx = Vertx.vertx();
     private final Context context = vertx.getOrCreateContext();
-    private final LoopSubscribers loop = new LoopSubscribers(context, 10, 10, Duration.ofSeconds(1));
+    private final SettableClock clock = new SettableClock();
+    private final LoopSubscribers loop = new LoopSubscribers(context, 10, 10, Duration.ofSeconds(1), clock);
 
     @AfterEach
     void close() {
@@ -44,15 +47,16 @@ class LoopSubscribersTest {
         private final Subscriber subscriber;
         private MultiEmitter<? super Buffer> emitter;
 
-        Client(Topic topic, long after, Set<Long> seen, long expiresAt) {
-            this(topic, after, seen, expiresAt, Integer.MAX_VALUE);
+        Client(Topic topic, long after, Set<Long> seen, Instant expiresAt) {
+            this(topic, after, seen, expiresAt, false, Integer.MAX_VALUE);
         }
 
-        Client(Topic topic, long after, Set<Long> seen, long expiresAt, int backlogBytes) {
+        Client(Topic topic, long after, Set<Long> seen, Instant expiresAt, boolean endsWithSession, int backlogBytes) {
             subscriber = new Subscriber(
                     topic,
                     new Subscriber.Follower(WORKSPACE, UUID.randomUUID(), false),
                     expiresAt,
+                    endsWithSession,
                     after,
                     seen,
                     backlogBytes);
@@ -143,7 +147,7 @@ class LoopSubscribersTest {
         assertThat(client.writes).isEmpty();
 
         onLoop(() -> {
-            client.subscriber.send(LoopSubscribers.Payload.of(OF_CHAT, events(6, 12)));
+            client.subscriber.send(LoopSubscribers.Payload.of(events(6, 12)));
             client.subscriber.live(List.of());
             return null;
         });
@@ -166,7 +170,7 @@ class LoopSubscribersTest {
 
     @Test
     void streamThatIsPastItsSnapshotSharesTheBytesOfAll() {
-        LoopSubscribers.Payload payload = LoopSubscribers.Payload.of(OF_CHAT, events(14, 15));
+        LoopSubscribers.Payload payload = LoopSubscribers.Payload.of(events(14, 15));
         List<Buffer> sent = new CopyOnWriteArrayList<>();
         Client client = new Client(OF_CHAT, 10, Set.of(11L, 13L), NEVER);
         Multi.createFrom()
@@ -182,20 +186,23 @@ class LoopSubscribersTest {
     }
 
     @Test
-    void lastEventOfTheSessionEndsItsChatsStreamOnly() {
+    void lastEventOfAPlainSessionEndsItsStreamOnly() {
+        Client ofPlainSession = new Client(OF_CHAT, 10, Set.of(), NEVER, true, Integer.MAX_VALUE);
         Client ofChat = new Client(OF_CHAT, 10, Set.of(), NEVER);
         Client ofWorkspace = new Client(OF_WORKSPACE, 10, Set.of(), NEVER);
-        for (Client client : List.of(ofChat, ofWorkspace)) {
+        for (Client client : List.of(ofPlainSession, ofChat, ofWorkspace)) {
             join(client);
             live(client);
         }
 
         deliver(List.of(event(11), lastEvent(12)));
 
-        assertThat(ofChat.ids()).containsExactly(11L, 12L);
-        assertThat(ofChat.end).isCompletedWithValue(null);
-        assertThat(ofWorkspace.ids()).containsExactly(11L, 12L);
-        assertThat(ofWorkspace.end).isNotDone();
+        assertThat(ofPlainSession.ids()).containsExactly(11L, 12L);
+        assertThat(ofPlainSession.end).isCompletedWithValue(null);
+        for (Client lasting : List.of(ofChat, ofWorkspace)) {
+            assertThat(lasting.ids()).containsExactly(11L, 12L);
+            assertThat(lasting.end).isNotDone();
+        }
     }
 
     @Test
@@ -231,7 +238,7 @@ class LoopSubscribersTest {
 
     @Test
     void consumerThatLetsTooMuchWaitFails() {
-        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER, 100);
+        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER, false, 100);
         join(client);
         live(client);
 
@@ -245,7 +252,7 @@ class LoopSubscribersTest {
 
     @Test
     void consumerThatTakesWhatItIsSentMayGetAnyAmount() {
-        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER, 100);
+        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER, false, 100);
         join(client);
         live(client);
 
@@ -266,12 +273,27 @@ class LoopSubscribersTest {
     @Test
     void silentStreamGetsACommentAndAnExpiredOneEnds() {
         Client silent = new Client(OF_CHAT, 10, Set.of(), NEVER);
-        Client expired = new Client(OF_CHAT, 10, Set.of(), System.currentTimeMillis());
+        Client expired = new Client(OF_CHAT, 10, Set.of(), clock.instant());
         join(silent);
         join(expired);
 
-        await().untilAsserted(() -> assertThat(silent.writes).contains(": keep-alive\n\n"));
+        await().untilAsserted(() -> assertThat(silent.writes).contains(": keep-alive\n"));
+        assertThat(expired.writes)
+                .containsExactly("event: token_expired\ndata: {\"at\":\"" + clock.instant() + "\"}\n\n");
         assertThat(expired.end).isCompletedWithValue(null);
         assertThat(silent.end).isNotDone();
+    }
+
+    @Test
+    void clockThatIsPutBackHoldsUpNeitherEventsNorComments() {
+        Client client = new Client(OF_CHAT, 10, Set.of(), NEVER);
+        join(client);
+        live(client);
+
+        clock.advance(Duration.ofHours(-1));
+        deliver(events(11, 11));
+
+        assertThat(client.ids()).containsExactly(11L);
+        await().untilAsserted(() -> assertThat(client.writes).contains(": keep-alive\n"));
     }
 }

@@ -48,6 +48,16 @@ class StreamLifeIT {
         return who.stream("/workspaces/" + workspaceId + "/events");
     }
 
+    /** A stream that cannot be served now is no error: EventSource would give up for good. */
+    private static void assertComesAgain(SseStream stream) {
+        assertThat(stream.status()).isEqualTo(200);
+        assertThat(stream.header("content-type")).startsWith("text/event-stream");
+        stream.awaitEnd();
+        assertThat(Integer.parseInt(stream.retry())).isBetween(1_500, 2_500);
+        assertThat(stream.events()).isEmpty();
+        assertThat(stream.lastId()).isNull();
+    }
+
     private static Api newMember(String workspaceId) {
         Api member = Api.user(service);
         owner.addMember(workspaceId, member, "viewer");
@@ -79,6 +89,10 @@ class StreamLifeIT {
 
             ending.awaitEnd();
             ofWorkspace.awaitEnd();
+            for (SseStream ended : List.of(ending, ofWorkspace)) {
+                assertThat(ended.events().getLast().type()).isEqualTo("token_expired");
+                assertThat(ended.events().getLast().text("at")).isNotEmpty();
+            }
 
             brief.get(chat.path()).expectProblem(401, "INVALID_TOKEN");
             chat.does("pause");
@@ -100,6 +114,23 @@ class StreamLifeIT {
             stream.awaitStatus("running");
 
             stream.awaitEnd();
+            assertThat(stream.events().getLast().type()).isEqualTo("token_expired");
+        }
+    }
+
+    /** Read at 400 kB/s, what there is would take 40 s. */
+    @Test
+    void readerWhoIsStillInThePastIsToldThatTheTokenHasEnded() {
+        Api brief = Api.withToken(service, owner.userId(), Tokens.of(owner.userId(), Duration.ofSeconds(4)));
+        Chat chat = Chat.open(owner, workspace);
+        chat.append(service.databaseUrl(), 400, 40_000);
+        try (RawStream slow = RawStream.open(brief, chat.path(), "Last-Event-ID", "0", "Connection", "close")) {
+            await().atMost(Duration.ofSeconds(25))
+                    .pollInterval(Duration.ofMillis(50))
+                    .until(() -> !slow.read(20_000));
+
+            assertThat(slow.ids()).hasSizeLessThan(350);
+            assertThat(slow.text()).contains("event: token_expired\n");
         }
     }
 
@@ -154,9 +185,11 @@ class StreamLifeIT {
                 assertThat(stream.status()).isEqualTo(200);
                 await().untilAsserted(() -> {
                     try (SseStream next = follow(there, workspace)) {
-                        assertThat(next.status()).isEqualTo(503);
+                        assertComesAgain(next);
                     }
                 });
+                assertThat(small.metric("events_streams_refused_total{reason=\"full\"}"))
+                        .isPositive();
                 there.get("/workspaces/" + workspace).expect(200);
                 assertThat(small.statusOf("/q/health/ready")).isEqualTo(200);
             }
@@ -181,8 +214,9 @@ class StreamLifeIT {
                 streams.add(one.get());
             }
             try {
-                assertThat(streams.stream().filter(stream -> stream.status() == 200))
-                        .hasSize(3);
+                assertThat(streams)
+                        .allSatisfy(stream -> assertThat(stream.status()).isEqualTo(200));
+                await().until(() -> streams.stream().filter(SseStream::isEnded).count() == 197);
                 assertThat(small.metric("events_streams_open")).isEqualTo(3);
             } finally {
                 streams.forEach(SseStream::close);

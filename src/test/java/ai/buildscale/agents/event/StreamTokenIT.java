@@ -34,10 +34,13 @@ class StreamTokenIT {
         return answer.get("stream_token").asText();
     }
 
-    private void moveTokens(String column) {
+    /** All times of the owner's tokens lie so much earlier. */
+    private void passes(String time) {
         assertThat(Postgres.execute(
                         SERVICE.databaseUrl(),
-                        "update stream_tokens set " + column + " = now() - interval '1 second' where user_id = ?",
+                        "update stream_tokens set expires_at = expires_at - interval '" + time
+                                + "', caller_expires_at = caller_expires_at - interval '" + time
+                                + "' where user_id = ?",
                         owner.userId()))
                 .isPositive();
     }
@@ -92,23 +95,50 @@ class StreamTokenIT {
     }
 
     @Test
-    void endsWithItsTimeButNotWhatItOpened() {
+    void opensNothingOnceItsTimeIsOver() {
         String query = "?stream_token=" + token(chat.path());
-        try (SseStream opened = NOBODY.stream(chat.path() + query)) {
-            moveTokens("expires_at");
+        passes("61 seconds");
 
-            NOBODY.get(chat.path() + query).expectProblem(401, "INVALID_TOKEN");
-            chat.does("start");
-            opened.awaitStatus("running");
+        NOBODY.get(chat.path() + query).expectProblem(401, "INVALID_TOKEN");
+    }
+
+    /** A browser's automatic reconnect works all day. */
+    @Test
+    void opensItsStreamAgainForAsLongAsTheCallersOwnTokenIsValid() {
+        String query = "?stream_token=" + token(chat.path());
+        String position;
+        try (SseStream cut = NOBODY.stream(chat.path() + query)) {
+            position = cut.awaitOpen().id();
         }
+        passes("61 seconds");
+        chat.does("start");
+        try (SseStream again = NOBODY.stream(chat.path() + query);
+                SseStream resumed = NOBODY.stream(chat.path() + query, "Last-Event-ID", position)) {
+            again.awaitOpen();
+            assertThat(resumed.awaitStatus("running").text("session_id")).isEqualTo(chat.sessionId());
+        }
+        NOBODY.get("/workspaces/" + workspace + "/events" + query).expectProblem(401, "INVALID_TOKEN");
+
+        // the tests' tokens live for hours, not for days
+        passes("2 days");
+        NOBODY.get(chat.path() + query, "Last-Event-ID", position).expectProblem(401, "INVALID_TOKEN");
     }
 
     @Test
-    void endsWithTheTokenItWasIssuedOn() {
-        String query = "?stream_token=" + token(chat.path());
-        moveTokens("caller_expires_at");
+    void opensNothingAgainForSomebodyWhoHasLeft() {
+        Api member = Api.user(SERVICE);
+        owner.addMember(workspace, member, "viewer");
+        String query = "?stream_token="
+                + member.post("/stream-tokens", "{\"path\":\"/api/v1" + chat.path() + "\"}")
+                        .expect(200)
+                        .get("stream_token")
+                        .asText();
+        try (SseStream open = NOBODY.stream(chat.path() + query)) {
+            String position = open.awaitOpen().id();
+            owner.delete("/workspaces/" + workspace + "/members/" + member.userId());
 
-        NOBODY.get(chat.path() + query).expectProblem(401, "INVALID_TOKEN");
+            NOBODY.get(chat.path() + query, "Last-Event-ID", position).expectProblem(403, "FORBIDDEN");
+        }
     }
 
     @Test

@@ -7,6 +7,8 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class WakeTest {
     private static Set<UUID> servers(int count) {
@@ -32,5 +34,11 @@ class WakeTest {
 
         assertThat(read.concerns(UUID.randomUUID())).isTrue();
         assertThat(Wake.of(servers(200)).text().length()).isLessThan(7_900);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"to\":\"all\"}", "all", "3f0e", "00000000-0000-7000-8000-000000000001,and-more", " "})
+    void isForEveryoneWhereANewerServerSaysItInAnotherWay(String text) {
+        assertThat(Wake.read(text).concerns(UUID.randomUUID())).isTrue();
     }
 }

@@ -10,9 +10,12 @@ import java.lang.classfile.ClassModel;
 import java.lang.classfile.CodeElement;
 import java.lang.classfile.MethodModel;
 import java.lang.classfile.instruction.ConstantInstruction;
+import java.lang.classfile.instruction.FieldInstruction;
 import java.lang.classfile.instruction.InvokeDynamicInstruction;
 import java.lang.classfile.instruction.InvokeInstruction;
 import java.lang.constant.ConstantDesc;
+import java.lang.reflect.AccessFlag;
+import java.net.URL;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -29,10 +32,11 @@ class ComposersTest {
             Set.of("formatted", "format", "replace", "concat", "join", "append");
 
     /**
+     * @param isPart whether it is made for others to compose with: private, static, and returns text
      * @param composes whether it puts a statement together
      * @param calls whom it calls
      */
-    private record Method(String name, boolean composes, Set<String> calls) {
+    private record Method(String name, boolean isPart, boolean composes, Set<String> calls) {
         boolean isInitializer() {
             return name.endsWith(".<clinit>()V");
         }
@@ -41,9 +45,9 @@ class ComposersTest {
     private static List<Method> methods() throws IOException {
         List<Method> methods = new ArrayList<>();
         for (JavaClass type : StatementsTest.CLASSES) {
-            try (InputStream file =
-                    type.getSource().orElseThrow().getUri().toURL().openStream()) {
-                ClassModel model = ClassFile.of().parse(file.readAllBytes());
+            URL file = type.getSource().orElseThrow().getUri().toURL();
+            try (InputStream bytes = file.openStream()) {
+                ClassModel model = ClassFile.of().parse(bytes.readAllBytes());
                 String owner = model.thisClass().asInternalName();
                 model.methods().forEach(method -> methods.add(method(owner, method)));
             }
@@ -58,11 +62,14 @@ class ComposersTest {
             for (CodeElement element : code) {
                 switch (element) {
                     case ConstantInstruction constant -> seen[0] |= isStatement(constant.constantValue());
+                    case FieldInstruction field ->
+                        seen[0] |= StatementsTest.isStatement(
+                                field.owner().asInternalName(), field.name().stringValue());
                     case InvokeInstruction call -> {
-                        calls.add(call.owner().asInternalName() + "."
-                                + call.name().stringValue() + call.type().stringValue());
-                        seen[1] |= call.owner().asInternalName().startsWith("java/lang/String")
-                                && PUTS_TOGETHER.contains(call.name().stringValue());
+                        String type = call.owner().asInternalName();
+                        String name = call.name().stringValue();
+                        calls.add(type + "." + name + call.type().stringValue());
+                        seen[1] |= type.startsWith("java/lang/String") && PUTS_TOGETHER.contains(name);
                     }
                     case InvokeDynamicInstruction concat
                     when concat.name().equalsString("makeConcatWithConstants") -> {
@@ -73,11 +80,13 @@ class ComposersTest {
                 }
             }
         });
-        return new Method(
-                owner + "." + method.methodName().stringValue()
-                        + method.methodType().stringValue(),
-                seen[0] && seen[1],
-                calls);
+        String name = method.methodName().stringValue();
+        String type = method.methodType().stringValue();
+        boolean isPart = method.flags().has(AccessFlag.PRIVATE)
+                && method.flags().has(AccessFlag.STATIC)
+                && type.endsWith(")Ljava/lang/String;")
+                && !name.startsWith("lambda$");
+        return new Method(owner + "." + name + type, isPart, seen[0] && seen[1], calls);
     }
 
     private static boolean isStatement(ConstantDesc constant) {
@@ -89,20 +98,20 @@ class ComposersTest {
     @Test
     void onlyConstantsAreComposed() throws IOException {
         List<Method> methods = methods();
-        Set<String> composers = new TreeSet<>();
-        methods.stream()
-                .filter(Method::composes)
-                .filter(m -> !m.isInitializer())
-                .forEach(m -> composers.add(m.name()));
-
+        Set<String> parts = new TreeSet<>();
         Set<String> late = new TreeSet<>();
         for (Method method : methods) {
+            if (method.composes() && !method.isInitializer()) {
+                (method.isPart() ? parts : late).add(method.name());
+            }
+        }
+        for (Method method : methods) {
             method.calls().stream()
-                    .filter(called -> composers.contains(called) && !method.isInitializer())
+                    .filter(called -> parts.contains(called) && !method.isInitializer())
                     .forEach(called -> late.add(method.name() + " calls " + called));
         }
 
-        assertThat(composers).anyMatch(composer -> composer.startsWith("ai/buildscale/agents/chat/TurnSql.begin("));
+        assertThat(parts).anyMatch(part -> part.startsWith("ai/buildscale/agents/chat/TurnSql.begin("));
         assertThat(late).isEmpty();
     }
 }

@@ -75,19 +75,21 @@ class StatementsTest {
     }
 
     private static String name(JavaField field) {
-        String type = field.getOwner()
-                .getName()
-                .substring(field.getOwner().getPackageName().length() + 1);
-        return (type.replaceAll("([a-z0-9])([A-Z])", "$1-$2").replace('$', '-')
-                                + '-'
-                                + field.getName().replace('_', '-'))
-                        .toLowerCase(Locale.ROOT)
-                + ".sql";
+        return name(field.getOwner().getName().replace('.', '/'), field.getName());
+    }
+
+    private static String name(String internal, String field) {
+        String type = internal.substring(internal.lastIndexOf('/') + 1).replaceAll("([a-z0-9])([A-Z])", "$1-$2");
+        return (type + '-' + field).replaceAll("[$_]", "-").toLowerCase(Locale.ROOT) + ".sql";
     }
 
     /** As it is run, but for blanks at ends of lines; a batch has one of the sizes that it may have. */
     private static String text(String statement) {
         return statement.replace("{batch}", "500").replaceAll("(?m)[ \t]+$", "").stripTrailing() + '\n';
+    }
+
+    static boolean isStatement(String type, String field) {
+        return STATEMENTS.containsKey(name(type, field));
     }
 
     static boolean isConstant(String text) {

@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -74,6 +75,13 @@ class UnavailableIT {
         assertThat(reply.text()).doesNotContain("Exception", "127.0.0.1", "postgres");
     }
 
+    /** EventSource gives up for good on any status but 200 and 204. */
+    private static void assertComesAgain(Api.Reply stream) {
+        assertThat(stream.status()).isEqualTo(200);
+        assertThat(stream.header("content-type")).startsWith("text/event-stream");
+        assertThat(stream.text()).matches("(retry: \\d{4}\n)?");
+    }
+
     /** What a caller meets while the database is away, through every way in to it. */
     private static void assertEverythingIsUnavailable(String workspace, String session) {
         List<Supplied> calls = List.of(
@@ -82,15 +90,21 @@ class UnavailableIT {
                 () -> user.patch("/workspaces/" + workspace, "{\"name\":\"New\"}"),
                 () -> user.get("/agent-sessions/" + session),
                 () -> user.command(session, "start", "{}"),
-                () -> user.post("/workspaces", "{\"name\":\"x\"}", "Idempotency-Key", "while-away"),
+                () -> user.post("/workspaces", "{\"name\":\"x\"}", "Idempotency-Key", "while-away"));
+        List<Supplied> streams = List.of(
                 () -> user.get("/workspaces/" + workspace + "/events"),
+                () -> user.send("HEAD", "/workspaces/" + workspace + "/events", (byte[]) null),
                 () -> Api.withToken(service, null, null)
                         .get("/workspaces/" + workspace + "/events?stream_token=anything"));
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             Instant start = Instant.now();
             List<Future<Api.Reply>> replies =
                     calls.stream().map(call -> threads.submit(call::reply)).toList();
+            List<Future<Api.Reply>> begun = streams.stream()
+                    .map(stream -> threads.submit(stream::reply))
+                    .toList();
             assertThat(replies).allSatisfy(reply -> assertUnavailable(reply.get()));
+            assertThat(begun).allSatisfy(stream -> assertComesAgain(stream.get()));
             assertThat(Duration.between(start, Instant.now())).isLessThan(AT_ONCE);
         }
         assertThat(service.statusOf("/q/health/live")).isEqualTo(200);
@@ -242,6 +256,7 @@ class UnavailableIT {
             assertThat(early.statusOf("/q/health/ready")).isEqualTo(503);
             assertThat(early.statusOf("/q/health/started")).isEqualTo(503);
             assertUnavailable(caller.get("/workspaces"));
+            assertComesAgain(caller.get("/workspaces/" + UUID.randomUUID() + "/events"));
 
             postgres.restart();
 

@@ -153,7 +153,13 @@ class FleetIT {
             await().until(() -> servers.living("s3").get("sessions").asInt() == 0);
             assertThat(servers.get(3).statusOf("/q/health/ready")).isEqualTo(503);
             assertThat(servers.get(3).statusOf("/q/health/live")).isEqualTo(200);
-            there.get("/workspaces/" + workspace + "/events").expectProblem(503, "UNAVAILABLE");
+            // EventSource would give up for good on any other status
+            try (SseStream refused = there.stream("/workspaces/" + workspace + "/events")) {
+                assertThat(refused.status()).isEqualTo(200);
+                refused.awaitEnd();
+                assertThat(refused.retry()).isNotNull();
+                assertThat(refused.lastId()).isNull();
+            }
             for (String id : sessions) {
                 JsonNode session = there.session(id);
                 assertThat(session.get("server_hostname").asText()).isNotEqualTo("s3");

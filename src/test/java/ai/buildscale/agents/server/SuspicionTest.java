@@ -26,7 +26,7 @@ class SuspicionTest {
                 id,
                 "",
                 null,
-                ServerState.ACTIVE,
+                ServerState.ACTIVE.toString(),
                 null,
                 null,
                 null,

@@ -50,6 +50,72 @@ public final class RawHttp {
         return head.append("\r\n").toString();
     }
 
+    /** One connection for several requests and their answers. */
+    public static final class Connection implements AutoCloseable {
+        private final Socket socket;
+        private final InputStream in;
+
+        private Connection(Socket socket) throws IOException {
+            this.socket = socket;
+            this.in = new BufferedInputStream(socket.getInputStream());
+        }
+
+        public Connection send(String request) {
+            try {
+                socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
+                return this;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        /** The next answer; of one without a length, its head. */
+        public Api.Reply reply() {
+            try {
+                return RawHttp.reply(in);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        /** Reads until this has come. */
+        public String readUntil(String text) {
+            StringBuilder read = new StringBuilder();
+            try {
+                while (read.indexOf(text) < 0) {
+                    int b = in.read();
+                    if (b < 0) {
+                        throw new AssertionError("the connection ended after: " + read);
+                    }
+                    read.append((char) b);
+                }
+                return read.toString();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        /** Says that it has read all and is gone: the end of the connection, not a reset. */
+        @Override
+        public void close() {
+            try {
+                socket.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    public static Connection connect(Service service) {
+        try {
+            Socket socket = new Socket(InetAddress.getLoopbackAddress(), service.port());
+            socket.setSoTimeout(PATIENCE_MILLIS);
+            return new Connection(socket);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private interface Reader<T> {
         T read(InputStream in) throws IOException;
     }

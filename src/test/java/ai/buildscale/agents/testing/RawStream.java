@@ -79,9 +79,14 @@ public final class RawStream implements AutoCloseable {
         }
     }
 
+    /** What was read, as it came. */
+    public String text() {
+        return read.toString(StandardCharsets.UTF_8);
+    }
+
     /** The ids of the events that were read whole, without the marks of the chunked encoding. */
     public List<String> ids() {
-        String text = read.toString(StandardCharsets.UTF_8).replaceAll("\r\n[0-9a-f]+\r\n", "");
+        String text = text().replaceAll("\r\n[0-9a-f]+\r\n", "");
         return FRAME.matcher(text.substring(text.indexOf("retry:")))
                 .results()
                 .map(result -> result.group(1))

@@ -57,6 +57,11 @@ public final class Servers implements AutoCloseable {
         return service;
     }
 
+    /** One more, which need not be ready yet. */
+    public Service launch() {
+        return launch(Map.of());
+    }
+
     /** One more. */
     public Service add(Map<String, String> own) {
         Service service = launch(own);

@@ -28,6 +28,7 @@ public final class SseStream implements AutoCloseable {
     private final HttpResponse<InputStream> response;
     private final List<Event> events = new CopyOnWriteArrayList<>();
     private final List<String> comments = new CopyOnWriteArrayList<>();
+    private volatile Event opened;
     private volatile String firstLine;
     private volatile String retry;
     private volatile boolean ended;
@@ -63,7 +64,7 @@ public final class SseStream implements AutoCloseable {
                 firstLine = firstLine == null ? line : firstLine;
                 if (line.isEmpty()) {
                     if (!data.isEmpty()) {
-                        events.add(new Event(id, type, Api.JSON.readTree(data.toString())));
+                        take(new Event(id, type, Api.JSON.readTree(data.toString())));
                     }
                     type = "message";
                     data.setLength(0);
@@ -90,6 +91,14 @@ public final class SseStream implements AutoCloseable {
         }
     }
 
+    private void take(Event event) {
+        if (event.type().equals("stream_open")) {
+            opened = event;
+        } else {
+            events.add(event);
+        }
+    }
+
     public int status() {
         return response.statusCode();
     }
@@ -105,6 +114,7 @@ public final class SseStream implements AutoCloseable {
                 .toList();
     }
 
+    /** What has come, but for {@code stream_open}. */
     public List<Event> events() {
         return List.copyOf(events);
     }
@@ -136,7 +146,15 @@ public final class SseStream implements AutoCloseable {
 
     /** The last id read, or null. */
     public String lastId() {
-        return events.isEmpty() ? null : events.getLast().id();
+        return events.isEmpty()
+                ? (opened == null ? null : opened.id())
+                : events.getLast().id();
+    }
+
+    /** Waits for {@code stream_open}, with which a stream begins that is live from now on. */
+    public Event awaitOpen() {
+        Awaitility.await().pollInterval(Duration.ofMillis(10)).until(() -> opened != null);
+        return opened;
     }
 
     /** Waits for an event (any that has come, or will) and returns it. */

@@ -1,0 +1,56 @@
+package ai.buildscale.agents.bench;
+
+import java.nio.file.Path;
+import java.util.List;
+
+/** This build beside an earlier one, both in one run: get, create, transition, fan-out. Each has a database of its own. */
+final class BeforeRow implements Bench.Row {
+    private static final String REACH = "≥ 0.97";
+    private static final int STREAMS = 1_000;
+    /** The sessions that publish are those of the first workspace, which is followed. */
+    private static final String WORKSPACE = "case when n < %1$d + %2$d then %1$d else %1$d + n %% %3$d end"
+            .formatted(Lab.FIRST, SseRow.SESSIONS, WriteRow.WORKSPACES);
+
+    @Override
+    public List<Peer> peers() {
+        return List.of(Peer.WRK);
+    }
+
+    @Override
+    public void run(Lab lab, Report report) throws Exception {
+        String earlier = System.getProperty("bench.before", "");
+        if (earlier.isEmpty()) {
+            throw new IllegalStateException("name the other build's artefact: BEFORE=…/quarkus-run.jar");
+        }
+        String nowDatabase = lab.newDatabase("bench_now");
+        String thenDatabase = lab.newDatabase("bench_then");
+        try (PackagedService now = lab.service(nowDatabase);
+                PackagedService then =
+                        PackagedService.start(Path.of(earlier).toAbsolutePath(), thenDatabase, lab.keys())) {
+            for (String database : List.of(nowDatabase, thenDatabase)) {
+                Lab.fill(database, WriteRow.WORKSPACES, WORKSPACE, WriteRow.SESSIONS, "server", "idle");
+            }
+            compare(report, "`GET` a session by id", GetRow.script(lab.token()), GetRow.CONNECTIONS, now, then);
+            compare(report, "create", WriteRow.creating(lab.token()), WriteRow.CLIENTS, now, then);
+            compare(report, "transition", WriteRow.transitioning(lab.token()), WriteRow.CLIENTS, now, then);
+            try (SseClient ofNow = SseClient.start("sse-now", SseRow.service(now, now, nowDatabase, lab.token()));
+                    SseClient ofThen =
+                            SseClient.start("sse-then", SseRow.service(then, then, thenDatabase, lab.token()))) {
+                ofNow.open(STREAMS);
+                ofThen.open(STREAMS);
+                Rounds rounds = Rounds.of(
+                        seconds -> ofNow.saturate("http", seconds), seconds -> ofThen.saturate("http", seconds));
+                report.ratio("deliveries to " + Report.thousands(STREAMS) + " streams", "/s", rounds, 0, 1, REACH);
+            }
+        }
+    }
+
+    private static void compare(
+            Report report, String what, Path script, int connections, PackagedService now, PackagedService then)
+            throws Exception {
+        Rounds rounds = Rounds.of(
+                seconds -> Peer.wrk(script, connections, seconds, now.url("/")),
+                seconds -> Peer.wrk(script, connections, seconds, then.url("/")));
+        report.ratio(what + ", " + connections + " connections; against the earlier build", "/s", rounds, 0, 1, REACH);
+    }
+}

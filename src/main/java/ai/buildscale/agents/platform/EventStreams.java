@@ -1,0 +1,56 @@
+package ai.buildscale.agents.platform;
+
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import jakarta.ws.rs.core.Response;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** How streams of events (Server-Sent Events) are asked for and answered, whatever they carry. */
+public final class EventStreams {
+    static final String MEDIA_TYPE = "text/event-stream;charset=UTF-8";
+
+    /** A comment keeps a silent connection open. No blank line follows it: some clients take that for a message. */
+    public static final String KEEP_ALIVE = ": keep-alive\n";
+
+    /** What EventSource waits before it connects again, in milliseconds. */
+    private static final int RETRY_MILLIS = 1_000;
+
+    /** The same, on the average, where it was not served: spread, so that not all come back at once. */
+    private static final int COME_AGAIN_MILLIS = 2_000;
+
+    private EventStreams() {}
+
+    /** Whether the request is for a stream. */
+    static boolean isAskedFor(String method, String path) {
+        return (method.equals("GET") || method.equals("HEAD"))
+                && path != null
+                && ((path.startsWith("/api/v1/workspaces/") && path.endsWith("/events"))
+                        || (path.startsWith("/api/v1/agent-hosts/") && path.endsWith("/work")));
+    }
+
+    /** What a stream begins with. */
+    static String opening() {
+        return "retry: " + RETRY_MILLIS + "\n";
+    }
+
+    /** All that a stream says that cannot be served now: EventSource gives up for good on any status but 200 and 204. */
+    static String comeAgain() {
+        int spread = COME_AGAIN_MILLIS / 4;
+        return "retry: " + ThreadLocalRandom.current().nextInt(COME_AGAIN_MILLIS - spread, COME_AGAIN_MILLIS + spread)
+                + "\n";
+    }
+
+    /** The answer to HEAD: a stream's head, and the end. */
+    public static Response head(HttpServerRequest request) {
+        begin(request.response());
+        return Response.ok().type(MEDIA_TYPE).build();
+    }
+
+    /** Sets what a stream's head says, among it that nothing on the way may hold the stream up. */
+    static void begin(HttpServerResponse response) {
+        response.setChunked(true)
+                .putHeader("Content-Type", MEDIA_TYPE)
+                .putHeader("Cache-Control", "no-cache, no-transform")
+                .putHeader("X-Accel-Buffering", "no");
+    }
+}
