@@ -108,7 +108,8 @@ public class Authentication implements HttpAuthenticationMechanism {
 
     private static SecurityIdentity identity(Caller caller) {
         if (caller == null) {
-            throw new AuthenticationFailedException("the stream token is not valid");
+            throw Problem.refused("The stream token has expired, or was never issued for this path: get a new one with"
+                    + " POST /api/v1/stream-tokens");
         }
         return QuarkusSecurityIdentity.builder()
                 .setPrincipal(caller)
@@ -123,7 +124,12 @@ public class Authentication implements HttpAuthenticationMechanism {
 
     @Override
     public Uni<Boolean> sendChallenge(RoutingContext context) {
-        ProblemWriter.write(context, Problem.unauthenticated());
+        ProblemWriter.write(
+                context,
+                StreamTokens.mayOpen(context.normalizedPath())
+                        ? Problem.unauthenticated("; or, where no header can be sent, ?stream_token=<token> with one from"
+                                + " POST /api/v1/stream-tokens")
+                        : Problem.unauthenticated());
         return Uni.createFrom().item(true);
     }
 

@@ -31,12 +31,15 @@ public final class Problem extends RuntimeException {
         return new Problem(ProblemType.NOT_FOUND, what + " does not exist");
     }
 
-    /** Nobody has proven who is calling. */
+    /** Nobody says who is calling. */
     public static Problem unauthenticated() {
+        return unauthenticated("");
+    }
+
+    /** @param otherwise how else it may be said, for the end of the sentence */
+    static Problem unauthenticated(String otherwise) {
         Problem problem = new Problem(
-                ProblemType.INVALID_TOKEN,
-                "Send a valid token: Authorization: Bearer <JWT> (signature, iss, aud and exp are checked,"
-                        + " and sub must be a UUID)");
+                ProblemType.INVALID_TOKEN, "Send a token: Authorization: Bearer <JWT> of the issuer" + otherwise);
         problem.tokenMissing = true;
         return problem;
     }

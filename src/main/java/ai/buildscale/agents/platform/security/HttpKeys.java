@@ -9,6 +9,7 @@ import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.RequestOptions;
 import io.vertx.core.net.ProxyOptions;
+import io.vertx.core.tracing.TracingPolicy;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.MalformedURLException;
@@ -48,7 +49,9 @@ final class HttpKeys implements KeySource {
 
     /** @param patience how long all of it may take, from the first connection to the last byte */
     HttpKeys(Vertx vertx, URI address, Duration patience) {
-        this.http = vertx.createHttpClient(new HttpClientOptions().setKeepAlive(false));
+        // who happens to be the one for whom the keys are fetched has no part in it
+        this.http = vertx.createHttpClient(
+                new HttpClientOptions().setKeepAlive(false).setTracingPolicy(TracingPolicy.IGNORE));
         this.address = address;
         this.patience = patience;
     }

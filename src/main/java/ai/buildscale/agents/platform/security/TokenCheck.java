@@ -1,14 +1,12 @@
 package ai.buildscale.agents.platform.security;
 
 import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Ids;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.UUID;
 import java.util.regex.Pattern;
 import org.jose4j.json.JsonUtil;
 import org.jose4j.jwa.AlgorithmConstraints;
@@ -32,11 +30,13 @@ final class TokenCheck {
 
     private final String issuer;
     private final Set<String> audiences;
+    private final CallerClaims callers;
     private final Clock clock;
 
-    TokenCheck(String issuer, Set<String> audiences, Clock clock) {
+    TokenCheck(String issuer, Set<String> audiences, CallerClaims callers, Clock clock) {
         this.issuer = issuer;
         this.audiences = Set.copyOf(audiences);
+        this.callers = callers;
         this.clock = clock;
     }
 
@@ -89,7 +89,7 @@ final class TokenCheck {
         Instant end = end(claims);
         requireBegun(claims, "nbf");
         requireBegun(claims, "iat");
-        return new Caller(userId(claims), groups(claims), end);
+        return new Caller(callers.userId(claims), callers.groups(claims), end);
     }
 
     private void requireAudience(Object audience) {
@@ -98,7 +98,7 @@ final class TokenCheck {
         if (named.isEmpty()) {
             throw new Refused("The token is for no audience: it has no aud");
         }
-        if (named.stream().noneMatch(audiences::contains)) {
+        if (named.stream().noneMatch(name -> name instanceof String && audiences.contains(name))) {
             throw new Refused("The token is for another audience: aud does not name this service");
         }
     }
@@ -133,28 +133,6 @@ final class TokenCheck {
             return Instant.ofEpochMilli((long) (seconds * 1_000));
         }
         throw new Refused("The token's " + name + " is not a time: it must be the number of seconds since 1970");
-    }
-
-    private static UUID userId(Map<String, Object> claims) {
-        try {
-            if (claims.get("sub") instanceof String text) {
-                return Ids.parse(text);
-            }
-        } catch (IllegalArgumentException e) {
-            // refused with the others
-        }
-        throw new Refused("The token names no user: sub must be a UUID");
-    }
-
-    private static Set<String> groups(Map<String, Object> claims) {
-        Object value = claims.get("groups");
-        if (value == null) {
-            return Set.of();
-        }
-        if (value instanceof List<?> several && several.stream().allMatch(String.class::isInstance)) {
-            return Set.copyOf(several.stream().map(String.class::cast).toList());
-        }
-        throw new Refused("The token's groups must be a list of texts");
     }
 
     private static void requireSignature(JsonWebSignature signed, SignatureAlgorithm algorithm, KeySet keys) {

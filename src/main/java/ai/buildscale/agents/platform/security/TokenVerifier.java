@@ -22,7 +22,7 @@ public final class TokenVerifier {
         this(
                 new IssuerKeys(
                         KeySource.of(vertx, location), config.keysRefresh(), config.keysRetry(), System::nanoTime),
-                new TokenCheck(issuer, audiences, clock));
+                new TokenCheck(issuer, audiences, new CallerClaims(config, issuer), clock));
     }
 
     TokenVerifier(IssuerKeys keys, TokenCheck check) {

@@ -18,6 +18,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -39,7 +40,7 @@ class KeyRotationTest {
     private volatile KeySource page = published(A);
     private final IssuerKeys keys = new IssuerKeys(this::answer, Duration.ofMinutes(1), RETRY, nanos::get);
     private final TokenVerifier verifier =
-            new TokenVerifier(keys, new TokenCheck(DevKeys.ISSUER, Set.of(DevKeys.AUDIENCE), Clock.systemUTC()));
+            new TokenVerifier(keys, new TokenCheck(DevKeys.ISSUER, Set.of(DevKeys.AUDIENCE), CallerClaimsTest.claims(DevKeys.ISSUER, Map.of()), Clock.systemUTC()));
 
     private Uni<String> answer() {
         asked.incrementAndGet();
