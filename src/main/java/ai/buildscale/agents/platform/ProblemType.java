@@ -19,6 +19,7 @@ public enum ProblemType {
     HEADERS_TOO_LARGE(431, "The request's headers are too large"),
     QUOTA_EXCEEDED(429, "The workspace's quota is used up"),
     RATE_LIMITED(429, "Too many requests"),
+    MAILBOX_FULL(429, "The agent's mailbox is full"),
     INTERNAL_ERROR(500, "Something went wrong on our side"),
     UNAVAILABLE(503, "The service cannot answer right now"),
     HTTP_VERSION_NOT_SUPPORTED(505, "The request's version of HTTP is not supported");

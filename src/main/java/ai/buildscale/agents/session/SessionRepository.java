@@ -26,6 +26,7 @@ class SessionRepository {
      * @param session as it is now
      * @param command what its owner was told by this statement, else last; null if nothing was, or was asked for
      * @param applied whether this statement changed it; the old values are those it was judged by
+     * @param work what there was to do in its chat, where it was asked to run; null for no chat's
      */
     record Outcome(
             SessionView session,
@@ -35,7 +36,18 @@ class SessionRepository {
             UUID oldPauseId,
             UUID oldResumedPauseId,
             long oldEpoch,
-            CommandView command) {}
+            CommandView command,
+            String work) {
+        /** Whether it was judged by the version that was expected; null for any. */
+        boolean isAt(Long version) {
+            return version == null || version == oldVersion;
+        }
+
+        /** Whether there was something for the chat's agent to do. */
+        boolean hasWork() {
+            return work != null && !work.equals("none");
+        }
+    }
 
     /**
      * What creating a session found and did.
@@ -59,7 +71,11 @@ class SessionRepository {
             String result,
             Long expectedVersion,
             UUID pauseId,
-            Duration pauseFor) {}
+            Duration pauseFor) {
+        SessionTasks.Task taskOf(UUID session, UUID mayTouch, UUID user) {
+            return new SessionTasks.Task(session, mayTouch, user, task, command.sources(), expectedVersion, pauseId);
+        }
+    }
 
     /** Filters of a list, null for any. */
     record Filter(boolean live, List<String> statuses, AgentType agentType, UUID userId, UUID serverId, String labels) {
@@ -253,7 +269,8 @@ class SessionRepository {
                         row.getUUID(VIEW_COLUMNS + 3),
                         row.getUUID(VIEW_COLUMNS + 4),
                         row.getLong(VIEW_COLUMNS + 5),
-                        commands ? CommandRepository.view(row, VIEW_COLUMNS + 6) : null);
+                        commands ? CommandRepository.view(row, VIEW_COLUMNS + 6) : null,
+                        commands ? row.getString("work") : null);
     }
 
     /** Reads {@code SessionSql.VIEW}, which begins at the column {@code at}. */

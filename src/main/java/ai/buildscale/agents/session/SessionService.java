@@ -55,6 +55,7 @@ public class SessionService {
     private final WakeUps wakeUps;
     private final Access access;
     private final SessionHost host;
+    private final SessionTasks tasks;
     private final SessionConfig config;
     private final Map<SessionCommand, Counter> applied = new EnumMap<>(SessionCommand.class);
     private final Counter created;
@@ -69,6 +70,7 @@ public class SessionService {
             WakeUps wakeUps,
             Access access,
             SessionHost host,
+            SessionTasks tasks,
             SessionConfig config,
             MeterRegistry metrics) {
         this.database = database;
@@ -79,6 +81,7 @@ public class SessionService {
         this.wakeUps = wakeUps;
         this.access = access;
         this.host = host;
+        this.tasks = tasks;
         this.config = config;
         for (SessionCommand command : SessionCommand.values()) {
             applied.put(command, metrics.counter("sessions.commands", "command", command.toString()));
@@ -192,23 +195,36 @@ public class SessionService {
     public record Commanded(SessionView session, CommandView command) {}
 
     /**
-     * Carries out a command, or finds that it was carried out before.
+     * Carries out a command, or finds that it was carried out before. The task that a chat's session is started or resumed
+     * with is work for its agent.
      *
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code STALE_VERSION} if another version was expected;
-     *     {@code CONFLICT} with {@code current_status} and {@code allowed_transitions} if its state does not allow it
+     *     {@code MAILBOX_FULL}; {@code CONFLICT} with {@code current_status} and {@code allowed_transitions} if its state does
+     *     not allow it, or there is nothing for a chat's session to start with
      */
     Uni<Commanded> command(Db db, Caller caller, UUID id, Transition transition) {
-        return sessions.transition(db, id, Access.sessionsOf(caller), Ids.next(), caller.userId(), transition)
+        UUID scope = Access.sessionsOf(caller);
+        boolean works = transition.task() != null && !transition.task().isBlank();
+        Uni<Outcome> carriedOut = works
+                ? db.atomically(transaction -> tasks.give(transaction, transition.taskOf(id, scope, caller.userId()))
+                        .chain(() -> carryOut(transaction, caller, id, scope, transition)))
+                : carryOut(db, caller, id, scope, transition);
+        return carriedOut.map(outcome -> new Commanded(outcome.session(), answered(outcome, transition.command())));
+    }
+
+    private Uni<Outcome> carryOut(Db db, Caller caller, UUID id, UUID scope, Transition transition) {
+        return sessions.transition(db, id, scope, Ids.next(), caller.userId(), transition)
                 .invoke(outcome -> requireOwner(caller, outcome == null ? null : outcome.session()))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
                         applied.get(transition.command()).increment();
-                        db.afterCommit(() -> wakeUps.concerns(concerned(outcome)));
                     } else {
                         judge(outcome, transition);
                     }
-                })
-                .map(outcome -> new Commanded(outcome.session(), answered(outcome, transition.command())));
+                    if (outcome.applied() || transition.task() != null) {
+                        db.afterCommit(() -> wakeUps.concerns(concerned(outcome)));
+                    }
+                });
     }
 
     private static Set<UUID> concerned(Outcome outcome) {
@@ -262,6 +278,11 @@ public class SessionService {
         boolean repeated = switch (transition.command()) {
             case PAUSE -> Wire.is(SessionStatus.PAUSED, outcome.oldStatus());
             case CANCEL -> Wire.is(SessionStatus.CANCELLED, outcome.oldStatus());
+            // its turn waits for a host already
+            case START ->
+                Wire.is(SessionStatus.IDLE, outcome.oldStatus())
+                        && outcome.hasWork()
+                        && outcome.isAt(transition.expectedVersion());
             case RESUME ->
                 transition.pauseId() != null
                         && !Wire.is(SessionStatus.PAUSED, outcome.oldStatus())
@@ -272,6 +293,12 @@ public class SessionService {
             return;
         }
         requireVersion(outcome, transition.expectedVersion());
+        if (transition.command() == SessionCommand.START
+                && transition.command().comesFrom(outcome.oldStatus())) {
+            throw illegal(
+                    outcome,
+                    "A chat's session runs only with a turn: say something to its agent, or start it with a task");
+        }
         if (transition.command() == SessionCommand.RESUME && Wire.is(SessionStatus.PAUSED, outcome.oldStatus())) {
             throw illegal(outcome, "The session is paused under another pause_id")
                     .with("pause_id", outcome.oldPauseId().toString());
@@ -292,7 +319,7 @@ public class SessionService {
     }
 
     private static void requireVersion(Outcome outcome, Long expected) {
-        if (expected != null && outcome.oldVersion() != expected) {
+        if (!outcome.isAt(expected)) {
             throw new Problem(
                             ProblemType.STALE_VERSION,
                             "The session has changed; its version is " + outcome.oldVersion())
