@@ -1,6 +1,23 @@
-select * from (
-    select c.id, c.session_id, c.command, c.server_id, c.epoch, c.target_id, c.accepted_at, c.delivered_at,
-c.applied_at, c.fenced, c.rejected_why from session_commands c where c.session_id = $1
-    order by c.accepted_at desc, c.id desc
-    limit $2) c
-order by c.accepted_at, c.id
+with seen as materialized (
+    select s.id, s.chat_id, coalesce(case when $2::uuid is null then 'control'
+     when s.user_id = $2 then (
+         select case when m.role in ('owner', 'admin', 'member') then 'control'
+                     when m.role = 'viewer' then 'read' end
+         from workspace_members m
+         where m.workspace_id = s.workspace_id and m.user_id = $2) end, (
+    select 'end' from workspace_members m
+    where m.workspace_id = s.workspace_id and m.user_id = $2 and m.role in ('owner', 'admin')
+        and s.user_id <> $2
+        and not exists (
+            select from workspace_members o
+            where o.workspace_id = s.workspace_id and o.user_id = s.user_id
+                and o.role in ('owner', 'admin', 'member')))) as permission from agent_sessions s where s.id = $1)
+select seen.permission, e.*
+from seen
+left join (
+    seen s cross join lateral (
+select c.id, c.session_id, c.command, c.server_id, c.epoch, c.target_id, c.accepted_at, c.delivered_at,
+c.applied_at, c.fenced, c.rejected_why from session_commands c where c.session_id = s.id
+order by c.accepted_at desc, c.id desc
+limit $3) e) on s.permission is not null
+order by e.accepted_at, e.id

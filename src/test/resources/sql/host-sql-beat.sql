@@ -7,6 +7,9 @@ held as materialized (
     join given g on g.turn_id = t.id and g.epoch = t.epoch
     join agent_sessions s on s.id = t.session_id and s.epoch = t.epoch
     where t.host_id = $1 and t.state = 'running' and not t.stop_requested and s.status = 'running'
+        and ($5::uuid is null or exists (
+        select from workspace_members w
+        where w.workspace_id = t.workspace_id and w.user_id = $5 and w.role <> 'viewer'))
     order by t.id
     for no key update of t),
 extended as (
@@ -18,7 +21,9 @@ select g.turn_id, h.id is not null as extended, t.host_id = $1 and t.epoch = g.e
        greatest(0, extract(epoch from t.lease_until - now()))::bigint as seconds_left
 from given g
 cross join beating
-left join turns t on t.id = g.turn_id
+left join turns t on t.id = g.turn_id and ($5::uuid is null or exists (
+        select from workspace_members w
+        where w.workspace_id = t.workspace_id and w.user_id = $5 and w.role <> 'viewer'))
 left join agent_sessions s on s.id = t.session_id
 left join held h on h.id = t.id
 order by g.n

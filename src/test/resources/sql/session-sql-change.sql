@@ -19,8 +19,9 @@ moved as (
     from old o
     where s.id = o.id
         and o.ended_at is null
-        and ($2::uuid is null or o.user_id = $2)
-        and ($3::bigint is null or o.version = $3)
+        and ($2::uuid is null or o.user_id = $2
+    and role_now(o.workspace_id, $2) in ('owner', 'admin', 'member'))
+        and ($3::bigint[] is null or o.version = any ($3))
         and ($13::bigint is null or o.epoch = $13)
     returning s.*, o.current_task as previous_task),
 beat as (
@@ -43,7 +44,9 @@ logged as (
     where m.current_task is distinct from m.previous_task)
 select s.id, s.workspace_id, s.chat_id, s.user_id, s.agent_type, s.status, s.model, s.mode, s.chat_name,
 s.current_task, s.error_message, s.result::text, s.created_at, s.updated_at,
-coalesce(s.last_heartbeat, greatest(s.created_at, h.beat_at, v.renewed_at)) as last_heartbeat,
+coalesce(s.last_heartbeat, greatest(s.created_at, case s.hosting
+    when 'server' then (select v.renewed_at from servers v where v.id = s.server_id)
+    else (select h.beat_at from session_heartbeats h where h.session_id = s.id) end)) as last_heartbeat,
 s.ended_at, s.version, s.epoch, s.hosting, s.server_id, s.server_hostname, s.last_progress_at, s.blocked_on,
 s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels::text, s.requires::text,
 s.stalled_at, s.turns, s.input_tokens, s.output_tokens, s.worked_ms, s.max_turns, s.max_tokens,
@@ -62,5 +65,3 @@ last_progress_at, ended_at, last_heartbeat, pause_id, pause_reason, pause_by, pa
 paused_from, resumed_pause_id, last_position, requires, open_commands, stalled_at, turns, input_tokens,
 output_tokens, worked_ms, max_turns, max_tokens, max_seconds, false from old where not exists (select from moved)) s
 cross join old
-left join servers v on v.id = s.server_id
-left join session_heartbeats h on h.session_id = s.id

@@ -3,11 +3,7 @@ with host as materialized (
         select from servers v
         where v.id = $12 and v.state = 'active' and v.lost_at is null and v.left_at is null) as takes),
 place as (
-    select w.id as place_id, w.max_live_sessions, m.role
-    from workspaces w
-    left join workspace_members m on m.workspace_id = w.id and m.user_id = $4
-    where w.id = $2
-    for key share of w),
+    select w.id as place_id, w.max_live_sessions from workspaces w where w.id = $2 for key share),
 occupied as (
     select s.id from place p
     join agent_sessions s on s.workspace_id = p.place_id and s.chat_id = $3 and s.ended_at is null
@@ -17,7 +13,7 @@ room as (
     set live_sessions = u.live_sessions + 1, total_sessions = u.total_sessions + 1
     from place p
     where u.workspace_id = p.place_id
-        and ($5::text[] is null or p.role = any ($5))
+        and ($5::text[] is null or role_now(p.place_id, $4) = any ($5))
         and not exists (select from occupied)
         and u.live_sessions < p.max_live_sessions
         and (select takes from host)
@@ -55,13 +51,13 @@ logged as (
 
 select s.id, s.workspace_id, s.chat_id, s.user_id, s.agent_type, s.status, s.model, s.mode, s.chat_name,
 s.current_task, s.error_message, s.result::text, s.created_at, s.updated_at,
-coalesce(s.last_heartbeat, greatest(s.created_at, h.beat_at, v.renewed_at)) as last_heartbeat,
+coalesce(s.last_heartbeat, greatest(s.created_at, case s.hosting
+    when 'server' then (select v.renewed_at from servers v where v.id = s.server_id)
+    else (select h.beat_at from session_heartbeats h where h.session_id = s.id) end)) as last_heartbeat,
 s.ended_at, s.version, s.epoch, s.hosting, s.server_id, s.server_hostname, s.last_progress_at, s.blocked_on,
 s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels::text, s.requires::text,
 s.stalled_at, s.turns, s.input_tokens, s.output_tokens, s.worked_ms, s.max_turns, s.max_tokens,
-s.max_seconds, p.role, p.max_live_sessions, exists (select from occupied) as occupied, host.takes
+s.max_seconds, p.max_live_sessions, exists (select from occupied) as occupied, host.takes
 from place p
 cross join host
 left join created s on true
-left join servers v on v.id = s.server_id
-left join session_heartbeats h on h.session_id = s.id

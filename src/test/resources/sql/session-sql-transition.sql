@@ -9,8 +9,7 @@ o as (
            0 as ordinal
     from old
     where old.status = any ($3::text[])
-        and ($2::uuid is null or old.user_id = $2)
-        and ($9::bigint is null or old.version = $9)
+        and ($9::bigint[] is null or old.version = any ($9))
         and ($10::uuid is null or old.pause_id = $10)),
 moved as (
     update agent_sessions s
@@ -42,7 +41,9 @@ end is null then 0 else 1 end,
         last_position = next_position(o.last_position, o.ordinal) + 0 + 2 + 0
 
     from o
-    where s.id = o.id
+    where s.id = o.id and (($2::uuid is null or o.user_id = $2
+    and role_now(o.workspace_id, $2) in ('owner', 'admin', 'member')) or $4::text = 'cancelled' and (o.user_id <> $2 and role_now(o.workspace_id, $2) in ('owner', 'admin')
+    and coalesce(role_now(o.workspace_id, o.user_id) not in ('owner', 'admin', 'member'), true)))
     returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
@@ -87,7 +88,9 @@ select m.last_position - 0, m.workspace_id, m.chat_id, m.id, 'agent_command', js
 from commanded c join moved m on m.id = c.session_id)
 select s.id, s.workspace_id, s.chat_id, s.user_id, s.agent_type, s.status, s.model, s.mode, s.chat_name,
 s.current_task, s.error_message, s.result::text, s.created_at, s.updated_at,
-coalesce(s.last_heartbeat, greatest(s.created_at, h.beat_at, v.renewed_at)) as last_heartbeat,
+coalesce(s.last_heartbeat, greatest(s.created_at, case s.hosting
+    when 'server' then (select v.renewed_at from servers v where v.id = s.server_id)
+    else (select h.beat_at from session_heartbeats h where h.session_id = s.id) end)) as last_heartbeat,
 s.ended_at, s.version, s.epoch, s.hosting, s.server_id, s.server_hostname, s.last_progress_at, s.blocked_on,
 s.pause_id, s.pause_reason, s.pause_by, s.pause_at, s.pause_expires_at, s.labels::text, s.requires::text,
 s.stalled_at, s.turns, s.input_tokens, s.output_tokens, s.worked_ms, s.max_turns, s.max_tokens,
@@ -107,8 +110,6 @@ last_progress_at, ended_at, last_heartbeat, pause_id, pause_reason, pause_by, pa
 paused_from, resumed_pause_id, last_position, requires, open_commands, stalled_at, turns, input_tokens,
 output_tokens, worked_ms, max_turns, max_tokens, max_seconds, false from old where not exists (select from moved)) s
 cross join old
-left join servers v on v.id = s.server_id
-left join session_heartbeats h on h.session_id = s.id
 left join lateral (
     select c.* from commanded c
     union all

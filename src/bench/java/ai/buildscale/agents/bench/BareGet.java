@@ -59,7 +59,7 @@ public final class BareGet extends AbstractVerticle {
     private void answer(HttpServerRequest request) {
         UUID id = UUID.fromString(request.path().substring(request.path().lastIndexOf('/') + 1));
         pool.preparedQuery(SessionStatements.get())
-                .execute(Tuple.of(id))
+                .execute(Tuple.of(id, Lab.USER))
                 .onSuccess(rows -> write(request, rows))
                 .onFailure(_ -> request.response().setStatusCode(500).end());
     }

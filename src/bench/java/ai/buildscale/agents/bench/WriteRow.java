@@ -181,7 +181,7 @@ final class WriteRow implements Bench.Row {
                 unset("text"),
                 unset("text"),
                 unset("text"),
-                unset("bigint"),
+                unset("bigint[]"),
                 unset("uuid"),
                 unset("uuid"),
                 unset("bigint"),

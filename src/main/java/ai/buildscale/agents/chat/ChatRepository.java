@@ -115,12 +115,12 @@ class ChatRepository {
         return db.row(
                         ChatSql.TASK,
                         task.session(),
-                        task.mayTouch(),
+                        task.caller(),
                         message,
                         task.text(),
                         task.user(),
                         task.from().stream().map(SessionStatus::toString).toArray(String[]::new),
-                        task.version(),
+                        task.versions() == null ? null : task.versions().toArray(Long[]::new),
                         task.pause(),
                         mailbox,
                         Traces.current())

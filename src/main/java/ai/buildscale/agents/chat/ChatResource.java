@@ -9,6 +9,8 @@ import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.session.SessionResource;
 import ai.buildscale.agents.session.SessionView;
+import ai.buildscale.agents.workspace.Access;
+import ai.buildscale.agents.workspace.Role;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
@@ -125,6 +127,7 @@ public class ChatResource {
                         key,
                         "POST /api/v1/workspaces/" + workspaceId + "/chats",
                         body,
+                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.create(db, caller, workspaceId, body)
                                 .map(made -> Answer.created(
                                         "/api/v1/workspaces/" + workspaceId + "/chats/"
@@ -212,6 +215,7 @@ public class ChatResource {
                         key,
                         "POST /api/v1/workspaces/" + workspaceId + "/chats/" + chatId,
                         body,
+                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.post(db, caller, workspaceId, chatId, body.content(), body.onBusy())
                                 .map(message -> accepted(new Accepted("accepted", message))))
                 .map(Answer::response);
@@ -247,6 +251,7 @@ public class ChatResource {
                         key,
                         "POST /api/v1/workspaces/" + workspaceId + "/chats/" + chatId + "/stop",
                         "",
+                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.stop(db, caller, workspaceId, chatId)
                                 .invoke(told::set)
                                 .replaceWith(Answer.ok(new Cancelled("cancelled", chatId))),
@@ -283,6 +288,7 @@ public class ChatResource {
                         key,
                         "POST /api/v1/workspaces/" + workspaceId + "/chats/" + chatId + "/answers",
                         body,
+                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.answer(db, caller, workspaceId, chatId, body.questionId(), body.answer())
                                 .map(question -> accepted(new AnswerAccepted("accepted", question))))
                 .map(Answer::response);

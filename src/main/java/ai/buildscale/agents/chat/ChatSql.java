@@ -1,6 +1,7 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.workspace.Permission;
 
 /**
  * The statements on chats. What changes a chat's session locks its row first, so that it and those of {@link TurnSql} follow
@@ -66,21 +67,31 @@ final class ChatSql {
 
     /**
      * The chat and the caller's role, and the chat's live session under its lock. A statement that begins so has {@code
-     * place} (one row if the workspace exists) and {@code old} (the session, if the caller may talk to it). $1 workspace,
-     * $2 chat, $3 caller, $4 the roles that may (null: everybody).
+     * place} (one row if the workspace exists) and {@code old} (the session, if the caller may talk to it). The role is
+     * read again under the lock: the caller may have been removed while the statement waited. $1 workspace, $2 chat, $3
+     * caller, $4 the roles that may (null: everybody).
      */
     private static final String PLACE = """
-            with place as materialized (
+            with entered as materialized (
                 select w.id as workspace_id, r.role, c.id as chat_id, c.on_busy
                 from workspaces w
                 left join workspace_members r on r.workspace_id = w.id and r.user_id = $3
                 left join chats c on c.workspace_id = w.id and c.id = $2
                 where w.id = $1),
-            old as materialized (
-                select s.*, p.on_busy from place p
-                join agent_sessions s on s.workspace_id = p.workspace_id and s.chat_id = p.chat_id and s.ended_at is null
-                where $4::text[] is null or p.role = any ($4)
+            held as materialized (
+                select s.*, e.on_busy from entered e
+                join agent_sessions s on s.workspace_id = e.workspace_id and s.chat_id = e.chat_id and s.ended_at is null
+                where $4::text[] is null or e.role = any ($4)
                 for no key update of s),
+            place as materialized (
+                select e.workspace_id, e.chat_id, e.on_busy,
+                       case when h.id is null then e.role else role_now(e.workspace_id, $3) end as role
+                from entered e
+                left join held h on true),
+            old as materialized (
+                select h.* from held h
+                cross join place p
+                where $4::text[] is null or p.role = any ($4)),
             """;
 
     private static String commanded(String traceparent) {
@@ -157,16 +168,18 @@ final class ChatSql {
 
     /**
      * Puts the task that a chat's session is started or resumed with into its mailbox, if that command may be carried out. $1
-     * session, $2 whose sessions the caller may touch (null: all), $3 message id, $4 text, $5 caller, $6 the states that the
-     * session may be in, $7 the version, $8 the pause that are expected (null: any), $9 the messages that may wait, $10 trace.
+     * session, $2 caller (null: one who may everything), $3 message id, $4 text, $5 who it is by, $6 the states that the
+     * session may be in, $7 the versions, one of which, and $8 the pause that are expected (null: any), $9 the messages that may wait, $10 trace.
      */
     static final String TASK = """
-            with old as materialized (
+            with held as materialized (
                 select s.* from agent_sessions s
                 join chats c on c.id = s.chat_id and c.workspace_id = s.workspace_id
-                where s.id = $1 and ($2::uuid is null or s.user_id = $2) and s.status = any ($6::text[])
-                    and ($7::bigint is null or s.version = $7) and ($8::uuid is null or s.pause_id = $8)
+                where s.id = $1 and s.status = any ($6::text[])
+                    and ($7::bigint[] is null or s.version = any ($7)) and ($8::uuid is null or s.pause_id = $8)
                 for no key update of s),
+            old as materialized (
+                select o.* from held o where %s),
             s as (
                 update agent_sessions s set mail = o.mail + 1, last_position = next_position(o.last_position, 0)
                 from old o
@@ -187,7 +200,7 @@ final class ChatSql {
                            'user_id', $5::uuid, 'content', $4::text, 'at', utc(clock_timestamp())),
                        clock_timestamp(), false
                 from s)
-            select exists (select from old) and not exists (select from s) as full""".formatted(EventLog.APPEND);
+            select exists (select from old) and not exists (select from s) as full""".formatted(Permission.controlled("$2"), EventLog.APPEND);
 
     /**
      * Stops what the chat's agent is at: its turn, by a command to its owner, or by what its host elsewhere learns from its

@@ -13,6 +13,7 @@ import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionStatus;
+import ai.buildscale.agents.workspace.Access;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
@@ -49,7 +50,7 @@ class HostEndings {
     /**
      * Ends a turn, or lets go of it. The same again is a success.
      *
-     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code FENCED} if the host has lost the turn; {@code CONFLICT} if
+     * @throws Problem as {@link HostTurns#tell}; {@code CONFLICT} if
      *     it has ended in another way; {@code VALIDATION_ERROR}
      */
     Uni<Lease> end(Db db, Caller caller, UUID host, UUID turn, HostResult result) {
@@ -58,10 +59,7 @@ class HostEndings {
             throw Problem.invalid("message", "must have at most " + chats.maxAnswer() + " characters");
         }
         return registry.acting(db, caller, host)
-                .chain(() -> db.atomically(transaction -> hosts.hold(transaction, turn, true)
-                        .onItem()
-                        .ifNull()
-                        .failWith(() -> Problem.notFound("The turn"))
+                .chain(() -> db.atomically(transaction -> hold(transaction, caller, turn, true)
                         .chain(held -> held.isHeldBy(host, result.epoch())
                                         && held.state().equals("running")
                                 ? ended(transaction, held, host, result)
@@ -168,9 +166,17 @@ class HostEndings {
                 .invoke(() -> db.afterCommit(() -> outcomes.count(how.ending())));
     }
 
-    /** The turn under its lock, without what was said. */
-    Uni<Held> hold(Db db, UUID turn) {
-        return hosts.hold(db, turn, false).onItem().ifNull().failWith(() -> Problem.notFound("The turn"));
+    /** The turn under its lock, if the caller serves its workspace. */
+    Uni<Held> hold(Db db, Caller caller, UUID turn, boolean withSaid) {
+        return hosts.hold(db, turn, Access.limitedTo(caller), withSaid)
+                .onItem()
+                .ifNull()
+                .failWith(() -> Problem.notFound("The turn"))
+                .invoke(held -> {
+                    if (!held.served()) {
+                        throw HostTurns.notServed();
+                    }
+                });
     }
 
     static void requireHolder(Held held, UUID host, long epoch) {

@@ -40,6 +40,7 @@ class HostRepository {
      * @param said null where it was not asked for
      * @param owesUsage whether its session ended over it, and what it used is not told yet
      * @param tokensLeft null for no limit
+     * @param served whether the host's user may work in its workspace
      */
     record Held(
             Fence fence,
@@ -57,7 +58,8 @@ class HostRepository {
             String status,
             boolean sessionEnded,
             long sessionEpoch,
-            Long tokensLeft) {
+            Long tokensLeft,
+            boolean served) {
         /** Whether this host had it last, with this epoch. */
         boolean isOf(UUID asking, long named) {
             return asking.equals(host) && named == fence.epoch();
@@ -193,9 +195,13 @@ class HostRepository {
                 .map(rows -> new HashSet<>(Rows.map(rows, row -> row.getUUID(0))));
     }
 
-    /** In the order of the turns given. */
-    Uni<List<Beaten>> beat(Db db, UUID host, UUID[] turns, Long[] epochs, Duration lease) {
-        return db.rows(HostSql.BEAT, host, turns, epochs, lease.toMillis())
+    /**
+     * In the order of the turns given.
+     *
+     * @param user the host's, here and below: null for one that serves all workspaces
+     */
+    Uni<List<Beaten>> beat(Db db, UUID host, UUID user, UUID[] turns, Long[] epochs, Duration lease) {
+        return db.rows(HostSql.BEAT, host, turns, epochs, lease.toMillis(), user)
                 .map(rows -> Rows.map(
                         rows,
                         row -> new Beaten(
@@ -209,9 +215,14 @@ class HostRepository {
                                 row.getLong("seconds_left") == null ? 0 : row.getLong("seconds_left"))));
     }
 
+    /** Whether one of these turns is of a workspace that the user does not serve. */
+    Uni<Boolean> anyForeign(Db db, UUID[] turns, UUID user) {
+        return db.row(HostSql.ANY_FOREIGN, turns, user).map(row -> row.getBoolean(0));
+    }
+
     /** Emits null if there is none. */
-    Uni<Held> hold(Db db, UUID turn, boolean withSaid) {
-        return db.row(HostSql.TURN, turn, withSaid)
+    Uni<Held> hold(Db db, UUID turn, UUID user, boolean withSaid) {
+        return db.row(HostSql.TURN, turn, withSaid, user)
                 .map(row -> row == null
                         ? null
                         : new Held(
@@ -230,7 +241,8 @@ class HostRepository {
                                 row.getString("status"),
                                 row.getBoolean("session_ended"),
                                 row.getLong("session_epoch"),
-                                row.getLong("tokens_left")));
+                                row.getLong("tokens_left"),
+                                row.getBoolean("served")));
     }
 
     Uni<Void> say(Db db, Fence fence, String text, int from) {

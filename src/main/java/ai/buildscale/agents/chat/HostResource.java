@@ -9,6 +9,7 @@ import ai.buildscale.agents.session.SessionResource;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.json.JsonObject;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -139,12 +140,21 @@ public class HostResource {
                 key,
                 "",
                 body,
+                Idempotency.Review.NONE,
                 db -> service.register(db, caller, body.name(), body.agentTypes(), body.models(), capacity)
                         .map(host -> Answer.created(HOSTS + "/" + host.id(), new OneHost(host))));
     }
 
-    private Uni<Response> once(Caller caller, String key, String path, Object body, Function<Db, Uni<Answer>> work) {
-        return idempotency.once(caller, key, "POST " + HOSTS + path, body, work).map(Answer::response);
+    private Uni<Response> once(
+            Caller caller,
+            String key,
+            String path,
+            Object body,
+            Idempotency.Review review,
+            Function<Db, Uni<Answer>> work) {
+        return idempotency
+                .once(caller, key, "POST " + HOSTS + path, body, review, work)
+                .map(Answer::response);
     }
 
     @GET
@@ -223,8 +233,19 @@ public class HostResource {
                 key,
                 "/" + hostId + "/heartbeat",
                 body,
+                (db, kept) -> turns.review(db, caller, hostId, answered(kept)),
                 db -> turns.beat(db, caller, hostId, ids, epochs)
                         .map(beat -> Answer.ok(new Beaten(beat.host(), beat.turns()))));
+    }
+
+    /** The turns that this answer tells of. */
+    private static UUID[] answered(Answer kept) {
+        return new JsonObject(((Idempotency.Kept) kept.body()).json())
+                .getJsonArray("turns").stream()
+                        .map(JsonObject.class::cast)
+                        .filter(turn -> turn.getValue("epoch") != null)
+                        .map(turn -> UUID.fromString(turn.getString("turn_id")))
+                        .toArray(UUID[]::new);
     }
 
     @POST
@@ -248,6 +269,7 @@ public class HostResource {
                 key,
                 "/" + hostId + "/turns/" + turnId + "/events",
                 body,
+                (db, _) -> turns.review(db, caller, hostId, turnId),
                 db -> turns.tell(db, caller, hostId, turnId, body.epoch(), body.seq(), body.events())
                         .map(Answer::ok));
     }
@@ -273,6 +295,7 @@ public class HostResource {
                 key,
                 "/" + hostId + "/turns/" + turnId + "/result",
                 body,
+                (db, _) -> turns.review(db, caller, hostId, turnId),
                 db -> endings.end(db, caller, hostId, turnId, body).map(Answer::ok));
     }
 }

@@ -9,6 +9,7 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.workspace.Access;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
@@ -118,17 +119,17 @@ class HostService {
         Asking asking = new Asking(id, caller.isAdmin());
         long until = System.nanoTime() + wait.toNanos();
         return acting(database, caller, id)
-                .chain(() -> unknown(asking, limit, known))
+                .chain(() -> unknown(caller, asking, limit, known))
                 .chain(work -> work.isEmpty() ? next(asking, limit, until, gone) : given(asking, work, gone));
     }
 
-    private Uni<List<HostWork>> unknown(Asking asking, int limit, List<TurnBeat> known) {
+    private Uni<List<HostWork>> unknown(Caller caller, Asking asking, int limit, List<TurnBeat> known) {
         if (known == null) {
             return Uni.createFrom().item(List.of());
         }
         UUID[] turns = known.stream().map(TurnBeat::turnId).toArray(UUID[]::new);
         Long[] epochs = known.stream().map(TurnBeat::epoch).toArray(Long[]::new);
-        return hosts.beat(database, asking.host(), turns, epochs, config.turnLease())
+        return hosts.beat(database, asking.host(), Access.limitedTo(caller), turns, epochs, config.turnLease())
                 .chain(() -> hosts.giveAgain(asking, limit, config.turnLease()));
     }
 

@@ -154,9 +154,22 @@ final class HostSql {
                 limit $2) m
             order by c.chat_id, m.position, m.id""";
 
+    /** Whether the user {@code $n} serves the workspace of the turn {@code t} still; null serves all. */
+    private static String stillServed(String user) {
+        return """
+            (%1$s::uuid is null or exists (
+                    select from workspace_members w
+                    where w.workspace_id = t.workspace_id and w.user_id = %1$s and w.role <> 'viewer'))""".formatted(user);
+    }
+
+    /** Whether one of the turns $1 is of a workspace that the user $2 does not serve (any more). */
+    static final String ANY_FOREIGN = "select exists (select from turns t where t.id = any ($1::uuid[]) and not "
+            + stillServed("$2") + ") as foreign_too";
+
     /**
-     * Beats for a host and for those of its turns that people want to go on; tells of each what they want. $1 host, $2 turns,
-     * $3 epochs, $4 the lease in ms.
+     * Beats for a host and for those of its turns that people want to go on; tells of each what they want, but nothing of
+     * one whose workspace the host does not serve any more. $1 host, $2 turns, $3 epochs, $4 the lease in ms, $5 the host's
+     * user (null: serves all).
      */
     static final String BEAT = """
             with host as (
@@ -168,6 +181,7 @@ final class HostSql {
                 join given g on g.turn_id = t.id and g.epoch = t.epoch
                 join agent_sessions s on s.id = t.session_id and s.epoch = t.epoch
                 where t.host_id = $1 and t.state = 'running' and not t.stop_requested and s.status = 'running'
+                    and %1$s
                 order by t.id
                 for no key update of t),
             extended as (
@@ -182,23 +196,30 @@ final class HostSql {
                    greatest(0, extract(epoch from t.lease_until - now()))::bigint as seconds_left
             from given g
             cross join beating
-            left join turns t on t.id = g.turn_id
+            left join turns t on t.id = g.turn_id and %1$s
             left join agent_sessions s on s.id = t.session_id
             left join held h on h.id = t.id
-            order by g.n""";
+            order by g.n""".formatted(stillServed("$5"));
 
-    /** A turn and its session, under their locks. $1 turn, $2 whether what was said is wanted. */
+    /**
+     * A turn and its session, under their locks, and whether its workspace is served still: as of now, when they are locked.
+     * $1 turn, $2 whether what was said is wanted, $3 the host's user (null: serves all).
+     */
     static final String TURN = """
-            select t.id, t.session_id, t.chat_id, t.host_id, t.state, t.epoch, t.stop_requested, t.said_length, t.last_seq,
-                   t.owes_usage, t.told_input, t.told_output, case when $2::boolean then t.said end as said,
-                   (extract(epoch from clock_timestamp() - t.claimed_at) * 1000)::bigint as worked_ms,
-                   greatest(0, extract(epoch from t.lease_until - now()))::bigint as seconds_left,
-                   s.status, s.ended_at is not null as session_ended, s.epoch as session_epoch,
-                   s.max_tokens - s.input_tokens - s.output_tokens - t.told_input - t.told_output as tokens_left
-            from turns t
-            join agent_sessions s on s.id = t.session_id
-            where t.id = $1
-            for no key update of s, t""";
+            with held as materialized (
+                select t.id, t.session_id, t.chat_id, t.workspace_id, t.host_id, t.state, t.epoch, t.stop_requested,
+                       t.said_length, t.last_seq, t.owes_usage, t.told_input, t.told_output,
+                       case when $2::boolean then t.said end as said,
+                       (extract(epoch from clock_timestamp() - t.claimed_at) * 1000)::bigint as worked_ms,
+                       greatest(0, extract(epoch from t.lease_until - now()))::bigint as seconds_left,
+                       s.status, s.ended_at is not null as session_ended, s.epoch as session_epoch,
+                       s.max_tokens - s.input_tokens - s.output_tokens - t.told_input - t.told_output as tokens_left
+                from turns t
+                join agent_sessions s on s.id = t.session_id
+                where t.id = $1
+                for no key update of s, t)
+            select h.*, coalesce($3::uuid is null or role_now(h.workspace_id, $3) <> 'viewer', false) as served
+            from held h""";
 
     /**
      * Keeps and shows a piece of an answer, after all that the session has told before: also within this transaction. $1

@@ -9,6 +9,7 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionStatus;
+import ai.buildscale.agents.workspace.Access;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -105,10 +106,29 @@ class HostTurns {
     /** What a host learns from its beat. */
     record Beat(HostView host, List<TurnLease> turns) {}
 
+    /**
+     * Judges the repeat of a request on turns that the caller was told of the first time.
+     *
+     * @throws Problem {@code FORBIDDEN} if the caller may not act for the host, or on one of the turns, any more
+     */
+    Uni<HostView> review(Db db, Caller caller, UUID host, UUID... turns) {
+        return hosts.anyForeign(db, turns, Access.limitedTo(caller))
+                .invoke(foreign -> {
+                    if (foreign) {
+                        throw notServed();
+                    }
+                })
+                .chain(() -> registry.acting(db, caller, host));
+    }
+
+    static Problem notServed() {
+        return Problem.forbidden("You are not a member of the turn's workspace any more, or only view it");
+    }
+
     /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; a turn that is not the host's does not stop the others */
     Uni<Beat> beat(Db db, Caller caller, UUID host, UUID[] ids, Long[] epochs) {
         return registry.acting(db, caller, host)
-                .chain(() -> hosts.beat(db, host, ids, epochs, config.turnLease()))
+                .chain(() -> hosts.beat(db, host, Access.limitedTo(caller), ids, epochs, config.turnLease()))
                 .chain(beaten -> registry.acting(db, caller, host)
                         .map(now ->
                                 new Beat(now, beaten.stream().map(this::lease).toList())));
@@ -132,7 +152,8 @@ class HostTurns {
      *
      * @param seq the request's number in the turn; a repeat of the last one is a success without effect, also once the host
      *     has ended the turn or left it. Null for none
-     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code FENCED} if the host has lost the turn; {@code CONFLICT} if
+     * @throws Problem {@code NOT_FOUND}; {@code FORBIDDEN}, also once the host's user does not serve the turn's workspace
+     *     any more; {@code FENCED} if the host has lost the turn; {@code CONFLICT} if
      *     the turn does not run; {@code VALIDATION_ERROR} if the answer becomes too long
      */
     Uni<Lease> tell(Db db, Caller caller, UUID host, UUID turn, long epoch, Long seq, List<HostEvent> events) {
@@ -140,7 +161,7 @@ class HostTurns {
             events.get(i).check("events[" + i + "]");
         }
         return registry.acting(db, caller, host)
-                .chain(() -> db.atomically(transaction -> endings.hold(transaction, turn)
+                .chain(() -> db.atomically(transaction -> endings.hold(transaction, caller, turn, false)
                         .chain(held ->
                                 held.isHeldBy(host, epoch) && held.state().equals("running")
                                         ? taken(transaction, held, seq, events)
@@ -190,7 +211,7 @@ class HostTurns {
 
     /** The same as for agents that live here: the session is paused until its owner raises its budget. */
     private Uni<Lease> spent(Db db, Fence fence) {
-        return hosts.hold(db, fence.turn(), true)
+        return hosts.hold(db, fence.turn(), null, true)
                 .chain(held -> endings.close(db, held, "spent", held.said(), "budget: its tokens are used up"))
                 .replaceWith(new Lease(false, 0, Desired.PAUSED, fence.epoch()));
     }

@@ -1,7 +1,6 @@
 package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
@@ -9,7 +8,6 @@ import io.vertx.mutiny.sqlclient.RowSet;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.List;
-import java.util.UUID;
 
 /**
  * The durable log of events. Events are born only in the statement that changes what they tell of: such a statement
@@ -84,10 +82,13 @@ public class EventLog {
                 limit $3) e on true""".formatted(COLUMNS, where);
     }
 
-    /** A session's own events need no horizon: its row's lock has put them in commit order. */
-    private static final String HISTORY = """
+    /**
+     * The events of the session {@code s} after the position $3, $4 at most, in order; for {@link #view}. A session's own
+     * events need no horizon: its row's lock has put them in commit order.
+     */
+    public static final String HISTORY = """
             select e.position, e.type, e.at, e.data::text as data from events e
-            where e.chat_id = $1 and e.session_id = $2 and e.position > $3
+            where e.chat_id = s.chat_id and e.session_id = s.id and e.position > $3
             order by e.position
             limit $4""";
 
@@ -169,16 +170,10 @@ public class EventLog {
                 .map(SoFar::of);
     }
 
-    /** A session's events after the position, in order. */
-    public Uni<List<EventView>> history(Db db, UUID chatId, UUID sessionId, long after, int limit) {
-        return db.rows(HISTORY, chatId, sessionId, after, limit)
-                .map(rows -> Rows.map(
-                        rows,
-                        row -> new EventView(
-                                row.getLong("position"),
-                                row.getString("type"),
-                                Rows.instant(row, "at"),
-                                row.getString("data"))));
+    /** Reads a row of {@link #HISTORY}. */
+    public static EventView view(Row row) {
+        return new EventView(
+                row.getLong("position"), row.getString("type"), Rows.instant(row, "at"), row.getString("data"));
     }
 
     /**

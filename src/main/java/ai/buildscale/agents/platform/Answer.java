@@ -2,7 +2,6 @@ package ai.buildscale.agents.platform;
 
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
-import java.net.URI;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -31,13 +30,8 @@ public record Answer(int status, Map<String, String> headers, Object body) {
         Response.ResponseBuilder builder = Response.status(status)
                 .type(status < 400 ? MediaType.APPLICATION_JSON : ProblemMapper.PROBLEM_JSON)
                 .entity(body);
-        headers.forEach((name, value) -> {
-            if (name.equals("Location")) {
-                builder.location(URI.create(value));
-            } else {
-                builder.header(name, value);
-            }
-        });
+        // as a string, Location stays relative: whatever the client took for this host, it is asked the same way again
+        headers.forEach(builder::header);
         return builder.build();
     }
 }

@@ -18,6 +18,19 @@ import org.eclipse.microprofile.openapi.models.security.SecurityScheme;
 public class ApiDocument implements OASFilter {
     private static final String BEARER = "bearer";
     private static final List<Schema.SchemaType> OBJECT = List.of(Schema.SchemaType.OBJECT);
+    private static final String NOT_ALLOWED = "it exists, but the caller, or the caller's role, may not do this";
+    private static final String NOT_THE_SESSIONS_OWNER =
+            "it exists, but is another's, or its owner has left the workspace"
+                    + " or is a viewer there, who only reads; a session of such an owner is read and ended (`DELETE`) by the"
+                    + " workspace's owners and admins";
+
+    /** Headers with entity tags, and what may stand in them. */
+    private static final Map<String, String> CONDITIONS = Map.of(
+            "If-Match",
+            "`\"v<version>\"` as `ETag` has it, weak (`W/\"v3\"`) too; a list of which one matches; `*`. What can never"
+                    + " match is 412",
+            "If-None-Match",
+            "`\"v<version>\"` as `ETag` has it, weak (`W/\"v3\"`) too; a list; `*`");
 
     @Override
     public void filterOpenAPI(OpenAPI document) {
@@ -64,8 +77,14 @@ public class ApiDocument implements OASFilter {
             errors.put(ProblemType.RATE_LIMITED, "too many requests, or a quota is used up; see `Retry-After`");
         }
         if (path.contains("{")) {
-            errors.put(ProblemType.FORBIDDEN, "it exists, but is not the caller's");
+            boolean isOfSession = path.contains("/agent-sessions/{") && !path.endsWith("/migrate");
+            errors.put(ProblemType.FORBIDDEN, isOfSession ? NOT_THE_SESSIONS_OWNER : NOT_ALLOWED);
             errors.put(ProblemType.NOT_FOUND, "it does not exist");
+        }
+        if (operation.getParameters() != null) {
+            operation.getParameters().stream()
+                    .filter(parameter -> CONDITIONS.containsKey(parameter.getName()))
+                    .forEach(parameter -> parameter.setDescription(CONDITIONS.get(parameter.getName())));
         }
         if (operation.getRequestBody() != null) {
             errors.put(ProblemType.PAYLOAD_TOO_LARGE, "the body is over the limit");
@@ -79,7 +98,7 @@ public class ApiDocument implements OASFilter {
                             + " holds it (`FENCED`), or the same request is in flight");
         }
         if (has(operation, "If-Match")) {
-            errors.put(ProblemType.STALE_VERSION, "`If-Match` names another version");
+            errors.put(ProblemType.STALE_VERSION, "`If-Match` names other versions, or none");
         }
         if (has(operation, "Idempotency-Key")) {
             errors.put(ProblemType.IDEMPOTENCY_MISMATCH, "the key was used with another path or body");

@@ -49,13 +49,26 @@ public class Idempotency {
     }
 
     /**
+     * Judges a repeat: whether the caller, who has asked that before, may still see what was answered then. Fails with
+     * {@code FORBIDDEN} if not; what does not exist any more is nobody's to hide.
+     */
+    public interface Review {
+        /** For what is the caller's alone, whatever happens. */
+        Review NONE = (_, _) -> Uni.createFrom().voidItem();
+
+        /** @param kept its body is a {@link Kept} */
+        Uni<?> of(Db db, Answer kept);
+    }
+
+    /**
      * Runs the work, in a transaction if there is a key.
      *
      * @param key the {@code Idempotency-Key} header, or null
      * @param target method and path, part of what must be the same the next time
      * @param body the request's body as it was read, likewise
      */
-    public Uni<Answer> once(Caller caller, String key, String target, Object body, Function<Db, Uni<Answer>> work) {
+    public Uni<Answer> once(
+            Caller caller, String key, String target, Object body, Review review, Function<Db, Uni<Answer>> work) {
         if (key == null) {
             return work.apply(database);
         }
@@ -63,7 +76,7 @@ public class Idempotency {
             throw unusableKey();
         }
         byte[] fingerprint = fingerprint(target, body);
-        return database.inTransaction(db -> first(db, caller, key, fingerprint, work))
+        return database.inTransaction(db -> first(db, caller, key, fingerprint, review, work))
                 .onFailure(Problem.class)
                 .recoverWithUni(problem -> remembered(problem, caller, key, fingerprint, target));
     }
@@ -78,10 +91,11 @@ public class Idempotency {
             String key,
             String target,
             Object body,
+            Review review,
             Function<Db, Uni<Answer>> work,
             Function<Answer, Uni<Answer>> hold) {
-        return once(caller, key, target, body, work)
-                .chain(first -> first.body() instanceof Raw
+        return once(caller, key, target, body, review, work)
+                .chain(first -> first.body() instanceof Kept
                         ? Uni.createFrom().item(first)
                         : hold.apply(first)
                                 .call(held -> key == null || held.equals(first)
@@ -98,18 +112,26 @@ public class Idempotency {
         return Problem.invalid("Idempotency-Key", "must have 1 to " + MAX_KEY_LENGTH + " printable ASCII characters");
     }
 
-    private Uni<Answer> first(Db db, Caller caller, String key, byte[] fingerprint, Function<Db, Uni<Answer>> work) {
+    private Uni<Answer> first(
+            Db db, Caller caller, String key, byte[] fingerprint, Review review, Function<Db, Uni<Answer>> work) {
         return db.row(LOCK, caller.userId().toString(), key)
                 .chain(lock -> lock.getBoolean("locked")
                         ? db.row(FIND, caller.userId(), key)
                         : Uni.createFrom().failure(new InFlight()))
                 .chain(kept -> kept != null
-                        ? Uni.createFrom().item(() -> replay(kept, fingerprint))
+                        ? reviewed(db, replay(kept, fingerprint), review)
                         : work.apply(db).call(answer -> keep(db, caller, key, fingerprint, answer)))
                 .onFailure(InFlight.class)
                 .transform(_ -> new Problem(ProblemType.CONFLICT, "A request with this Idempotency-Key is in flight")
                         .with("in_flight", true)
                         .retryAfter(1));
+    }
+
+    private static Uni<Answer> reviewed(Db db, Answer kept, Review review) {
+        return review.of(db, kept)
+                .onFailure(e -> e instanceof Problem problem && problem.type() == ProblemType.NOT_FOUND)
+                .recoverWithNull()
+                .replaceWith(kept);
     }
 
     /** A refusal that depends on the state is an answer too: it is given again, although nothing was changed. */
@@ -142,7 +164,7 @@ public class Idempotency {
                     "This Idempotency-Key was used before, with another path or body");
         }
         return new Answer(
-                kept.getShort("status"), readHeaders(kept.getString("headers")), new Raw(kept.getString("body")));
+                kept.getShort("status"), readHeaders(kept.getString("headers")), new Kept(kept.getString("body")));
     }
 
     private byte[] fingerprint(String target, Object body) {
@@ -178,7 +200,7 @@ public class Idempotency {
         }
     }
 
-    /** JSON that is written as it is. */
+    /** The body of an answer that was given before: JSON that is written as it is. */
     @RegisterForReflection
-    private record Raw(@JsonValue @JsonRawValue String json) {}
+    public record Kept(@JsonValue @JsonRawValue String json) {}
 }

@@ -124,6 +124,7 @@ public class ServerResource {
                         key,
                         "POST /api/v1/servers/" + id + "/" + verb,
                         null,
+                        (_, _) -> ServerService.review(caller),
                         db -> service.change(db, caller, id, state).map(server -> Answer.ok(new OneServer(server))))
                 .map(Answer::response);
     }
@@ -146,6 +147,7 @@ public class ServerResource {
                         key,
                         "POST /api/v1/servers/rebalance",
                         body,
+                        (_, _) -> ServerService.review(caller),
                         db -> service.rebalance(db, caller, dryRun)
                                 .map(plan -> Answer.ok(new Rebalanced(
                                         dryRun,
@@ -184,14 +186,15 @@ public class ServerResource {
                         key,
                         "POST /api/v1/agent-sessions/" + id + "/migrate",
                         body,
+                        (_, _) -> ServerService.review(caller),
                         db -> service.migrate(db, caller, id, body == null ? null : body.serverId())
                                 .map(ServerResource::answer),
-                        answer -> settled((Commanded) answer.body(), atMost))
+                        answer -> settled(caller, (Commanded) answer.body(), atMost))
                 .map(Answer::response);
     }
 
-    private Uni<Answer> settled(Commanded asked, Duration atMost) {
-        return service.settled(new SessionService.Commanded(asked.session(), asked.command()), atMost)
+    private Uni<Answer> settled(Caller caller, Commanded asked, Duration atMost) {
+        return service.settled(caller, new SessionService.Commanded(asked.session(), asked.command()), atMost)
                 .map(ServerResource::answer);
     }
 

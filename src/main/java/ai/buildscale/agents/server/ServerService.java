@@ -146,7 +146,13 @@ public class ServerService {
     }
 
     /** The migration, once it is applied or that time is over. */
-    Uni<SessionService.Commanded> settled(SessionService.Commanded asked, Duration wait) {
-        return sessions.settled(asked, wait);
+    Uni<SessionService.Commanded> settled(Caller caller, SessionService.Commanded asked, Duration wait) {
+        return sessions.settled(caller, asked, wait);
+    }
+
+    /** Judges the repeat of what an operator said: it is for operators only. */
+    static Uni<Void> review(Caller caller) {
+        requireAdmin(caller);
+        return Uni.createFrom().voidItem();
     }
 }

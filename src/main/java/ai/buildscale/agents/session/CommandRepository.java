@@ -3,6 +3,7 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Traces;
+import ai.buildscale.agents.workspace.Permission;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -25,13 +26,20 @@ class CommandRepository {
      */
     record Asked(SessionView session, CommandView command) {}
 
-    /** Emits null if there is no such command. */
-    Uni<CommandView> find(Db db, UUID session, UUID command) {
-        return db.row(CommandSql.GET, session, command).map(row -> row == null ? null : view(row, 0));
+    /**
+     * Emits null if there is no such session, nothing seen if there is no such command, or the caller may not see it.
+     *
+     * @param caller null for one who may everything
+     */
+    Uni<Seen<CommandView>> find(Db db, UUID session, UUID caller, UUID command) {
+        return db.row(CommandSql.GET, session, caller, command)
+                .map(row -> row == null ? null : new Seen<>(Permission.of(row.getString(0)), view(row, 1)));
     }
 
-    Uni<List<CommandView>> ofSession(Db db, UUID session) {
-        return db.rows(CommandSql.OF_SESSION, session, MOST_SHOWN).map(rows -> Rows.map(rows, row -> view(row, 0)));
+    /** Emits null if there is no such session. */
+    Uni<Seen<List<CommandView>>> ofSession(Db db, UUID session, UUID caller) {
+        return db.rows(CommandSql.OF_SESSION, session, caller, MOST_SHOWN)
+                .map(rows -> Seen.all(rows, row -> view(row, 1)));
     }
 
     Uni<Set<UUID>> applied(Db db, Set<UUID> commands) {

@@ -38,16 +38,15 @@ final class CommandSql {
                  limit 1)) c on true
             """;
 
-    /** $1 session, $2 command. */
-    static final String GET = "select " + VIEW + " from session_commands c where c.session_id = $1 and c.id = $2";
+    /** With what the caller may do with its session. $1 session, $2 caller (null: one who may everything), $3 command. */
+    static final String GET = Seen.HEAD + "select " + VIEW
+            + " from session_commands c where c.session_id = s.id and c.id = $3" + Seen.TAIL;
 
-    /** A session's commands, oldest first. $1 session, $2 how many of the newest. */
-    static final String OF_SESSION = """
-            select * from (
-                select %s from session_commands c where c.session_id = $1
-                order by c.accepted_at desc, c.id desc
-                limit $2) c
-            order by c.accepted_at, c.id""".formatted(VIEW);
+    /** A session's commands, oldest first. $1 session, $2 caller, $3 how many of the newest. */
+    static final String OF_SESSION = Seen.HEAD + """
+            select %s from session_commands c where c.session_id = s.id
+            order by c.accepted_at desc, c.id desc
+            limit $3""".formatted(VIEW) + Seen.TAIL + "\norder by e.accepted_at, e.id";
 
     /** Which of these are applied. $1 ids. */
     static final String APPLIED =

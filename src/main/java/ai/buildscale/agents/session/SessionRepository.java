@@ -1,9 +1,12 @@
 package ai.buildscale.agents.session;
 
+import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.event.EventView;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Traces;
+import ai.buildscale.agents.workspace.Permission;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -26,6 +29,7 @@ class SessionRepository {
      * @param session as it is now
      * @param command what its owner was told by this statement, else last; null if nothing was, or was asked for
      * @param applied whether this statement changed it; the old values are those it was judged by
+     * @param permission what the caller may do with it, if it was not changed; null for nothing
      * @param work what there was to do in its chat, where it was asked to run; null for no chat's
      */
     record Outcome(
@@ -36,11 +40,26 @@ class SessionRepository {
             UUID oldPauseId,
             UUID oldResumedPauseId,
             long oldEpoch,
+            Permission permission,
             CommandView command,
             String work) {
-        /** Whether it was judged by the version that was expected; null for any. */
-        boolean isAt(Long version) {
-            return version == null || version == oldVersion;
+        Outcome with(Permission found) {
+            return new Outcome(
+                    session,
+                    applied,
+                    oldStatus,
+                    oldVersion,
+                    oldPauseId,
+                    oldResumedPauseId,
+                    oldEpoch,
+                    found,
+                    command,
+                    work);
+        }
+
+        /** Whether it was judged by a version that was expected; null for any. */
+        boolean isAt(List<Long> versions) {
+            return versions == null || versions.contains(oldVersion);
         }
 
         /** Whether there was something for the chat's agent to do. */
@@ -52,15 +71,14 @@ class SessionRepository {
     /**
      * What creating a session found and did.
      *
-     * @param role the caller's, or null
      * @param occupied whether the chat has a live session
      * @param takes whether the server takes sessions
      * @param session null if it was refused
      */
-    record Creation(String role, int quota, boolean occupied, boolean takes, SessionView session) {}
+    record Creation(int quota, boolean occupied, boolean takes, SessionView session) {}
 
-    /** One beat's answer; not live, and all but the id null, where there is no such session. */
-    record Beat(UUID id, long given, UUID userId, String status, Long epoch, boolean live) {}
+    /** One beat's answer; not live, and status and epoch null, where there is no such session. */
+    record Beat(UUID id, long given, Permission permission, String status, Long epoch, boolean live) {}
 
     /** The values of a transition's statement; null where they do not matter. */
     record Transition(
@@ -69,11 +87,11 @@ class SessionRepository {
             String task,
             String message,
             String result,
-            Long expectedVersion,
+            List<Long> expectedVersions,
             UUID pauseId,
             Duration pauseFor) {
-        SessionTasks.Task taskOf(UUID session, UUID mayTouch, UUID user) {
-            return new SessionTasks.Task(session, mayTouch, user, task, command.sources(), expectedVersion, pauseId);
+        SessionTasks.Task taskOf(UUID session, UUID caller, UUID user) {
+            return new SessionTasks.Task(session, caller, user, task, command.sources(), expectedVersions, pauseId);
         }
     }
 
@@ -88,30 +106,64 @@ class SessionRepository {
         }
     }
 
-    Uni<SessionView> find(Db db, UUID id) {
-        return db.row(SessionSql.GET, id).map(row -> row == null ? null : view(row, 0));
+    /**
+     * Emits null if there is no such session.
+     *
+     * @param caller here and below: null for one who may everything
+     */
+    Uni<Seen<SessionView>> find(Db db, UUID id, UUID caller) {
+        return db.row(SessionSql.GET, id, caller).chain(row -> {
+            if (row == null) {
+                return Uni.createFrom().nullItem();
+            }
+            SessionView session = view(row, 0);
+            String permission = row.getString(VIEW_COLUMNS);
+            return permission == null
+                    ? permission(db, id, caller).map(other -> new Seen<>(other, session))
+                    : Uni.createFrom().item(new Seen<>(Permission.of(permission), session));
+        });
+    }
+
+    /** What was not done may have been forbidden. */
+    private static Uni<Outcome> judged(Db db, UUID caller, Outcome outcome) {
+        return outcome == null || outcome.applied()
+                ? Uni.createFrom().item(outcome)
+                : permission(db, outcome.session().id(), caller).map(outcome::with);
+    }
+
+    /** A second statement, which callers who own the session and may what they ask for do not cost. */
+    private static Uni<Permission> permission(Db db, UUID id, UUID caller) {
+        return db.row(SessionSql.PERMISSION, id, caller)
+                .map(row -> row == null ? null : Permission.of(row.getString(0)));
     }
 
     /** Emits null if there is no such session. */
-    Uni<Outcome> transition(Db db, UUID id, UUID mayTouch, UUID newPauseId, UUID actor, Transition t) {
+    Uni<Seen<List<EventView>>> history(Db db, UUID id, UUID caller, long after, int limit) {
+        return db.rows(SessionSql.HISTORY, id, caller, after, limit)
+                .map(rows -> Seen.all(rows, row -> row.getLong("position") == null ? null : EventLog.view(row)));
+    }
+
+    /** Emits null if there is no such session. */
+    Uni<Outcome> transition(Db db, UUID id, UUID caller, UUID newPauseId, UUID actor, Transition t) {
         SessionStatus target = t.command().target();
         return db.row(
                         SessionSql.TRANSITION,
                         id,
-                        mayTouch,
+                        caller,
                         t.command().from(),
                         target == null ? null : target.toString(),
                         t.reason(),
                         t.task(),
                         t.message(),
                         t.result(),
-                        t.expectedVersion(),
+                        array(t.expectedVersions()),
                         t.pauseId(),
                         t.command() == SessionCommand.PAUSE ? newPauseId : null,
                         t.pauseFor() == null ? null : t.pauseFor().toSeconds(),
                         actor,
                         Traces.current())
-                .map(row -> outcome(row, true));
+                .map(row -> outcome(row, true))
+                .chain(outcome -> judged(db, caller, outcome));
     }
 
     /**
@@ -119,12 +171,12 @@ class SessionRepository {
      *
      * @param epoch what a heartbeat names, or null for a change
      */
-    Uni<Outcome> change(Db db, UUID id, UUID mayTouch, Long expectedVersion, SessionChange change, Long epoch) {
+    Uni<Outcome> change(Db db, UUID id, UUID caller, List<Long> expectedVersions, SessionChange change, Long epoch) {
         return db.row(
                         SessionSql.CHANGE,
                         id,
-                        mayTouch,
-                        expectedVersion,
+                        caller,
+                        array(expectedVersions),
                         change.names("current_task"),
                         change.getCurrentTask(),
                         change.getModel(),
@@ -140,7 +192,8 @@ class SessionRepository {
                         turns(change.getBudget()),
                         tokens(change.getBudget()),
                         seconds(change.getBudget()))
-                .map(row -> outcome(row, false));
+                .map(row -> outcome(row, false))
+                .chain(outcome -> judged(db, caller, outcome));
     }
 
     /**
@@ -180,10 +233,9 @@ class SessionRepository {
                 .map(row -> row == null
                         ? null
                         : new Creation(
-                                row.getString(VIEW_COLUMNS),
-                                row.getInteger(VIEW_COLUMNS + 1),
+                                row.getInteger(VIEW_COLUMNS),
+                                row.getBoolean(VIEW_COLUMNS + 1),
                                 row.getBoolean(VIEW_COLUMNS + 2),
-                                row.getBoolean(VIEW_COLUMNS + 3),
                                 row.getUUID(0) == null ? null : view(row, 0)));
     }
 
@@ -220,8 +272,8 @@ class SessionRepository {
     }
 
     /** In the order of the ids given. */
-    Uni<List<Beat>> beat(Db db, UUID[] ids, Long[] epochs, UUID mayTouch) {
-        return db.rows(SessionSql.BEAT, ids, epochs, mayTouch).map(rows -> {
+    Uni<List<Beat>> beat(Db db, UUID[] ids, Long[] epochs, UUID caller) {
+        return db.rows(SessionSql.BEAT, ids, epochs, caller).map(rows -> {
             Map<UUID, Row> found = HashMap.newHashMap(rows.size());
             rows.forEach(row -> found.put(row.getUUID(0), row));
             List<Beat> beats = new ArrayList<>(ids.length);
@@ -233,13 +285,18 @@ class SessionRepository {
                                 : new Beat(
                                         ids[i],
                                         epochs[i],
-                                        row.getUUID(1),
+                                        Permission.of(row.getString(1)),
                                         row.getString(2),
                                         row.getLong(3),
                                         row.getBoolean(4)));
             }
             return beats;
         });
+    }
+
+    /** Whether the caller may not even read one of these. */
+    Uni<Boolean> anyForeign(Db db, UUID[] ids, UUID caller) {
+        return db.row(SessionSql.ANY_FOREIGN, ids, caller).map(row -> row.getBoolean(0));
     }
 
     private static Integer turns(Budget budget) {
@@ -252,6 +309,10 @@ class SessionRepository {
 
     private static Long seconds(Budget budget) {
         return budget == null ? null : budget.maxSeconds();
+    }
+
+    private static Long[] array(List<Long> versions) {
+        return versions == null ? null : versions.toArray(Long[]::new);
     }
 
     private static String string(Object constant) {
@@ -269,6 +330,7 @@ class SessionRepository {
                         row.getUUID(VIEW_COLUMNS + 3),
                         row.getUUID(VIEW_COLUMNS + 4),
                         row.getLong(VIEW_COLUMNS + 5),
+                        row.getBoolean(VIEW_COLUMNS) ? Permission.CONTROL : null,
                         commands ? CommandRepository.view(row, VIEW_COLUMNS + 6) : null,
                         commands ? row.getString("work") : null);
     }

@@ -11,11 +11,14 @@ import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.Text;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionRepository.Transition;
+import ai.buildscale.agents.workspace.Access;
+import ai.buildscale.agents.workspace.Role;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
 import com.fasterxml.jackson.databind.annotation.JsonSerialize;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.json.JsonObject;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -55,7 +58,12 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(name = "Agent sessions")
+@Tag(
+        name = "Agent sessions",
+        description =
+                "For the session's owner, as a member of its workspace: with the role member or above to command it,"
+                        + " as a viewer to read it. The sessions of who has left, or only views, are read and ended by the"
+                        + " workspace's owners and admins. For the group admin, everything.")
 public class SessionResource {
     private static final int MAX_EVENTS = 1_000;
     private static final int MAX_REASON = 1_000;
@@ -159,6 +167,7 @@ public class SessionResource {
                         key,
                         "POST /api/v1/workspaces/" + workspaceId + "/agent-sessions",
                         body,
+                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.create(db, caller, workspaceId, body)
                                 .map(created -> Answer.created(
                                                 "/api/v1/agent-sessions/" + created.id(), new OneSession(created))
@@ -230,7 +239,7 @@ public class SessionResource {
         if (body.wronglyCleared() != null) {
             throw Problem.invalid(body.wronglyCleared(), "must not be null");
         }
-        return service.change(Caller.of(security), id, EntityTags.version(ifMatch), body)
+        return service.change(Caller.of(security), id, EntityTags.versions(ifMatch), body)
                 .map(session -> Response.ok(new OneSession(session))
                         .header("ETag", session.etag())
                         .build());
@@ -257,7 +266,7 @@ public class SessionResource {
                 key,
                 id,
                 body,
-                new Transition(SessionCommand.START, null, task, null, null, EntityTags.version(ifMatch), null, null),
+                new Transition(SessionCommand.START, null, task, null, null, EntityTags.versions(ifMatch), null, null),
                 Duration.ZERO);
     }
 
@@ -275,7 +284,7 @@ public class SessionResource {
                 key,
                 id,
                 null,
-                new Transition(SessionCommand.YIELD, null, null, null, null, EntityTags.version(ifMatch), null, null),
+                new Transition(SessionCommand.YIELD, null, null, null, null, EntityTags.versions(ifMatch), null, null),
                 Duration.ZERO);
     }
 
@@ -302,7 +311,7 @@ public class SessionResource {
                         null,
                         null,
                         null,
-                        EntityTags.version(ifMatch),
+                        EntityTags.versions(ifMatch),
                         null,
                         pauseFor),
                 wait(wait));
@@ -335,7 +344,7 @@ public class SessionResource {
                         body == null ? null : body.task(),
                         null,
                         null,
-                        EntityTags.version(ifMatch),
+                        EntityTags.versions(ifMatch),
                         body == null ? null : body.pauseId(),
                         null),
                 wait(wait));
@@ -363,7 +372,7 @@ public class SessionResource {
                 id,
                 body,
                 new Transition(
-                        SessionCommand.COMPLETE, null, null, null, result, EntityTags.version(ifMatch), null, null),
+                        SessionCommand.COMPLETE, null, null, null, result, EntityTags.versions(ifMatch), null, null),
                 Duration.ZERO);
     }
 
@@ -388,7 +397,7 @@ public class SessionResource {
                         null,
                         body.errorMessage(),
                         null,
-                        EntityTags.version(ifMatch),
+                        EntityTags.versions(ifMatch),
                         null,
                         null),
                 Duration.ZERO);
@@ -415,7 +424,7 @@ public class SessionResource {
                         null,
                         null,
                         null,
-                        EntityTags.version(ifMatch),
+                        EntityTags.versions(ifMatch),
                         null,
                         null),
                 wait(wait));
@@ -445,6 +454,7 @@ public class SessionResource {
                 key,
                 "POST /api/v1/agent-sessions/" + id + "/heartbeat",
                 body,
+                (db, _) -> service.requireBeatsFor(db, caller, id),
                 db -> service.beat(db, caller, id, body.epoch(), note).map(Answer::ok));
     }
 
@@ -465,7 +475,18 @@ public class SessionResource {
                 key,
                 "POST /api/v1/agent-sessions/heartbeats",
                 body,
+                (db, kept) -> service.requireBeatsFor(db, caller, answered(kept)),
                 db -> service.beat(db, caller, ids, epochs).map(answers -> Answer.ok(new HeartbeatAnswers(answers))));
+    }
+
+    /** The sessions that these answers tell of. */
+    private static UUID[] answered(Answer kept) {
+        return new JsonObject(((Idempotency.Kept) kept.body()).json())
+                .getJsonArray("beats").stream()
+                        .map(JsonObject.class::cast)
+                        .filter(beat -> beat.getValue("epoch") != null)
+                        .map(beat -> UUID.fromString(beat.getString("id")))
+                        .toArray(UUID[]::new);
     }
 
     private static void requireComplete(List<Beat> beats) {
@@ -516,15 +537,16 @@ public class SessionResource {
                         key,
                         target,
                         body,
+                        (db, _) -> service.get(db, caller, id),
                         db -> service.command(db, caller, id, transition)
                                 .map(given -> answer(
                                         given, command.message(given.session().status()))),
-                        answer -> settled((Commanded) answer.body(), wait))
+                        answer -> settled(caller, (Commanded) answer.body(), wait))
                 .map(Answer::response);
     }
 
-    private Uni<Answer> settled(Commanded given, Duration wait) {
-        return service.settled(new SessionService.Commanded(given.session(), given.command()), wait)
+    private Uni<Answer> settled(Caller caller, Commanded given, Duration wait) {
+        return service.settled(caller, new SessionService.Commanded(given.session(), given.command()), wait)
                 .map(settled -> answer(settled, given.message()));
     }
 
@@ -551,7 +573,13 @@ public class SessionResource {
         return service.commandOf(Caller.of(security), id, commandId, wait(wait)).map(OneCommand::new);
     }
 
-    private Uni<Response> once(Caller caller, String key, String target, Object body, Function<Db, Uni<Answer>> work) {
-        return idempotency.once(caller, key, target, body, work).map(Answer::response);
+    private Uni<Response> once(
+            Caller caller,
+            String key,
+            String target,
+            Object body,
+            Idempotency.Review review,
+            Function<Db, Uni<Answer>> work) {
+        return idempotency.once(caller, key, target, body, review, work).map(Answer::response);
     }
 }

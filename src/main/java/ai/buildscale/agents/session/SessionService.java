@@ -1,6 +1,5 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.event.EventLog;
 import ai.buildscale.agents.event.EventView;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Caller;
@@ -16,6 +15,7 @@ import ai.buildscale.agents.session.SessionRepository.Filter;
 import ai.buildscale.agents.session.SessionRepository.Outcome;
 import ai.buildscale.agents.session.SessionRepository.Transition;
 import ai.buildscale.agents.workspace.Access;
+import ai.buildscale.agents.workspace.Permission;
 import ai.buildscale.agents.workspace.Role;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -51,7 +51,6 @@ public class SessionService {
     private final SessionRepository sessions;
     private final CommandRepository orders;
     private final CommandWaits waits;
-    private final EventLog log;
     private final WakeUps wakeUps;
     private final Access access;
     private final SessionHost host;
@@ -66,7 +65,6 @@ public class SessionService {
             SessionRepository sessions,
             CommandRepository orders,
             CommandWaits waits,
-            EventLog log,
             WakeUps wakeUps,
             Access access,
             SessionHost host,
@@ -77,7 +75,6 @@ public class SessionService {
         this.sessions = sessions;
         this.orders = orders;
         this.waits = waits;
-        this.log = log;
         this.wakeUps = wakeUps;
         this.access = access;
         this.host = host;
@@ -106,7 +103,9 @@ public class SessionService {
         return create(db, caller, workspaceId, asked.complete(), chatName, PLACEMENTS)
                 .onFailure(e -> ONE_LIVE_PER_CHAT.equals(Database.violatedConstraint(e)))
                 .transform(_ -> occupied())
-                .map(creation -> judge(caller, creation))
+                .chain(creation -> creation != null && creation.session() != null
+                        ? Uni.createFrom().item(creation.session())
+                        : refused(db, caller, workspaceId, creation))
                 .invoke(() -> {
                     created.increment();
                     db.afterCommit(wakeUps::appended);
@@ -137,20 +136,18 @@ public class SessionService {
                 });
     }
 
-    private static SessionView judge(Caller caller, Creation creation) {
-        Access.judge(caller, creation != null, creation == null ? null : creation.role(), Role.MEMBER);
-        if (creation.occupied()) {
-            throw occupied();
-        }
-        if (creation.session() == null) {
+    private static Uni<SessionView> refused(Db db, Caller caller, UUID workspaceId, Creation creation) {
+        return Access.require(db, caller, workspaceId, Role.MEMBER).map(_ -> {
+            if (creation == null || creation.occupied()) {
+                throw creation == null ? Problem.notFound("The workspace") : occupied();
+            }
             throw new Problem(
                             ProblemType.QUOTA_EXCEEDED,
                             "The workspace may have " + creation.quota()
                                     + " live sessions; end one, or raise its quota")
                     .with("max_live_sessions", creation.quota())
                     .retryAfter(5);
-        }
-        return creation.session();
+        });
     }
 
     private static Problem occupied() {
@@ -158,14 +155,19 @@ public class SessionService {
                 .field("chat_id", "has a live session already");
     }
 
-    /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller owns it */
+    /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller may read it */
     public Uni<SessionView> get(Caller caller, UUID id) {
-        return sessions.find(database, id).invoke(session -> requireOwner(caller, session));
+        return get(database, caller, id);
+    }
+
+    /** The same within a transaction. */
+    Uni<SessionView> get(Db db, Caller caller, UUID id) {
+        return sessions.find(db, id, Access.limitedTo(caller)).map(seen -> Seen.judge(seen, Permission.READ));
     }
 
     /** The session, whoever asks; null if there is none. For rooms that have judged who may. */
     public Uni<SessionView> find(Db db, UUID id) {
-        return sessions.find(db, id);
+        return sessions.find(db, id, null).map(seen -> seen == null ? null : seen.found());
     }
 
     /** A page of sessions, and how many the filter leaves in all. */
@@ -182,9 +184,14 @@ public class SessionService {
                         .with(Listed::new));
     }
 
-    /** The session's events after the position, in order. */
+    /**
+     * The session's events after the position, in order.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
+     */
     public Uni<List<EventView>> history(Caller caller, UUID id, long after, int limit) {
-        return get(caller, id).chain(session -> log.history(database, session.chatId(), id, after, limit));
+        return sessions.history(database, id, Access.limitedTo(caller), after, limit)
+                .map(seen -> Seen.judge(seen, Permission.READ));
     }
 
     /**
@@ -203,7 +210,7 @@ public class SessionService {
      *     not allow it, or there is nothing for a chat's session to start with
      */
     Uni<Commanded> command(Db db, Caller caller, UUID id, Transition transition) {
-        UUID scope = Access.sessionsOf(caller);
+        UUID scope = Access.limitedTo(caller);
         boolean works = transition.task() != null && !transition.task().isBlank();
         Uni<Outcome> carriedOut = works
                 ? db.atomically(transaction -> tasks.give(transaction, transition.taskOf(id, scope, caller.userId()))
@@ -214,7 +221,8 @@ public class SessionService {
 
     private Uni<Outcome> carryOut(Db db, Caller caller, UUID id, UUID scope, Transition transition) {
         return sessions.transition(db, id, scope, Ids.next(), caller.userId(), transition)
-                .invoke(outcome -> requireOwner(caller, outcome == null ? null : outcome.session()))
+                .invoke(outcome -> requirePermission(
+                        outcome, transition.command() == SessionCommand.CANCEL ? Permission.END : Permission.CONTROL))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
                         applied.get(transition.command()).increment();
@@ -239,39 +247,51 @@ public class SessionService {
 
     /** The session's commands to its owner, oldest first, the newest 200. */
     Uni<List<CommandView>> commands(Caller caller, UUID id) {
-        return get(caller, id).chain(() -> orders.ofSession(database, id));
+        return orders.ofSession(database, id, Access.limitedTo(caller)).map(seen -> Seen.judge(seen, Permission.READ));
     }
 
     /**
      * A command, once it is applied or that time is over.
      *
-     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
+     * @throws Problem {@code NOT_FOUND}; {@code FORBIDDEN}, also to who may not see it any more by then
      */
     Uni<CommandView> commandOf(Caller caller, UUID id, UUID command, Duration wait) {
-        return get(caller, id)
-                .chain(() -> applied(id, command, wait))
+        return applied(Access.limitedTo(caller), id, command, wait)
                 .onItem()
                 .ifNull()
                 .failWith(() -> Problem.notFound("The command"));
     }
 
-    /** The command, once it is applied or that time is over; null if there is none. */
+    /** The command, once it is applied or that time is over; null if there is none. For rooms that have judged who may. */
     public Uni<CommandView> applied(UUID id, UUID command, Duration wait) {
-        return orders.find(database, id, command)
-                .chain(found -> found == null || found.isOver() || wait.isZero()
-                        ? Uni.createFrom().item(found)
-                        : waits.until(command, wait).chain(() -> orders.find(database, id, command)));
+        return applied(null, id, command, wait);
     }
 
-    /** The same, and the session as it is then, for a caller who may see it. */
-    public Uni<Commanded> settled(Commanded given, Duration wait) {
+    private Uni<CommandView> applied(UUID caller, UUID id, UUID command, Duration wait) {
+        return order(caller, id, command)
+                .chain(found -> found == null || found.isOver() || wait.isZero()
+                        ? Uni.createFrom().item(found)
+                        : waits.until(command, wait).chain(() -> order(caller, id, command)));
+    }
+
+    private Uni<CommandView> order(UUID caller, UUID id, UUID command) {
+        return orders.find(database, id, caller, command)
+                .map(seen -> seen == null ? null : Seen.judge(seen, Permission.READ));
+    }
+
+    /**
+     * The same, and the session as it is then.
+     *
+     * @throws Problem {@code FORBIDDEN} to who may not see it any more by then
+     */
+    public Uni<Commanded> settled(Caller caller, Commanded given, Duration wait) {
         if (given.command() == null || given.command().isOver() || wait.isZero()) {
             return Uni.createFrom().item(given);
         }
         UUID id = given.session().id();
         return applied(id, given.command().id(), wait)
-                .chain(command -> sessions.find(database, id).map(session -> new Commanded(session, command)))
-                .map(now -> now.session() == null ? given : now);
+                .chain(command -> sessions.find(database, id, Access.limitedTo(caller))
+                        .map(seen -> seen == null ? given : new Commanded(Seen.judge(seen, Permission.READ), command)));
     }
 
     private static void judge(Outcome outcome, Transition transition) {
@@ -282,7 +302,7 @@ public class SessionService {
             case START ->
                 Wire.is(SessionStatus.IDLE, outcome.oldStatus())
                         && outcome.hasWork()
-                        && outcome.isAt(transition.expectedVersion());
+                        && outcome.isAt(transition.expectedVersions());
             case RESUME ->
                 transition.pauseId() != null
                         && !Wire.is(SessionStatus.PAUSED, outcome.oldStatus())
@@ -292,7 +312,7 @@ public class SessionService {
         if (repeated) {
             return;
         }
-        requireVersion(outcome, transition.expectedVersion());
+        requireVersion(outcome, transition.expectedVersions());
         if (transition.command() == SessionCommand.START
                 && transition.command().comesFrom(outcome.oldStatus())) {
             throw illegal(
@@ -318,7 +338,7 @@ public class SessionService {
                 .with("allowed_transitions", known == null ? List.of() : known.allowedTransitions());
     }
 
-    private static void requireVersion(Outcome outcome, Long expected) {
+    private static void requireVersion(Outcome outcome, List<Long> expected) {
         if (!outcome.isAt(expected)) {
             throw new Problem(
                             ProblemType.STALE_VERSION,
@@ -332,14 +352,14 @@ public class SessionService {
      *
      * @throws Problem as {@link #command}
      */
-    Uni<SessionView> change(Caller caller, UUID id, Long expectedVersion, SessionChange change) {
-        return sessions.change(database, id, Access.sessionsOf(caller), expectedVersion, change, null)
-                .invoke(outcome -> requireOwner(caller, outcome == null ? null : outcome.session()))
+    Uni<SessionView> change(Caller caller, UUID id, List<Long> expectedVersions, SessionChange change) {
+        return sessions.change(database, id, Access.limitedTo(caller), expectedVersions, change, null)
+                .invoke(outcome -> requirePermission(outcome, Permission.CONTROL))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
                         wakeUps.appended();
                     } else {
-                        requireVersion(outcome, expectedVersion);
+                        requireVersion(outcome, expectedVersions);
                         throw illegal(
                                 outcome, "A session that is " + outcome.oldStatus() + " does not change any more");
                     }
@@ -375,23 +395,21 @@ public class SessionService {
                         }
                     })
                     .map(outcome -> outcome == null
-                            ? lease(caller, new SessionRepository.Beat(id, epoch, null, null, null, false))
-                            : lease(
-                                    caller,
-                                    new SessionRepository.Beat(
-                                            id,
-                                            epoch,
-                                            outcome.session().userId(),
-                                            outcome.session().status(),
-                                            outcome.oldEpoch(),
-                                            !outcome.session().terminal())));
+                            ? lease(new SessionRepository.Beat(id, epoch, null, null, null, false))
+                            : lease(new SessionRepository.Beat(
+                                    id,
+                                    epoch,
+                                    outcome.permission(),
+                                    outcome.session().status(),
+                                    outcome.oldEpoch(),
+                                    !outcome.session().terminal())));
         }
         return sessions.beat(db, new UUID[] {id}, new Long[] {epoch}, beatsFor(caller))
-                .map(answers -> lease(caller, answers.getFirst()));
+                .map(answers -> lease(answers.getFirst()));
     }
 
-    private Lease lease(Caller caller, SessionRepository.Beat beat) {
-        Problem refusal = refusal(caller, beat);
+    private Lease lease(SessionRepository.Beat beat) {
+        Problem refusal = refusal(beat);
         if (refusal != null) {
             throw refusal;
         }
@@ -415,7 +433,7 @@ public class SessionService {
         return sessions.beat(db, ids, epochs, beatsFor(caller)).map(answers -> {
             List<BeatAnswer> all = new ArrayList<>(answers.size());
             for (SessionRepository.Beat beat : answers) {
-                Problem refusal = refusal(caller, beat);
+                Problem refusal = refusal(beat);
                 if (refusal == null) {
                     all.add(new BeatAnswer(beat.id(), beat.live(), ttlSeconds, beat.status(), beat.epoch(), null));
                 } else {
@@ -429,13 +447,13 @@ public class SessionService {
         });
     }
 
-    private static Problem refusal(Caller caller, SessionRepository.Beat beat) {
-        if (beat.userId() == null) {
+    private static Problem refusal(SessionRepository.Beat beat) {
+        if (beat.status() == null) {
             return Problem.notFound("The session");
         }
-        UUID scope = beatsFor(caller);
-        if (scope != null && !scope.equals(beat.userId())) {
-            return Problem.forbidden("Only the session's owner or an agent host may beat for it");
+        if (beat.permission() != Permission.CONTROL) {
+            return Problem.forbidden(
+                    "Only the session's owner, with the role member, or an agent host may beat for it");
         }
         return beat.given() == beat.epoch()
                 ? null
@@ -443,15 +461,29 @@ public class SessionService {
                         .with("epoch", beat.epoch());
     }
 
+    /** Agent hosts are trusted with the beats of all sessions, by their group: they run agents for anybody. */
     private static UUID beatsFor(Caller caller) {
-        return caller.isAgentHost() ? null : Access.sessionsOf(caller);
+        return caller.isAgentHost() ? null : Access.limitedTo(caller);
     }
 
-    private static void requireOwner(Caller caller, SessionView session) {
-        if (session == null) {
-            throw Problem.notFound("The session");
-        }
-        Access.requireOwner(caller, session.userId());
+    /**
+     * Judges the repeat of beats.
+     *
+     * @param ids the sessions that the caller was told of the first time
+     * @throws Problem {@code FORBIDDEN} if the caller may not see one of them any more
+     */
+    Uni<Void> requireBeatsFor(Db db, Caller caller, UUID... ids) {
+        return sessions.anyForeign(db, ids, beatsFor(caller))
+                .invoke(foreign -> {
+                    if (foreign) {
+                        throw Problem.forbidden("A session of this request is not yours any more");
+                    }
+                })
+                .replaceWithVoid();
+    }
+
+    private static void requirePermission(Outcome outcome, Permission needed) {
+        Seen.judge(outcome == null ? null : new Seen<>(outcome.permission(), outcome.session()), needed);
     }
 
     /** The states a list shows: live ones unless others are named. */

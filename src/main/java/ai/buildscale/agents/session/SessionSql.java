@@ -1,6 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.workspace.Permission;
 
 /**
  * The statements on sessions. Each change is one statement: it locks the row, changes it, keeps the counters and appends
@@ -24,7 +25,25 @@ final class SessionSql {
             left join session_heartbeats h on h.session_id = s.id
             """;
 
-    static final String GET = "select " + VIEW + "\nfrom agent_sessions s\n" + LIVENESS + "where s.id = $1";
+    /** The same of one session, without joins: nothing is looked up that is not needed. */
+    static final String ONE = VIEW.replace("greatest(s.created_at, h.beat_at, v.renewed_at)", """
+            greatest(s.created_at, case s.hosting
+                when 'server' then (select v.renewed_at from servers v where v.id = s.server_id)
+                else (select h.beat_at from session_heartbeats h where h.session_id = s.id) end)""");
+
+    /** With what the caller may do with it as its owner. $1 id, $2 caller (null: one who may everything). */
+    static final String GET = "select " + ONE + ", " + Permission.sqlOfOwner("$2")
+            + " as permission\nfrom agent_sessions s where s.id = $1";
+
+    /** What somebody may do with it who does not own it. $1 id, $2 caller. */
+    static final String PERMISSION =
+            "select " + Permission.sql("$2") + " as permission\nfrom agent_sessions s where s.id = $1";
+
+    /**
+     * A session's events, of none that the caller may not read; read with the permission, so that nothing is seen that came
+     * after the caller was removed. $1 id, $2 caller, $3 after this position, $4 how many.
+     */
+    static final String HISTORY = Seen.HEAD + EventLog.HISTORY + Seen.TAIL + "\norder by e.position";
 
     /** The changed row if there is one, else the row as it is; with what a judge needs to know of how it was. */
     private static final String OUTCOME = """
@@ -35,7 +54,7 @@ final class SessionSql {
                   union all
                   select %2$s, false from old where not exists (select from moved)) s
             cross join old
-            """.formatted(VIEW, columns()) + LIVENESS;
+            """.formatted(ONE, columns());
 
     private static final String OLD = """
             with old as (
@@ -62,10 +81,10 @@ final class SessionSql {
     private static final String STARTS = "o.status = 'idle' and o.next = 'running' and o.work is not null";
 
     /**
-     * Carries out a command. $1 id, $2 whose sessions the caller may touch (null: all), $3 the states it may come
-     * from, $4 the state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the version it
-     * expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 the caller, $14 the
-     * trace that its command goes on with (null: none).
+     * Carries out a command. $1 id, $2 caller (null: one who may everything), $3 the states it may come from, $4 the state
+     * it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the versions one of which it expects,
+     * $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 who it is by, $14 the trace that
+     * its command goes on with (null: none).
      */
     static final String TRANSITION = OLD + """
             asked as materialized (
@@ -75,22 +94,22 @@ final class SessionSql {
                     select coalesce($4::text, case when $6::text is null and old.paused_from is distinct from 'running'
                                then 'idle' else 'running' end) as wanted) w),
             o as (
-                select a.*, n.next, coalesce($5::text, $7::text, case
-                           when a.wanted <> n.next then case a.work when 'none' then 'nothing to do' else 'waits for a host' end
+                select o.*, n.next, coalesce($5::text, $7::text, case
+                           when o.wanted <> n.next then case o.work when 'none' then 'nothing to do' else 'waits for a host' end
                            end) as why,
                        $6::text as task, $7::text as message,
                        $8::text::jsonb as outcome, $11::uuid as new_pause_id, $12::bigint as pause_seconds,
                        $13::uuid as actor, coalesce($4::text in ('completed', 'cancelled', 'error'), false) as ends,
                        0 as ordinal
-                from asked a
+                from asked o
                 cross join lateral (select %s as next) n
-                where a.status = any ($3::text[])
-                    and ($2::uuid is null or a.user_id = $2)
-                    and ($9::bigint is null or a.version = $9)
-                    and ($10::uuid is null or a.pause_id = $10)
-                    and a.status <> n.next
-                    and not coalesce($4::text = 'running' and a.work = 'none', false)),
-            """.formatted(work("old"), GOING_ON.formatted("a"))
+                where o.status = any ($3::text[])
+                    and ($9::bigint[] is null or o.version = any ($9))
+                    and ($10::uuid is null or o.pause_id = $10)
+                    and o.status <> n.next
+                    and not coalesce($4::text = 'running' and o.work = 'none', false)
+                    and (%s or $4::text = 'cancelled' and %s)),
+            """.formatted(work("old"), GOING_ON.formatted("o"), Permission.controlled("$2"), Permission.ended("$2"))
             + SessionMove.requested("$14::text", STARTS) + """
             ,
             -- those of a turn that its session takes along are counted by whoever closes them
@@ -105,13 +124,14 @@ final class SessionSql {
             + CommandSql.NEWEST;
 
     /**
-     * Changes what is not the state, and beats at once where that is asked. $1 id, $2 whose sessions the caller may
-     * touch (null: all), $3 the version it expects, $4 whether the task is given, $5 task, $6 model, $7 mode, $8 agent
-     * type, $9 labels, $10 whether blocked_on is given, $11 blocked_on, $12 whether progress was made, $13 the epoch it
-     * names (null: any), $14 whether it is a heartbeat, $15 whether a budget is given, $16 to $18 its turns, tokens, seconds.
+     * Changes what is not the state, and beats at once where that is asked. $1 id, $2 caller (null: one who may
+     * everything), $3 the versions one of which it expects, $4 whether the task is given, $5 task, $6 model, $7 mode, $8
+     * agent type, $9 labels, $10 whether blocked_on is given, $11 blocked_on, $12 whether progress was made, $13 the epoch
+     * it names (null: any), $14 whether it is a heartbeat, $15 whether a budget is given, $16 to $18 its turns, tokens,
+     * seconds.
      */
-    static final String CHANGE =
-            OLD + """
+    static final String CHANGE = OLD
+            + """
             moved as (
                 update agent_sessions s
                 set version = o.version + 1,
@@ -131,8 +151,8 @@ final class SessionSql {
                 from old o
                 where s.id = o.id
                     and o.ended_at is null
-                    and ($2::uuid is null or o.user_id = $2)
-                    and ($3::bigint is null or o.version = $3)
+                    and %s
+                    and ($3::bigint[] is null or o.version = any ($3))
                     and ($13::bigint is null or o.epoch = $13)
                 returning s.*, o.current_task as previous_task),
             beat as (
@@ -152,7 +172,8 @@ final class SessionSql {
                 select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
                 from moved m
                 where m.current_task is distinct from m.previous_task)
-            """.formatted(EventLog.APPEND, SessionMove.TASK_DATA) + OUTCOME.replace("{command}", "");
+            """.formatted(Permission.controlled("$2"), EventLog.APPEND, SessionMove.TASK_DATA)
+            + OUTCOME.replace("{command}", "");
 
     /**
      * Creates a session if the caller may, the chat has no live one and the quota has room. $1 id, $2 workspace, $3
@@ -162,7 +183,8 @@ final class SessionSql {
      * agent_sessions_one_live_per_chat}.
      *
      * <p>Locks in the order of those who end a session and of those who delete the workspace (workspace, session,
-     * counters), or they would wait for each other.
+     * counters), or they would wait for each other. Who edits the workspace's members holds its lock: the caller's role is
+     * read after that, as of then.
      */
     static final String CREATE =
             """
@@ -171,11 +193,7 @@ final class SessionSql {
                     select from servers v
                     where v.id = $12 and v.state = 'active' and v.lost_at is null and v.left_at is null) as takes),
             place as (
-                select w.id as place_id, w.max_live_sessions, m.role
-                from workspaces w
-                left join workspace_members m on m.workspace_id = w.id and m.user_id = $4
-                where w.id = $2
-                for key share of w),
+                select w.id as place_id, w.max_live_sessions from workspaces w where w.id = $2 for key share),
             occupied as (
                 select s.id from place p
                 join agent_sessions s on s.workspace_id = p.place_id and s.chat_id = $3 and s.ended_at is null
@@ -185,7 +203,7 @@ final class SessionSql {
                 set live_sessions = u.live_sessions + 1, total_sessions = u.total_sessions + 1
                 from place p
                 where u.workspace_id = p.place_id
-                    and ($5::text[] is null or p.role = any ($5))
+                    and ($5::text[] is null or role_now(p.place_id, $4) = any ($5))
                     and not exists (select from occupied)
                     and u.live_sessions < p.max_live_sessions
                     and (select takes from host)
@@ -211,11 +229,10 @@ final class SessionSql {
                        null::text as command
                 from created c),
             %s
-            select %s, p.role, p.max_live_sessions, exists (select from occupied) as occupied, host.takes
+            select %s, p.max_live_sessions, exists (select from occupied) as occupied, host.takes
             from place p
             cross join host
-            left join created s on true
-            %s""".formatted(SessionMove.LOGGED.replace("{commanded}", "").replace("{after}", "0"), VIEW, LIVENESS);
+            left join created s on true""".formatted(SessionMove.LOGGED.replace("{commanded}", "").replace("{after}", "0"), ONE);
 
     private static final String FILTERS = """
             where s.workspace_id = $1
@@ -285,21 +302,28 @@ final class SessionSql {
                  limit %3$d)) s on true""".formatted(SUMMARY, LIVENESS, MAX_SNAPSHOT + 1);
 
     /**
-     * Beats for the sessions that exist; tells which of them are live. $1 ids, $2 epochs, $3 whose sessions the caller may beat for (null: all). Does
-     * not wait for the disk: a beat that a crash of Postgres loses is one of the last half second.
+     * Beats for the sessions that exist; tells which of them are live. $1 ids, $2 epochs, $3 caller (null: one who may beat
+     * for all). Does not wait for the disk: a beat that a crash of Postgres loses is one of the last half second. Nor does it
+     * lock a session, or look at the caller's role anew once it may write: a beat that crosses with a removal is one before
+     * it.
      */
     static final String BEAT = """
             with beats as materialized (
-                select s.id, s.user_id, s.status, s.epoch, s.ended_at is null as live,
+                select s.id, s.status, s.epoch, s.ended_at is null as live,
                        s.ended_at is null
-                           and ($3::uuid is null or s.user_id = $3)
-                           and (s.id, s.epoch) in (select * from unnest($1::uuid[], $2::bigint[])) as extends
+                           and (s.id, s.epoch) in (select * from unnest($1::uuid[], $2::bigint[])) as extends,
+                       %s as permission
                 from agent_sessions s
                 where s.id = any ($1::uuid[])
                     and (select set_config('synchronous_commit', 'off', true)) = 'off'),
             extended as materialized (
-                select extend_beats(array(select b.id from beats b where b.extends)))
-            select b.id, b.user_id, b.status, b.epoch, b.live from extended cross join beats b""";
+                select extend_beats(array(select b.id from beats b where b.extends and b.permission = 'control')))
+            select b.id, b.permission, b.status, b.epoch, b.live from extended cross join beats b""".formatted(Permission.sqlOfOwner("$3"));
+
+    /** Whether one of the sessions $1 is none that the caller $2 may read. */
+    static final String ANY_FOREIGN = """
+            select exists (
+                select from agent_sessions s where s.id = any ($1::uuid[]) and %s is null) as foreign_too""".formatted(Permission.sql("$2"));
 
     /** Most rows that one statement may change: the places that next_position has for one transaction. */
     static final int MAX_BATCH = 4_096;

@@ -2,6 +2,7 @@ package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.platform.Db;
 import io.smallrye.mutiny.Uni;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 
@@ -10,13 +11,13 @@ public interface SessionTasks {
     /**
      * A task, and when it may be given.
      *
-     * @param mayTouch whose sessions the caller may touch; null for all
+     * @param caller null for one who may everything
      * @param from the states that the session may be in
-     * @param version the one that is expected; null for any
+     * @param versions those of which one is expected; null for any
      * @param pause likewise
      */
     record Task(
-            UUID session, UUID mayTouch, UUID user, String text, Set<SessionStatus> from, Long version, UUID pause) {}
+            UUID session, UUID caller, UUID user, String text, Set<SessionStatus> from, List<Long> versions, UUID pause) {}
 
     /**
      * Puts the task before the agent, in this transaction; nothing if the session is no chat's, or is not as it may be.

@@ -11,8 +11,9 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.UUID;
 
 /**
- * The one answer to "may this caller?". A workspace is for its members, by role; a session for its owner; the group
- * {@code admin} may everything. What does not exist is 404, what exists and is not yours is 403.
+ * The one answer to "may this caller?". A workspace is for its members, by role; a session for its owner, by
+ * {@link Permission}; the group {@code admin} may everything. What does not exist is 404, what exists and is not yours is
+ * 403.
  */
 @ApplicationScoped
 public class Access {
@@ -67,15 +68,8 @@ public class Access {
         return actual;
     }
 
-    /** What a statement compares with {@code user_id}: null where the caller may touch everybody's sessions. */
-    public static UUID sessionsOf(Caller caller) {
+    /** Whose roles a statement asks for: null for a caller who may everything in every workspace. */
+    public static UUID limitedTo(Caller caller) {
         return caller.isAdmin() ? null : caller.userId();
-    }
-
-    /** Refuses a caller who is neither the session's owner nor an admin. */
-    public static void requireOwner(Caller caller, UUID owner) {
-        if (!caller.isAdmin() && !caller.userId().equals(owner)) {
-            throw Problem.forbidden("Only the session's owner may do this");
-        }
     }
 }

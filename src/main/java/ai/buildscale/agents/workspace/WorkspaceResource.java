@@ -94,10 +94,16 @@ public class WorkspaceResource {
                         key,
                         "POST /api/v1/workspaces",
                         body,
+                        (db, kept) -> Access.require(db, caller, created(kept), Role.VIEWER),
                         db -> service.create(db, caller, body.name())
                                 .map(created -> Answer.created(
                                         "/api/v1/workspaces/" + created.id(), new OneWorkspace(created))))
                 .map(Answer::response);
+    }
+
+    private static UUID created(Answer kept) {
+        String location = kept.headers().get("Location");
+        return UUID.fromString(location.substring(location.lastIndexOf('/') + 1));
     }
 
     @GET
@@ -167,6 +173,7 @@ public class WorkspaceResource {
                         key,
                         "POST " + path,
                         body,
+                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.addMember(db, caller, workspaceId, body.userId(), body.role())
                                 .map(added -> added.isNew()
                                         ? Answer.created(path + "/" + body.userId(), new OneMember(added.member()))

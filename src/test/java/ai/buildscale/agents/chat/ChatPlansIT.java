@@ -94,7 +94,10 @@ class ChatPlansIT {
                 new Judged("chunks", TurnSql.CHUNKS, 2),
                 new Judged("step", TurnSql.STEP, 2),
                 new Judged("close", TurnSql.CLOSE, 2),
-                new Judged("show", TurnSql.SHOW, 6));
+                new Judged("show", TurnSql.SHOW, 6),
+                new Judged("turn of a host", HostSql.TURN, 3),
+                new Judged("any foreign", HostSql.ANY_FOREIGN, 2),
+                new Judged("beat of a host", HostSql.BEAT, 5));
     }
 
     @ParameterizedTest

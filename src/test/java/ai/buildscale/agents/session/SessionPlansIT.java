@@ -54,6 +54,9 @@ class SessionPlansIT {
                            case when i % 3 = 2 then now() - i * interval '1 minute' end
                     from w, hosts, generate_series(1, 30000) i
                     returning id, hosting, server_id, ended_at),
+                members as (
+                    insert into workspace_members (workspace_id, user_id, role)
+                    select w.id, gen_random_uuid(), 'member' from w, generate_series(1, 30000)),
                 told as (
                     insert into session_commands (id, session_id, command, server_id, epoch, applied_at)
                     select gen_random_uuid(), s.id, 'pause', s.server_id, 1, now() from s where hosting = 'server')
@@ -94,7 +97,11 @@ class SessionPlansIT {
 
     static Stream<Judged> statements() {
         return Stream.of(
-                new Judged("get", SessionSql.GET, 1),
+                new Judged("get", SessionSql.GET, 2),
+                new Judged("history", SessionSql.HISTORY, 4),
+                new Judged("commands", CommandSql.OF_SESSION, 3),
+                new Judged("command", CommandSql.GET, 3),
+                new Judged("any foreign", SessionSql.ANY_FOREIGN, 2),
                 new Judged("create", SessionSql.CREATE, 18),
                 new Judged("transition", SessionSql.TRANSITION, 14),
                 new Judged("change", SessionSql.CHANGE, 18),
@@ -124,7 +131,8 @@ class SessionPlansIT {
 
         assertThat(generic)
                 .contains("agent_sessions")
-                .doesNotContain("Seq Scan on agent_sessions", "Seq Scan on session_commands");
+                .doesNotContain(
+                        "Seq Scan on agent_sessions", "Seq Scan on session_commands", "Seq Scan on workspace_members");
         if (!judged.name().equals("sweep of the silent")) {
             // that one reads all beats, by design: they are few bytes, and an index on their time would cost each beat
             assertThat(generic).doesNotContain("Seq Scan on session_heartbeats");

@@ -107,8 +107,25 @@ class AccessMatrixIT {
         BODIES.put("POST " + session + "/heartbeat", "{\"epoch\":1}");
     }
 
+    /** What becomes of a session's owner as a member of the workspace. */
+    enum Fate {
+        LEFT,
+        VIEWS
+    }
+
     /** A workspace with a member in each role, and a session that an ordinary member owns. */
     private record Scene(Map<String, Api> callers, Map<String, String> ids) {
+        /** The same, when the session's owner is no member any more, or a viewer. */
+        static Scene after(Fate fate) {
+            Scene scene = set();
+            String membership = "/workspaces/" + scene.ids().get("workspaceId") + "/members/"
+                    + scene.callers().get(SESSION_OWNER).userId();
+            Api owner = scene.callers().get(OWNER);
+            (fate == Fate.LEFT ? owner.delete(membership) : owner.patch(membership, "{\"role\":\"viewer\"}"))
+                    .expect(200);
+            return scene;
+        }
+
         static Scene set() {
             Map<String, Api> callers = new LinkedHashMap<>();
             Api owner = Api.user(SERVICE);
@@ -178,13 +195,57 @@ class AccessMatrixIT {
     @ParameterizedTest(name = "{0} by the {1}")
     @MethodSource("calls")
     void whoMayIsLetThroughAndNobodyElse(OpenApi.Operation operation, String caller) {
-        Scene scene = Scene.set();
-        Api api = scene.callers().get(caller);
-        String path = operation.path(scene.ids()::get);
+        assertAllowed(ALLOWED.get(operation.toString()).contains(caller), Scene.set(), operation, caller);
+    }
 
-        int status = status(api, operation, path);
+    @ParameterizedTest(name = "{0} by who was removed")
+    @MethodSource("operations")
+    void whoHasLeftIsAStrangerAlsoToOnesOwnSession(OpenApi.Operation operation) {
+        assertAllowed(
+                ALLOWED.get(operation.toString()).contains(STRANGER), Scene.after(Fate.LEFT), operation, SESSION_OWNER);
+    }
 
-        if (ALLOWED.get(operation.toString()).contains(caller)) {
+    @ParameterizedTest(name = "{0} by who was made a viewer")
+    @MethodSource("operations")
+    void whoOnlyViewsReadsOnesOwnSession(OpenApi.Operation operation) {
+        boolean readsOwn = operation.method().equals("GET") && isOfOneSession(operation);
+        assertAllowed(
+                readsOwn || ALLOWED.get(operation.toString()).contains(VIEWER),
+                Scene.after(Fate.VIEWS),
+                operation,
+                SESSION_OWNER);
+    }
+
+    static Stream<Arguments> callsToSessionsWithoutAnOwner() {
+        return operations().stream()
+                .filter(AccessMatrixIT::isOfOneSession)
+                .flatMap(operation -> EVERYBODY.stream()
+                        .filter(caller -> !caller.equals(SESSION_OWNER))
+                        .flatMap(
+                                caller -> Stream.of(Fate.values()).map(fate -> Arguments.of(operation, caller, fate))));
+    }
+
+    @ParameterizedTest(name = "{0} by the {1}, its owner {2}")
+    @MethodSource("callsToSessionsWithoutAnOwner")
+    void aSessionWhoseOwnerMayNotIsReadAndEndedByTheWorkspacesOwnersAndAdmins(
+            OpenApi.Operation operation, String caller, Fate fate) {
+        boolean readsOrEnds =
+                operation.method().equals("GET") || operation.method().equals("DELETE");
+        assertAllowed(
+                readsOrEnds ? MANAGERS.contains(caller) : caller.equals(PLATFORM_ADMIN),
+                Scene.after(fate),
+                operation,
+                caller);
+    }
+
+    private static boolean isOfOneSession(OpenApi.Operation operation) {
+        return operation.path().startsWith("/api/v1/agent-sessions/{id}");
+    }
+
+    private static void assertAllowed(boolean allowed, Scene scene, OpenApi.Operation operation, String caller) {
+        int status = status(scene.callers().get(caller), operation, operation.path(scene.ids()::get));
+
+        if (allowed) {
             assertThat(status).isNotIn(401, 403, 404, 500);
         } else {
             assertThat(status).isEqualTo(403);

@@ -84,7 +84,7 @@ class WorkspaceIT {
         assertThat(Instant.parse(created.get("created_at").asText()))
                 .isBeforeOrEqualTo(Instant.now().plusSeconds(1));
         assertThat(reply.header("location"))
-                .endsWith("/api/v1/workspaces/" + created.get("id").asText());
+                .isEqualTo("/api/v1/workspaces/" + created.get("id").asText());
         assertThat(owner.get("/workspaces/" + created.get("id").asText())
                         .expect(200)
                         .get("workspace"))
@@ -232,7 +232,7 @@ class WorkspaceIT {
         assertThat(member.get("workspace_id").asText()).isEqualTo(workspace);
         assertThat(member.get("user_id").asText()).isEqualTo(user.userId().toString());
         assertThat(member.get("role").asText()).isEqualTo("member");
-        assertThat(added.header("location")).endsWith(path + "/members/" + user.userId());
+        assertThat(added.header("location")).isEqualTo("/api/v1" + path + "/members/" + user.userId());
         assertThat(user.get(path + "/members/me").expect(200).get("member")).isEqualTo(member);
         JsonNode list = user.get(path + "/members").expect(200);
         assertThat(list.get("count").asInt()).isEqualTo(2);

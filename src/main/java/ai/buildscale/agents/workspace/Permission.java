@@ -1,0 +1,100 @@
+package ai.buildscale.agents.workspace;
+
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.Wire;
+
+/**
+ * What a caller may do with a session; each includes those before it. A session is its owner's, as long as the owner is a
+ * member of its workspace; when the owner has left, or only views, the workspace's owners and admins may end it. The group
+ * {@code admin} may everything. The statement that reads or changes a session reads the permission with it.
+ */
+public enum Permission {
+    /** Sees the session, its history and its commands. */
+    READ,
+    /** Cancels it. */
+    END,
+    /** Commands it, changes it, beats for it. */
+    CONTROL;
+
+    private static final String OF_OWNER = """
+            case when {caller}::uuid is null then 'control'
+                 when s.user_id = {caller} then (
+                     select case when m.role in ('owner', 'admin', 'member') then 'control'
+                                 when m.role = 'viewer' then 'read' end
+                     from workspace_members m
+                     where m.workspace_id = s.workspace_id and m.user_id = {caller}) end""";
+
+    private static final String OF_ANYBODY = """
+            coalesce(%s, (
+                select 'end' from workspace_members m
+                where m.workspace_id = s.workspace_id and m.user_id = {caller} and m.role in ('owner', 'admin')
+                    and s.user_id <> {caller}
+                    and not exists (
+                        select from workspace_members o
+                        where o.workspace_id = s.workspace_id and o.user_id = s.user_id
+                            and o.role in ('owner', 'admin', 'member'))))""".formatted(OF_OWNER);
+
+    private static final String CONTROLLED = """
+            ({caller}::uuid is null or o.user_id = {caller}
+                and role_now(o.workspace_id, {caller}) in ('owner', 'admin', 'member'))""";
+
+    private static final String ENDED = """
+            (o.user_id <> {caller} and role_now(o.workspace_id, {caller}) in ('owner', 'admin')
+                and coalesce(role_now(o.workspace_id, o.user_id) not in ('owner', 'admin', 'member'), true))""";
+
+    /**
+     * The permission on the session {@code s} in SQL, null for none; for statements that lock nothing.
+     *
+     * @param caller the parameter that has {@link Access#limitedTo}, as {@code $2}
+     */
+    public static String sql(String caller) {
+        return OF_ANYBODY.replace("{caller}", caller);
+    }
+
+    /** The same, but null for all who do not own the session: for statements that are run often. */
+    public static String sqlOfOwner(String caller) {
+        return OF_OWNER.replace("{caller}", caller);
+    }
+
+    /**
+     * Whether {@link #CONTROL} is the caller's on the session {@code o}, which the statement has locked. The role is read as
+     * of now, not as of when the statement began: it may have waited for the lock, and a removal that was committed
+     * meanwhile counts.
+     */
+    public static String controlled(String caller) {
+        return CONTROLLED.replace("{caller}", caller);
+    }
+
+    /** The same of {@link #END} on another's session. */
+    public static String ended(String caller) {
+        return ENDED.replace("{caller}", caller);
+    }
+
+    /** Reads what the SQL has found; null stays null. */
+    public static Permission of(String found) {
+        return Wire.known(Permission.class, found);
+    }
+
+    /**
+     * Refuses a caller who may not do that.
+     *
+     * @param actual what the caller may; null for nothing
+     * @throws Problem {@code FORBIDDEN}
+     */
+    public static void require(Permission actual, Permission needed) {
+        if (actual == null) {
+            throw Problem.forbidden("Only the session's owner may do this, as a member of its workspace");
+        }
+        if (actual.compareTo(needed) < 0) {
+            throw Problem.forbidden(
+                    actual == READ
+                            ? "This needs the role member; a viewer only reads the sessions that it owns"
+                            : "The session's owner has left or only views: you may read and end the session, no more");
+        }
+    }
+
+    @Override
+    public String toString() {
+        return Wire.name(this);
+    }
+}
