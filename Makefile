@@ -105,7 +105,7 @@ $(BENCH): $(SOURCES) $(shell find src/bench -type f) | jdk
 
 deploy-check: jdk ## render every overlay of deploy/ and check that it fits together; nginx and the scripts as Compose has them
 	@for tool in kubectl nginx openssl; do PATH="$$PATH:/usr/sbin" command -v $$tool > /dev/null || { echo "deploy-check needs $$tool"; exit 1; }; done
-	@$(MVN) verify -Dtest='OverlayCheck,ProductionCheck' -Dit.test='ProxyCheck,DevKeysCheck'
+	@$(MVN) verify -Dtest='OverlayCheck,ProductionCheck' -Dit.test='ProxyCheck,ProxyStreamsCheck,DevKeysCheck'
 
 golden: jdk ## write anew what the build compares: every statement (src/test/resources/sql) and the API's document
 	@$(MVN) --quiet test -Dtest='StatementsTest,ApiTest' -Dgolden.write=true

@@ -4,6 +4,8 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -20,6 +22,8 @@ public final class ExampleHost {
 
     private final String api;
     private final String token;
+    /** The turns that it has, each as a heartbeat names it: what else it was given, an answer that was lost, it gets again. */
+    private final Set<String> turns = ConcurrentHashMap.newKeySet();
 
     private ExampleHost(String api, String token) {
         this.api = api;
@@ -34,11 +38,17 @@ public final class ExampleHost {
         String host = "/" + first("\"id\":" + STRING, post("", "{\"name\":\"example\",\"capacity\":50}"));
         System.out.println("Registered as " + host.substring(1));
         while (true) {
-            String work = post(host + "/work?wait=20", "{}");
+            String work = post(host + "/work?wait=20", "{\"turns\":[" + String.join(",", turns) + "]}");
             // each turn that it was given: quotes within strings are escaped, so this is where one begins
             for (String turn : work.split("\\{(?=\"turn_id\":)", -1)) {
                 if (turn.startsWith("\"turn_id\":")) {
-                    Thread.ofVirtual().start(() -> answer(host, turn));
+                    String named = "{\"turn_id\":\"" + first("\"turn_id\":" + STRING, turn) + "\",\"epoch\":"
+                            + first("\"epoch\":(\\d+)", turn) + "}";
+                    turns.add(named);
+                    Thread.ofVirtual().start(() -> {
+                        answer(host, turn);
+                        turns.remove(named);
+                    });
                 }
             }
         }

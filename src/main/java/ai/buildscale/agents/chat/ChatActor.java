@@ -29,6 +29,8 @@ final class ChatActor implements TurnRun.Agent {
     private volatile Begun current;
     /** Counts what was begun or given up: what was recalled for an earlier one comes too late. */
     private int begins;
+    /** It has a turn, and does not think yet. */
+    private volatile boolean beginning;
 
     private volatile long restsSince = System.nanoTime();
 
@@ -40,6 +42,7 @@ final class ChatActor implements TurnRun.Agent {
 
     /** Begins a turn, or takes one up again. */
     void begin(Begun begun) {
+        beginning = true;
         context.runOnContext(_ -> {
             if (run != null) {
                 // it was refused, and its turn is over or another one's
@@ -74,6 +77,7 @@ final class ChatActor implements TurnRun.Agent {
         }
         TurnRun fresh = new TurnRun(this, context, begun, memory, said);
         run = fresh;
+        beginning = false;
         Engine engine = house.engineOf(begun.model());
         String hopeless = begun.attempt() > house.config().maxAttempts()
                 ? "The turn was begun " + (begun.attempt() - 1) + " times, and its server was lost each time"
@@ -93,10 +97,21 @@ final class ChatActor implements TurnRun.Agent {
         return run;
     }
 
+    /** Whether it has no work. */
+    boolean rests() {
+        TurnRun now = run;
+        return !beginning && (now == null || !now.isThinking());
+    }
+
     /** Whether it has had no work for so long. */
     boolean restsFor(Duration atLeast) {
-        TurnRun now = run;
-        return (now == null || !now.isThinking()) && System.nanoTime() - restsSince > atLeast.toNanos();
+        return rests() && System.nanoTime() - restsSince > atLeast.toNanos();
+    }
+
+    /** Whether this is the newest turn that it has or had. */
+    boolean wasLastAt(Fence fence) {
+        Begun now = current;
+        return now != null && now.fence().equals(fence);
     }
 
     /** It is another server's, or passivated. */

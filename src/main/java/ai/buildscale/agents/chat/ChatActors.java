@@ -67,6 +67,7 @@ class ChatActors implements HostedAgents {
     private final AtomicBoolean looking = new AtomicBoolean();
     private final AtomicBoolean seeking = new AtomicBoolean();
     private final List<Context> loops = new ArrayList<>();
+    private final GoneSessions goneSessions;
     private volatile boolean again;
     private volatile boolean seekAgain;
     private volatile boolean holding;
@@ -91,6 +92,7 @@ class ChatActors implements HostedAgents {
         this.vertx = vertx;
         this.config = config;
         this.outcomes = outcomes;
+        this.goneSessions = new GoneSessions(turns, actors.keySet());
         this.activated = metrics.counter("chat.actors.activated");
         this.passivated = metrics.counter("chat.actors.passivated");
         metrics.gaugeMapSize("chat.actors", List.of(), actors);
@@ -103,6 +105,7 @@ class ChatActors implements HostedAgents {
         }
         vertx.setPeriodic(POLL_MILLIS, _ -> {
             passivate();
+            findGone();
             findWaiting();
             ownershipChanged();
         });
@@ -294,6 +297,10 @@ class ChatActors implements HostedAgents {
     void closed(ChatActor actor, Ending ending, int mail) {
         wakeUps.appended();
         outcomes.count(ending.ending());
+        if (ending.ending().equals("failed")) {
+            // its session has ended with it
+            forget(actor);
+        }
         if (mail > 0 && !ending.ending().equals("parked") && !ending.ending().equals("paused")) {
             free.add(actor.session());
             look();
@@ -315,9 +322,11 @@ class ChatActors implements HostedAgents {
 
     private void judge(ChatActor actor, TurnRun run, Open open) {
         if (open == null || !open.fence().equals(run.fence())) {
-            run.abandon();
-            if (actor.run() == run) {
-                forget(actor);
+            if (run.isOver()) {
+                forget(actor, run);
+            } else {
+                // its session has ended, and it may still say what it has used; or it is another's, and nobody listens
+                run.interrupt("stopped", "ended").subscribe().with(_ -> forget(actor, run), trouble::met);
             }
             return;
         }
@@ -341,9 +350,38 @@ class ChatActors implements HostedAgents {
         run.interrupt("stopped", reason).subscribe().with(_ -> {}, trouble::met);
     }
 
+    /** Unless it has another turn by now. */
+    private void forget(ChatActor actor, TurnRun last) {
+        if (actor.wasLastAt(last.fence())) {
+            forget(actor);
+        }
+    }
+
     private void forget(ChatActor actor) {
         actors.remove(actor.session(), actor);
         actor.abandon();
+    }
+
+    private void findGone() {
+        UUID self = host.self();
+        if (self != null) {
+            goneSessions.look(self, this::gone, trouble::met);
+        }
+    }
+
+    private void gone(UUID session, boolean ended) {
+        ChatActor actor = actors.get(session);
+        if (actor != null && ended) {
+            ended(actor, "ended").subscribe().with(_ -> {}, trouble::met);
+        } else if (actor != null && actor.rests()) {
+            forget(actor);
+        }
+    }
+
+    /** Completes when the agent of a session that has ended has stopped, and is no more. */
+    private Uni<Void> ended(ChatActor actor, String reason) {
+        TurnRun run = actor.run();
+        return (run == null ? nothing() : run.interrupt("stopped", reason)).invoke(() -> forget(actor));
     }
 
     private void passivate() {
@@ -365,11 +403,18 @@ class ChatActors implements HostedAgents {
     private Uni<Void> carryOut(Order order) {
         return switch (order.command().command()) {
             case "pause" -> interrupt(order, "paused", "paused");
-            case "cancel" -> interrupt(order, "stopped", "cancelled");
+            case "cancel" -> cancel(order);
             case "stop" -> interrupt(order, "stopped", "stopped");
             case "resume" -> resume(order.command().sessionId());
             default -> Uni.createFrom().failure(new IllegalStateException("it is not known here"));
         };
+    }
+
+    /** The session has ended: with its turn, unless it was cancelled by a server of the version before. */
+    private Uni<Void> cancel(Order order) {
+        ChatActor actor = actors.get(order.command().sessionId());
+        Uni<Void> closed = order.turn() == null ? nothing() : interrupt(order, "stopped", "cancelled");
+        return closed.chain(() -> actor == null ? nothing() : ended(actor, "cancelled"));
     }
 
     private static Uni<Void> nothing() {

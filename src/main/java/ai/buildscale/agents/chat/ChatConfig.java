@@ -33,6 +33,11 @@ interface ChatConfig {
     @WithConverter(Answer.class)
     int maxAnswer();
 
+    /** The messages that may wait for an agent; the next is refused. */
+    @WithDefault("10000")
+    @WithConverter(Mailbox.class)
+    int mailbox();
+
     /** How often what agents say is shown to those who follow, at most. */
     @WithDefault("0.05S")
     Duration chunkInterval();
@@ -46,6 +51,14 @@ interface ChatConfig {
         @Override
         public Integer convert(String value) {
             return Whole.between(1, 2_000, value);
+        }
+    }
+
+    /** Bounds of {@link #mailbox}: the end of a session tells of each in one statement, see {@link TurnSql#ENDS}. */
+    class Mailbox implements Converter<Integer> {
+        @Override
+        public Integer convert(String value) {
+            return Whole.between(1, 10_000, value);
         }
     }
 

@@ -4,6 +4,8 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Traces;
+import ai.buildscale.agents.session.SessionStatus;
+import ai.buildscale.agents.session.SessionTasks;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -21,8 +23,12 @@ class ChatRepository {
     /** A chat, its newest session, and where a list goes on after it. */
     record Found(ChatView chat, UUID session, UUID lastMessage) {}
 
-    /** What posting a message found and did. */
-    record Posted(Place place, boolean live, String status, boolean accepted, UUID server) {}
+    /**
+     * What posting a message found and did.
+     *
+     * @param full whether as many messages wait as may
+     */
+    record Posted(Place place, boolean live, String status, boolean accepted, boolean full, UUID server) {}
 
     /** What stopping found and did. */
     record Stopped(Place place, UUID session, UUID server, UUID command, boolean dropped) {}
@@ -80,7 +86,8 @@ class ChatRepository {
             String[] roles,
             UUID message,
             String content,
-            BusyPolicy policy) {
+            BusyPolicy policy,
+            int mailbox) {
         return db.row(
                         ChatSql.POST,
                         workspace,
@@ -90,7 +97,8 @@ class ChatRepository {
                         message,
                         content,
                         policy == null ? null : policy.toString(),
-                        Traces.current())
+                        Traces.current(),
+                        mailbox)
                 .map(row -> row == null
                         ? null
                         : new Posted(
@@ -98,7 +106,25 @@ class ChatRepository {
                                 row.getBoolean("live"),
                                 row.getString("status"),
                                 row.getBoolean("accepted"),
+                                Boolean.TRUE.equals(row.getBoolean("full")),
                                 row.getUUID("server_id")));
+    }
+
+    /** Emits whether there was no room for it. */
+    Uni<Boolean> task(Db db, UUID message, SessionTasks.Task task, int mailbox) {
+        return db.row(
+                        ChatSql.TASK,
+                        task.session(),
+                        task.caller(),
+                        message,
+                        task.text(),
+                        task.user(),
+                        task.from().stream().map(SessionStatus::toString).toArray(String[]::new),
+                        task.versions() == null ? null : task.versions().toArray(Long[]::new),
+                        task.pause(),
+                        mailbox,
+                        Traces.current())
+                .map(row -> row.getBoolean("full"));
     }
 
     /** Emits null if there is no such workspace. */

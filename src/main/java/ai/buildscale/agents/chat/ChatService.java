@@ -166,7 +166,7 @@ class ChatService {
     /**
      * Gives the chat's agent a message; emits its id. A chat whose session has ended gets a new one, the caller's.
      *
-     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}, {@code QUOTA_EXCEEDED}; {@code CONFLICT} if the agent is busy and
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}, {@code QUOTA_EXCEEDED}, {@code MAILBOX_FULL}; {@code CONFLICT} if the agent is busy and
      *     the policy is to refuse
      */
     Uni<UUID> post(Db db, Caller caller, UUID workspace, UUID chat, String content, BusyPolicy policy) {
@@ -176,6 +176,9 @@ class ChatService {
                         ? Uni.createFrom().item(posted)
                         : revive(db, caller, workspace, chat, message, content, policy))
                 .invoke(posted -> {
+                    if (!posted.accepted() && posted.full()) {
+                        throw ChatTasks.full(config.mailbox());
+                    }
                     if (!posted.accepted()) {
                         throw new Problem(
                                         ProblemType.CONFLICT,
@@ -190,7 +193,8 @@ class ChatService {
 
     private Uni<Posted> post(
             Db db, Caller caller, UUID workspace, UUID chat, UUID message, String content, BusyPolicy policy) {
-        return chats.post(db, workspace, chat, caller.userId(), roles(caller), message, content, policy)
+        return chats.post(
+                        db, workspace, chat, caller.userId(), roles(caller), message, content, policy, config.mailbox())
                 .invoke(posted -> judge(caller, posted == null ? null : posted.place()));
     }
 

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.workspace.Permission;
 
 /**
  * The statements on chats. What changes a chat's session locks its row first, so that it and those of {@link TurnSql} follow
@@ -109,18 +110,18 @@ final class ChatSql {
                 'fenced', false, 'detail', null)""";
 
     /**
-     * Puts a message into the mailbox of the chat's agent. $5 message id, $6 text, $7 what to do if it is busy (null: as the
-     * chat says), $8 trace.
+     * Puts a message into the mailbox of the chat's agent, if that has room. $5 message id, $6 text, $7 what to do if it is busy
+     * (null: as the chat says), $8 trace, $9 the messages that may wait. A turn that waits for a host is one that it is at.
      */
     static final String POST = PLACE + """
             given as materialized (
                 select o.*, coalesce($7::text, o.on_busy) as policy,
-                       o.mail > 0 or (o.turn_id is not null and o.status <> 'idle') as busy
+                       o.turn_id is not null and (o.status <> 'idle' or chat_work(o.id) = 'left') as at_work
                 from old o),
             accepted as materialized (
-                select g.*, g.policy = 'interrupt' and g.turn_id is not null and g.status <> 'idle' as interrupts
+                select g.*, g.policy = 'interrupt' and g.at_work as interrupts
                 from given g
-                where not (g.busy and g.policy = 'reject')),
+                where not ((g.mail > 0 or g.at_work) and g.policy = 'reject') and g.mail < $9),
             stopping as (
                 select a.* from accepted a where a.interrupts and a.server_id is not null),
             asked_to_stop as (
@@ -161,9 +162,45 @@ final class ChatSql {
                 from s
                 cross join commanded c)
             select p.role, p.chat_id is not null as found, g.id is not null as live, g.status,
-                   exists (select from s) as accepted, g.server_id
+                   exists (select from s) as accepted, g.mail >= $9 as full, g.server_id
             from place p
             left join given g on true""".formatted(EventLog.APPEND, COMMAND_DATA);
+
+    /**
+     * Puts the task that a chat's session is started or resumed with into its mailbox, if that command may be carried out. $1
+     * session, $2 caller (null: one who may everything), $3 message id, $4 text, $5 who it is by, $6 the states that the
+     * session may be in, $7 the versions, one of which, and $8 the pause that are expected (null: any), $9 the messages that may wait, $10 trace.
+     */
+    static final String TASK = """
+            with held as materialized (
+                select s.* from agent_sessions s
+                join chats c on c.id = s.chat_id and c.workspace_id = s.workspace_id
+                where s.id = $1 and s.status = any ($6::text[])
+                    and ($7::bigint[] is null or s.version = any ($7)) and ($8::uuid is null or s.pause_id = $8)
+                for no key update of s),
+            old as materialized (
+                select o.* from held o where %s),
+            s as (
+                update agent_sessions s set mail = o.mail + 1, last_position = next_position(o.last_position, 0)
+                from old o
+                where s.id = o.id and o.mail < $9
+                returning s.*),
+            written as (
+                insert into messages (id, workspace_id, chat_id, session_id, kind, content, user_id, state, position, traceparent)
+                select $3::uuid, s.workspace_id, s.chat_id, s.id, 'user', $4::text, $5::uuid, 'new', s.last_position, $10::text
+                from s),
+            recent as (
+                update chats c set last_message_id = greatest(c.last_message_id, $3::uuid), updated_at = now()
+                from s
+                where c.id = s.chat_id),
+            told as (
+                %s
+                select s.last_position, s.workspace_id, s.chat_id, s.id, 'message',
+                       jsonb_build_object('session_id', s.id, 'chat_id', s.chat_id, 'message_id', $3::uuid,
+                           'user_id', $5::uuid, 'content', $4::text, 'at', utc(clock_timestamp())),
+                       clock_timestamp(), false
+                from s)
+            select exists (select from old) and not exists (select from s) as full""".formatted(Permission.controlled("$2"), EventLog.APPEND);
 
     /**
      * Stops what the chat's agent is at: its turn, by a command to its owner, or by what its host elsewhere learns from its

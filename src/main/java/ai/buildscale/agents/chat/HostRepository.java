@@ -8,6 +8,7 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.session.AgentType;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
@@ -37,6 +38,7 @@ class HostRepository {
      * @param host whose it is, or null
      * @param sessionEpoch the epoch that counts; the fence has the turn's
      * @param said null where it was not asked for
+     * @param owesUsage whether its session ended over it, and what it used is not told yet
      * @param tokensLeft null for no limit
      * @param served whether the host's user may work in its workspace
      */
@@ -47,15 +49,36 @@ class HostRepository {
             boolean stopRequested,
             int saidLength,
             Long lastSeq,
+            boolean owesUsage,
             long toldInput,
             long toldOutput,
             String said,
             long workedMillis,
             long secondsLeft,
             String status,
+            boolean sessionEnded,
             long sessionEpoch,
             Long tokensLeft,
-            boolean served) {}
+            boolean served) {
+        /** Whether this host had it last, with this epoch. */
+        boolean isOf(UUID asking, long named) {
+            return asking.equals(host) && named == fence.epoch();
+        }
+
+        /** Whether that host may go on with it. */
+        boolean isHeldBy(UUID asking, long named) {
+            return isOf(asking, named) && named == sessionEpoch;
+        }
+    }
+
+    /**
+     * How a host has ended a turn, or left it.
+     *
+     * @param given see {@link HostResult#given}
+     * @param lastSeq the number of the last events that were taken before; null for none
+     * @param desired what the host was told then
+     */
+    record Accepted(UUID host, String outcome, JsonObject given, Long lastSeq, HostTurns.Desired desired) {}
 
     /**
      * What a beat found.
@@ -99,7 +122,24 @@ class HostRepository {
     }
 
     Uni<Void> leave(UUID id) {
-        return database.row(HostSql.LEAVE, id).replaceWithVoid();
+        return database.inTransaction(db -> db.rows(HostSql.LEAVE, id)
+                .chain(() -> db.rows(HostSql.LET_GO, id))
+                .replaceWithVoid());
+    }
+
+    Uni<Void> unread(UUID host, List<HostWork> work) {
+        UUID[] turns = work.stream().map(HostWork::turnId).toArray(UUID[]::new);
+        return database.rows(HostSql.UNREAD, host, turns).replaceWithVoid();
+    }
+
+    /** Emits how turns that nobody runs are to be closed; they are locked. */
+    Uni<List<Ending>> left(Db db, int limit) {
+        return db.rows(HostSql.LEFT, limit)
+                .map(rows -> Rows.map(rows, row -> {
+                    Used worked = new Used(0, 0, Math.max(0, row.getLong("worked_ms")));
+                    String said = row.getString("said");
+                    return new Ending(fence(row, "turn_id", "epoch"), "returned", said, null, null, null, null, worked);
+                }));
     }
 
     /** Emits how many. */
@@ -123,6 +163,12 @@ class HostRepository {
                         limit,
                         lease.toMillis(),
                         attempts)
+                .map(rows -> work(rows, lease));
+    }
+
+    /** Gives it again what it was given and has not said anything of. */
+    Uni<List<HostWork>> giveAgain(Asking asking, int limit, Duration lease) {
+        return database.rows(TurnSql.GIVE_AGAIN, asking.host(), asking.everywhere(), limit, lease.toMillis())
                 .map(rows -> work(rows, lease));
     }
 
@@ -180,22 +226,20 @@ class HostRepository {
                 .map(row -> row == null
                         ? null
                         : new Held(
-                                new Fence(
-                                        row.getUUID("id"),
-                                        row.getUUID("session_id"),
-                                        row.getUUID("chat_id"),
-                                        row.getLong("epoch")),
+                                fence(row, "id", "epoch"),
                                 row.getUUID("host_id"),
                                 row.getString("state"),
                                 row.getBoolean("stop_requested"),
                                 row.getInteger("said_length"),
                                 row.getLong("last_seq"),
+                                row.getBoolean("owes_usage"),
                                 row.getLong("told_input"),
                                 row.getLong("told_output"),
                                 row.getString("said"),
                                 row.getLong("worked_ms") == null ? 0 : row.getLong("worked_ms"),
                                 row.getLong("seconds_left") == null ? 0 : row.getLong("seconds_left"),
                                 row.getString("status"),
+                                row.getBoolean("session_ended"),
                                 row.getLong("session_epoch"),
                                 row.getLong("tokens_left"),
                                 row.getBoolean("served")));
@@ -216,6 +260,31 @@ class HostRepository {
         return db.rows(HostSql.COUNTED, fence.turn()).replaceWithVoid();
     }
 
+    Uni<Void> accept(Db db, Fence fence, UUID host, HostResult result, HostTurns.Desired desired) {
+        return db.rows(
+                        HostSql.ACCEPT,
+                        fence.turn(),
+                        fence.epoch(),
+                        host,
+                        result.outcome().toString(),
+                        result.given().encode(),
+                        desired.toString())
+                .replaceWithVoid();
+    }
+
+    /** Emits null if nothing was. */
+    Uni<Accepted> accepted(Db db, UUID turn, long epoch) {
+        return db.row(HostSql.ACCEPTED, turn, epoch)
+                .map(row -> row == null
+                        ? null
+                        : new Accepted(
+                                row.getUUID("host_id"),
+                                row.getString("outcome"),
+                                new JsonObject(row.getString("given")),
+                                row.getLong("last_seq"),
+                                HostTurns.Desired.read(row.getString("desired_status"))));
+    }
+
     /** Emits how each of the turns that were seized is to be closed. */
     Uni<List<Ending>> seize(int attempts, int limit) {
         return database.rows(HostSql.SEIZE, attempts, limit)
@@ -226,11 +295,7 @@ class HostRepository {
                                     + " times, and its host was lost each time"
                             : null;
                     return new Ending(
-                            new Fence(
-                                    row.getUUID("turn_id"),
-                                    row.getUUID("session_id"),
-                                    row.getUUID("chat_id"),
-                                    row.getLong("next")),
+                            fence(row, "turn_id", "next"),
                             ending,
                             row.getString("said"),
                             row.getString("reason"),
@@ -242,6 +307,10 @@ class HostRepository {
                                     row.getLong("told_output"),
                                     Math.max(0, row.getLong("worked_ms"))));
                 }));
+    }
+
+    private static Fence fence(Row row, String turn, String epoch) {
+        return new Fence(row.getUUID(turn), row.getUUID("session_id"), row.getUUID("chat_id"), row.getLong(epoch));
     }
 
     private static List<HostWork> work(Iterable<Row> rows, Duration lease) {

@@ -59,11 +59,13 @@ public class HostResource {
 
     private final HostService service;
     private final HostTurns turns;
+    private final HostEndings endings;
     private final Idempotency idempotency;
 
-    HostResource(HostService service, HostTurns turns, Idempotency idempotency) {
+    HostResource(HostService service, HostTurns turns, HostEndings endings, Idempotency idempotency) {
         this.service = service;
         this.turns = turns;
+        this.endings = endings;
         this.idempotency = idempotency;
     }
 
@@ -85,8 +87,14 @@ public class HostResource {
 
     public record Hosts(List<HostView> hosts, int count) {}
 
-    /** @param limit turns at most; 10 where it is not given */
-    public record Ask(@Min(1) @Max(MAX_WORK) Integer limit) {}
+    /**
+     * @param limit turns at most; 10 where it is not given
+     * @param turns those that the host has, an empty list for none: each gets a beat, and what it was given and does not
+     *     name is given again at once. Where it is not given, that takes the lease
+     */
+    public record Ask(
+            @Min(1) @Max(MAX_WORK) Integer limit,
+            @Size(max = MAX_BEATS) List<@NotNull @Valid TurnBeat> turns) {}
 
     @RegisterForReflection
     public record Given(List<HostWork> work) {}
@@ -165,7 +173,9 @@ public class HostResource {
 
     @DELETE
     @Path("/agent-hosts/{hostId}")
-    @Operation(summary = "The host leaves: its turns are given to others at once")
+    @Operation(
+            summary = "The host leaves: its turns are given to others at once",
+            description = "Each waits for the next host as long as it must, and its session is idle meanwhile.")
     public Uni<Void> leave(@Context SecurityContext security, @RestPath UUID hostId) {
         return service.leave(Caller.of(security), hostId);
     }
@@ -174,10 +184,13 @@ public class HostResource {
     @Path("/agent-hosts/{hostId}/work")
     @Operation(
             summary = "Ask for turns to run; the answer is held until there is one",
-            description = "None is given to two hosts. A turn whose host keeps silent for `ttl_seconds` is given to"
-                    + " another, with a higher `epoch`. An answer that was lost costs that time, too: a repeat does not"
-                    + " give the same turns again.")
-    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Given.class)))
+            description =
+                    "None is given to two hosts. A turn whose host keeps silent for `ttl_seconds` is given to another,"
+                            + " with a higher `epoch`; that is an attempt only if the host was heard of the turn: a turn"
+                            + " is begun by its first event, or the first beat that names it. An answer that was lost"
+                            + " costs that time, unless the next request says which `turns` the host has: then all others"
+                            + " that it was given are given again at once, with a higher `epoch`. A host that says so asks"
+                            + " one request at a time.")
     public Uni<Given> work(
             @Context SecurityContext security,
             @Context HttpServerResponse response,
@@ -193,6 +206,7 @@ public class HostResource {
                         Caller.of(security),
                         hostId,
                         limit,
+                        body == null ? null : body.turns(),
                         Duration.ofSeconds(wait == null ? USUAL_WAIT : wait),
                         response::closed)
                 .map(Given::new);
@@ -238,8 +252,10 @@ public class HostResource {
     @Path("/agent-hosts/{hostId}/turns/{turnId}/events")
     @Operation(
             summary = "Tell what a turn's agent says, thinks, calls, observes, does; renews the lease",
-            description = "In order, all or none. None is taken once `desired_status` is not `running`. 409 `FENCED`"
-                    + " if the host has lost the turn. With `seq` the last request may be repeated.")
+            description =
+                    "In order, all or none. None is taken once `desired_status` is not `running`. 409 `FENCED` if the"
+                            + " host has lost the turn. With `seq` the last request may be repeated, also after the"
+                            + " result.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HostTurns.Lease.class)))
     public Uni<Response> tell(
             @Context SecurityContext security,
@@ -262,8 +278,10 @@ public class HostResource {
     @Path("/agent-hosts/{hostId}/turns/{turnId}/result")
     @Operation(
             summary = "End a turn, or let go of it",
-            description = "`question`: it is work again with the answer. `paused`: it is work again once its session"
-                    + " runs. The same result again is a success; 409 `FENCED` if the host has lost the turn.")
+            description = "`question`: it is work again with the answer. `paused`: it is work again for any host, once"
+                    + " its session is not paused. The same result again (all that it says was said then) is the same"
+                    + " success whenever it comes. Another one is 409: `CONFLICT`, or `FENCED` if the host has lost the"
+                    + " turn.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HostTurns.Lease.class)))
     public Uni<Response> result(
             @Context SecurityContext security,
@@ -278,6 +296,6 @@ public class HostResource {
                 "/" + hostId + "/turns/" + turnId + "/result",
                 body,
                 (db, _) -> turns.review(db, caller, hostId, turnId),
-                db -> turns.end(db, caller, hostId, turnId, body).map(Answer::ok));
+                db -> endings.end(db, caller, hostId, turnId, body).map(Answer::ok));
     }
 }

@@ -3,10 +3,16 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.Wire;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.vertx.core.json.JsonObject;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Size;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.stream.Collectors;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
@@ -77,6 +83,47 @@ public record HostResult(
         if (schema != null && !schema.isObject() && !schema.isNull()) {
             throw Problem.invalid("schema", "must be a JSON object");
         }
+    }
+
+    /** What was given, as a hash of each field: so that the same again is known without keeping it. */
+    JsonObject given() {
+        JsonObject given = new JsonObject();
+        mark(given, "message", message);
+        mark(given, "error", error);
+        mark(given, "question", question);
+        mark(given, "schema", schemaJson() == null ? null : canonical(schema));
+        mark(given, "usage", usage == null ? null : inputTokens() + " " + outputTokens());
+        return given;
+    }
+
+    /** Whether this is the same again: all that it says was said then. */
+    boolean repeats(String outcomeThen, JsonObject givenThen) {
+        return outcome.toString().equals(outcomeThen)
+                && given().stream().allMatch(field -> field.getValue().equals(givenThen.getValue(field.getKey())));
+    }
+
+    private static void mark(JsonObject given, String field, String value) {
+        if (value != null) {
+            try {
+                byte[] hash = MessageDigest.getInstance("SHA-256").digest(value.getBytes(StandardCharsets.UTF_8));
+                given.put(field, HexFormat.of().formatHex(hash, 0, 16));
+            } catch (NoSuchAlgorithmException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    /** An object's fields have no order. */
+    private static String canonical(JsonNode node) {
+        if (node.isObject()) {
+            return node.properties().stream()
+                    .map(field -> "\"" + field.getKey() + "\":" + canonical(field.getValue()))
+                    .sorted()
+                    .collect(Collectors.joining(",", "{", "}"));
+        }
+        return node.isArray()
+                ? node.valueStream().map(HostResult::canonical).collect(Collectors.joining(",", "[", "]"))
+                : node.toString();
     }
 
     String schemaJson() {

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.HostRepository.Asking;
+import ai.buildscale.agents.chat.HostResource.TurnBeat;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;
@@ -8,6 +9,7 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.session.AgentType;
+import ai.buildscale.agents.workspace.Access;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
@@ -27,6 +29,7 @@ class HostService {
     private final Database database;
     private final HostRepository hosts;
     private final HostWaits waits;
+    private final HostSweep sweep;
     private final WakeUps wakeUps;
     private final HostConfig config;
     private final ChatConfig chats;
@@ -35,12 +38,14 @@ class HostService {
             Database database,
             HostRepository hosts,
             HostWaits waits,
+            HostSweep sweep,
             WakeUps wakeUps,
             HostConfig config,
             ChatConfig chats) {
         this.database = database;
         this.hosts = hosts;
         this.waits = waits;
+        this.sweep = sweep;
         this.wakeUps = wakeUps;
         this.config = config;
         this.chats = chats;
@@ -93,27 +98,48 @@ class HostService {
         }
     }
 
-    /** The host leaves: its turns are work again at once. */
+    /** The host leaves: its turns are work again at once, for whoever comes next. */
     Uni<Void> leave(Caller caller, UUID id) {
-        return get(caller, id).chain(() -> hosts.leave(id)).invoke(wakeUps::appended);
+        return get(caller, id)
+                .chain(() -> hosts.leave(id))
+                .chain(sweep::giveBack)
+                .invoke(wakeUps::appended)
+                .replaceWithVoid();
     }
 
     /**
      * Gives a host turns, as many as it has room for; waits for the first one. Emits none if the time is over, the caller has
      * gone, or this server stops.
      *
+     * @param known the turns that it has: what else it was given, it is given again; null if it does not say
      * @param gone whether nobody waits for the answer any more: then nothing is given
      */
-    Uni<List<HostWork>> work(Caller caller, UUID id, int limit, Duration wait, BooleanSupplier gone) {
+    Uni<List<HostWork>> work(
+            Caller caller, UUID id, int limit, List<TurnBeat> known, Duration wait, BooleanSupplier gone) {
         Asking asking = new Asking(id, caller.isAdmin());
         long until = System.nanoTime() + wait.toNanos();
-        return acting(database, caller, id).chain(() -> next(asking, limit, until, gone));
+        return acting(database, caller, id)
+                .chain(() -> unknown(caller, asking, limit, known))
+                .chain(work -> work.isEmpty() ? next(asking, limit, until, gone) : given(asking, work, gone));
+    }
+
+    private Uni<List<HostWork>> unknown(Caller caller, Asking asking, int limit, List<TurnBeat> known) {
+        if (known == null) {
+            return Uni.createFrom().item(List.of());
+        }
+        UUID[] turns = known.stream().map(TurnBeat::turnId).toArray(UUID[]::new);
+        Long[] epochs = known.stream().map(TurnBeat::epoch).toArray(Long[]::new);
+        return hosts.beat(database, asking.host(), Access.limitedTo(caller), turns, epochs, config.turnLease())
+                .chain(() -> hosts.giveAgain(asking, limit, config.turnLease()));
     }
 
     private Uni<List<HostWork>> next(Asking asking, int limit, long until, BooleanSupplier gone) {
         return claim(asking, limit).chain(work -> {
+            if (!work.isEmpty()) {
+                return given(asking, work, gone);
+            }
             Duration left = Duration.ofNanos(until - System.nanoTime());
-            return !work.isEmpty() || !left.isPositive()
+            return !left.isPositive()
                     ? Uni.createFrom().item(work)
                     : waits.until(asking, left)
                             .chain(there -> there && !gone.getAsBoolean()
@@ -129,9 +155,17 @@ class HostService {
                         : hosts.begin(asking, limit - lost.size(), config.turnLease())
                                 .map(begun -> Stream.of(lost, begun)
                                         .flatMap(List::stream)
-                                        .toList()))
-                .chain(work -> work.isEmpty()
-                        ? Uni.createFrom().item(work)
-                        : hosts.withHistory(work, chats.history()).invoke(wakeUps::appended));
+                                        .toList()));
+    }
+
+    /** With what its agents remember; who has gone meanwhile gets none, and it is work again at once. */
+    private Uni<List<HostWork>> given(Asking asking, List<HostWork> work, BooleanSupplier gone) {
+        return hosts.withHistory(work, chats.history())
+                .chain(whole -> gone.getAsBoolean()
+                        ? hosts.unread(asking.host(), work)
+                                .chain(sweep::giveBack)
+                                .replaceWith(List.<HostWork>of())
+                        : Uni.createFrom().item(whole))
+                .invoke(wakeUps::appended);
     }
 }

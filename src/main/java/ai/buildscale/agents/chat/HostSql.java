@@ -11,7 +11,7 @@ final class HostSql {
 
     /** The turns that the host {@code $1} may still get, {@code $3} at most. */
     static final String ROOM = """
-            room as materialized (select greatest(0, least($3::integer, host_room($1::uuid))) as n)""";
+            room as materialized (select greatest(0, least($3::integer, coalesce(host_room($1::uuid), 0))) as n)""";
 
     /** Whether the host {@code h} serves the session {@code s}; $2 whether it serves all workspaces. */
     static final String SERVED = served("$2::boolean");
@@ -43,10 +43,23 @@ final class HostSql {
     /** Whether nobody runs the turn {@code t}. */
     private static final String LOST = "(t.state = 'parked' or t.state = 'running' and t.lease_until <= now())";
 
-    /** Whether the turn {@code t} is to be gone on with; $5 its attempts. */
+    /** Whether the host of the turn {@code t} has begun it for the last time, of {@code attempts}. */
+    private static final String TRIED = "t.state = 'running' and t.begun_at is not null and t.attempt >= ";
+
+    /**
+     * Whether the turn {@code t} of the session {@code s} is to be gone on with; $5 its attempts. It was left, and the session
+     * rests, or its host is silent.
+     */
     static final String TO_TAKE_UP = """
             t.claimed_at is not null and t.ended_at is null and not t.stop_requested
-                and (t.state in ('paused', 'parked') or t.state = 'running' and t.lease_until <= now() and t.attempt < $5)""";
+                and (t.state = 'paused' and s.status in ('idle', 'running')
+                    or t.state = 'parked' and s.status = 'running'
+                    or t.state = 'running' and t.lease_until <= now() and s.status = 'running' and not (%s$5))""".formatted(TRIED);
+
+    /** Whether the host $1 was given the turn {@code t} of the session {@code s}, and nothing was heard of it. */
+    static final String UNKNOWN = """
+            t.host_id = $1 and t.ended_at is null and t.state = 'running' and t.begun_at is null and not t.stop_requested
+                and s.status = 'running'""";
 
     /** The turns that the host {@code h} has. */
     private static final String HAS = """
@@ -71,22 +84,50 @@ final class HostSql {
             order by h.id desc
             limit $2""".formatted(VIEW);
 
-    /** Its turns wait for the next host, which goes on with them as if they had been paused. $1 host. */
-    static final String LEAVE = leave("h.id = $1");
+    /** Its turns are let go of by {@link #LET_GO}, which sees those that it took until now. $1 host. */
+    static final String LEAVE = "delete from agent_hosts where id = $1";
 
-    /** The same for those silent for $1 ms, unless they still tell of turns. */
-    static final String FORGET = leave("h.seen_at < now() - $1 * interval '1 millisecond' and " + HAS + " = 0");
+    /** The turns of a host that has left wait for the next one. $1 host. */
+    static final String LET_GO = letGo("t.host_id = $1");
 
-    private static String leave(String which) {
-        return """
+    /** Hosts leave that are silent for $1 ms, unless they still tell of turns. */
+    static final String FORGET = """
             with gone as (
-                delete from agent_hosts h where %s returning h.id),
-            given_back as (
-                update turns t set state = 'parked', parked_at = now(), lease_until = null, host_id = null
-                from gone
-                where t.host_id = gone.id and t.ended_at is null and t.state = 'running')
-            select count(*) as n from gone""".formatted(which);
+                delete from agent_hosts h where h.seen_at < now() - $1 * interval '1 millisecond' and %s = 0 returning h.id),
+            let_go as (
+                %s)
+            select count(*) as n from gone""".formatted(HAS, letGo("t.host_id in (select id from gone)"));
+
+    private static String letGo(String which) {
+        return """
+            update turns t set state = 'parked', parked_at = now(), lease_until = null, host_id = null
+            where %s and t.ended_at is null and t.state = 'running'""".formatted(which);
     }
+
+    /** The answer with these turns was not read: unless their host was heard of them, their leases are over. $1 host, $2 turns. */
+    static final String UNREAD = """
+            update turns t set lease_until = now()
+            where t.id = any ($2::uuid[]) and t.host_id = $1 and t.ended_at is null and t.state = 'running'
+                and t.begun_at is null""";
+
+    /**
+     * Turns that nobody runs although their sessions look so: they were let go of, or were given to a host that was not heard
+     * of them within its lease. Whoever has this one closes them as {@code returned}, in its transaction. $1 limit.
+     */
+    static final String LEFT = """
+            select t.id as turn_id, t.session_id, t.chat_id, s.epoch, t.said,
+                   -- of one that a host has ended itself it is in the sums
+                   case when t.state = 'parked' and t.host_id is null and t.begun_at is not null
+                       then (extract(epoch from t.parked_at - t.claimed_at) * 1000)::bigint else 0 end as worked_ms
+            from turns t
+            join agent_sessions s on s.id = t.session_id
+            where t.claimed_at is not null and t.ended_at is null and s.ended_at is null and s.turn_id = t.id
+                and s.status = 'running' and not t.stop_requested
+                and (t.state in ('parked', 'paused')
+                    or t.state = 'running' and t.lease_until <= now() and t.begun_at is null)
+            order by s.id
+            limit $1
+            for no key update of s, t skip locked""";
 
     /** Which of these hosts have work to ask for. $1 hosts, $2 whether each serves all workspaces, $3 attempts. */
     static final String WITH_WORK =
@@ -101,7 +142,7 @@ final class HostSql {
                     or exists (
                         select from turns t
                         join agent_sessions s on s.id = t.session_id
-                        where s.turn_id = t.id and s.status = 'running' and %5$s and %3$s))""".formatted(HAS, MAIL, served("a.everywhere"), READY, TO_TAKE_UP.replace("$5", "$3"));
+                        where s.turn_id = t.id and %5$s and %3$s))""".formatted(HAS, MAIL, served("a.everywhere"), READY, TO_TAKE_UP.replace("$5", "$3"));
 
     /** What was said and done in chats, of each the newest, oldest first. $1 chats, $2 how many of each. */
     static final String HISTORY = """
@@ -144,7 +185,10 @@ final class HostSql {
                 order by t.id
                 for no key update of t),
             extended as (
-                update turns t set lease_until = now() + $4 * interval '1 millisecond' from held h where t.id = h.id),
+                update turns t
+                set lease_until = now() + $4 * interval '1 millisecond', begun_at = coalesce(t.begun_at, now())
+                from held h
+                where t.id = h.id),
             beating as materialized (
                 select extend_beats(array(select session_id from held)))
             select g.turn_id, h.id is not null as extended, t.host_id = $1 and t.epoch = g.epoch as known,
@@ -164,10 +208,11 @@ final class HostSql {
     static final String TURN = """
             with held as materialized (
                 select t.id, t.session_id, t.chat_id, t.workspace_id, t.host_id, t.state, t.epoch, t.stop_requested,
-                       t.said_length, t.last_seq, t.told_input, t.told_output, case when $2::boolean then t.said end as said,
+                       t.said_length, t.last_seq, t.owes_usage, t.told_input, t.told_output,
+                       case when $2::boolean then t.said end as said,
                        (extract(epoch from clock_timestamp() - t.claimed_at) * 1000)::bigint as worked_ms,
                        greatest(0, extract(epoch from t.lease_until - now()))::bigint as seconds_left,
-                       s.status, s.epoch as session_epoch,
+                       s.status, s.ended_at is not null as session_ended, s.epoch as session_epoch,
                        s.max_tokens - s.input_tokens - s.output_tokens - t.told_input - t.told_output as tokens_left
                 from turns t
                 join agent_sessions s on s.id = t.session_id
@@ -195,7 +240,8 @@ final class HostSql {
     static final String NOTED = """
             with noted as (
                 update turns t
-                set lease_until = now() + $2 * interval '1 millisecond', last_seq = coalesce($3::bigint, t.last_seq),
+                set lease_until = now() + $2 * interval '1 millisecond', begun_at = coalesce(t.begun_at, now()),
+                    last_seq = coalesce($3::bigint, t.last_seq),
                     told_input = t.told_input + $4, told_output = t.told_output + $5
                 where t.id = $1
                 returning t.session_id)
@@ -204,12 +250,23 @@ final class HostSql {
     /** What it told of is in the sums. $1 turn. */
     static final String COUNTED = "update turns set told_input = 0, told_output = 0 where id = $1";
 
+    /** How a host has ended its turn, or left it. $1 turn, $2 epoch, $3 host, $4 outcome, $5 what was given, $6 desired. */
+    static final String ACCEPT = """
+            insert into turn_results (turn_id, epoch, host_id, outcome, given, last_seq, desired_status)
+            select t.id, $2::bigint, $3::uuid, $4::text, $5::text::jsonb, t.last_seq, $6::text from turns t where t.id = $1
+            on conflict do nothing""";
+
+    /** What was accepted. $1 turn, $2 epoch. */
+    static final String ACCEPTED = """
+            select r.host_id, r.outcome, r.given::text as given, r.last_seq, r.desired_status from turn_results r
+            where r.turn_id = $1 and r.epoch = $2""";
+
     /** Why a turn is paused that has worked too long. */
     private static final String TIME_USED_UP = "budget: its time is used up";
 
     /**
      * Takes turns from hosts for good, those that are to end otherwise than by them: they were told to stop and did not, or
-     * were lost too often, or have used up their time. Each gets an epoch of its own; whoever has this one closes it. $1
+     * were begun and lost too often, or have used up their time. Each gets an epoch of its own; whoever has this one closes it. $1
      * attempts, $2 limit.
      */
     static final String SEIZE = """
@@ -218,19 +275,19 @@ final class HostSql {
                        case when t.state = 'running'
                            then (extract(epoch from least(now(), t.lease_until) - t.claimed_at) * 1000)::bigint else 0 end as worked_ms,
                        case when t.stop_requested or s.status = 'idle' then 'stopped'
-                            when %1$s and s.status = 'paused' then 'paused'
-                            when %1$s then 'failed' else 'spent' end as ending,
+                            when s.status = 'paused' then 'paused'
+                            when %1$s and %3$s$1 then 'failed' else 'spent' end as ending,
                        case when t.stop_requested then 'stopped'
                             when s.status = 'idle' then 'yielded'
-                            when %1$s and s.status = 'paused' then 'paused'
-                            when not %1$s then '%2$s' end as reason
+                            when s.status = 'paused' then 'paused'
+                            when not (%1$s and %3$s$1) then '%2$s' end as reason
                 from turns t
                 join agent_sessions s on s.id = t.session_id
                 where t.claimed_at is not null and t.ended_at is null and s.ended_at is null and s.turn_id = t.id
                     and s.hosting = 'external' and s.status in ('idle', 'running', 'paused')
                     and (t.stop_requested and (%1$s or t.state in ('waiting', 'paused'))
                         or %1$s and s.status in ('idle', 'paused')
-                        or %1$s and t.state = 'running' and t.attempt >= $1
+                        or %1$s and %3$s$1
                         or t.state = 'running' and s.status = 'running' and s.worked_ms
                             + extract(epoch from now() - t.claimed_at) * 1000 >= s.max_seconds * 1000)
                 order by s.id
@@ -242,5 +299,5 @@ final class HostSql {
                 update turns t set epoch = f.next, lease_until = now(), told_input = 0, told_output = 0
                 from found f
                 where t.id = f.turn_id)
-            select * from found""".formatted(LOST, TIME_USED_UP);
+            select * from found""".formatted(LOST, TIME_USED_UP, TRIED);
 }

@@ -59,7 +59,7 @@ class HostStream {
         return service.acting(database, caller, host)
                 .map(_ -> Multi.createBy()
                         .repeating()
-                        .uni(() -> service.work(caller, host, limit, config.keepAlive(), over)
+                        .uni(() -> service.work(caller, host, limit, null, config.keepAlive(), over)
                                 .map(this::frames))
                         .whilst(_ -> !over.getAsBoolean())
                         .emitOn(work -> context.runOnContext(_ -> work.run()), 1));

@@ -2,21 +2,28 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Sweeps;
 import ai.buildscale.agents.platform.Trouble;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
-/** What time does to hosts elsewhere and their turns: who does not end what it should loses it, who is silent is forgotten. */
+/**
+ * What time does to hosts elsewhere and their turns: who does not end what it should loses it, what nobody runs waits for the
+ * next one, who is silent is forgotten.
+ */
 @ApplicationScoped
 class HostSweep {
     private static final Logger LOG = Logger.getLogger(HostSweep.class);
     private static final int BATCH = 200;
 
     private final Trouble trouble = new Trouble(HostSweep.class, "turns of hosts elsewhere are not stopped");
+    private final Database database;
     private final HostRepository hosts;
     private final TurnRepository turns;
     private final Sweeps sweeps;
@@ -26,6 +33,7 @@ class HostSweep {
     private final TurnOutcomes outcomes;
 
     HostSweep(
+            Database database,
             HostRepository hosts,
             TurnRepository turns,
             Sweeps sweeps,
@@ -33,6 +41,7 @@ class HostSweep {
             HostConfig config,
             ChatConfig chats,
             TurnOutcomes outcomes) {
+        this.database = database;
         this.hosts = hosts;
         this.turns = turns;
         this.sweeps = sweeps;
@@ -47,9 +56,10 @@ class HostSweep {
         return sweeps.run("agent-hosts", config.sweepInterval(), this::runOnce);
     }
 
-    /** Emits how many turns were seized and hosts forgotten. */
+    /** Emits how many turns were seized or given back, and hosts forgotten. */
     Uni<Integer> runOnce() {
         return Sweeps.drain(BATCH, this::seize)
+                .chain(seized -> giveBack().map(given -> seized + given))
                 .chain(seized -> hosts.forget(config.forgetAfter())
                         .invoke(forgotten -> {
                             if (forgotten > 0) {
@@ -72,14 +82,34 @@ class HostSweep {
                         : turns.close(null, endings).invoke(() -> told(endings)).replaceWith(endings.size()));
     }
 
+    /** What hosts have let go of, or were not heard of, waits for the next one, and its session rests. Emits how many. */
+    Uni<Integer> giveBack() {
+        return Sweeps.drain(
+                BATCH,
+                () -> database.inTransaction(db -> hosts.left(db, BATCH)
+                                .call(endings -> endings.isEmpty()
+                                        ? Uni.createFrom().voidItem()
+                                        : turns.close(db, null, endings)))
+                        .invoke(endings -> {
+                            if (!endings.isEmpty()) {
+                                told(endings);
+                            }
+                        })
+                        .map(List::size));
+    }
+
     private void told(List<Ending> endings) {
         wakeUps.appended();
         endings.forEach(ending -> outcomes.count(ending.ending()));
         endings.forEach(ending -> LOG.infof(
-                "session %s turn %s was taken from its host, epoch %d: %s",
+                "session %s turn %s is %s, epoch %d: %s",
                 ending.fence().session(),
                 ending.fence().turn(),
+                ending.ending().equals("returned") ? "given back" : "taken from its host",
                 ending.fence().epoch(),
-                ending.reason() == null ? ending.words() : ending.reason()));
+                Stream.of(ending.reason(), ending.words())
+                        .filter(Objects::nonNull)
+                        .findFirst()
+                        .orElse("it waits for the next")));
     }
 }

@@ -2,15 +2,11 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.HostRepository.Beaten;
 import ai.buildscale.agents.chat.HostRepository.Held;
-import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Fence;
-import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Db;
-import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.SessionStatus;
 import ai.buildscale.agents.workspace.Access;
@@ -33,26 +29,26 @@ class HostTurns {
     private final HostService registry;
     private final HostRepository hosts;
     private final TurnRepository turns;
+    private final HostEndings endings;
     private final WakeUps wakeUps;
     private final HostConfig config;
     private final ChatConfig chats;
-    private final TurnOutcomes outcomes;
 
     HostTurns(
             HostService registry,
             HostRepository hosts,
             TurnRepository turns,
+            HostEndings endings,
             WakeUps wakeUps,
             HostConfig config,
-            ChatConfig chats,
-            TurnOutcomes outcomes) {
+            ChatConfig chats) {
         this.registry = registry;
         this.hosts = hosts;
         this.turns = turns;
+        this.endings = endings;
         this.wakeUps = wakeUps;
         this.config = config;
         this.chats = chats;
-        this.outcomes = outcomes;
     }
 
     /** What people want of a turn; {@code idle} is to stop it and keep the agent. */
@@ -66,6 +62,12 @@ class HostTurns {
         @Override
         public String toString() {
             return Wire.name(this);
+        }
+
+        /** What was written down; what only a newer server knows of is over. */
+        static Desired read(String name) {
+            Desired known = Wire.known(Desired.class, name);
+            return known == null ? IDLE : known;
         }
 
         /** In a state that only a newer server knows, the turn is kept, and not gone on with. */
@@ -119,7 +121,7 @@ class HostTurns {
                 .chain(() -> registry.acting(db, caller, host));
     }
 
-    private static Problem notServed() {
+    static Problem notServed() {
         return Problem.forbidden("You are not a member of the turn's workspace any more, or only view it");
     }
 
@@ -148,7 +150,8 @@ class HostTurns {
      * Writes down what a turn's agent did, in order, and shows what it said. Once people want it to end nothing more is taken:
      * the answer tells what they want.
      *
-     * @param seq the request's number in the turn; a repeat of the last one is a success without effect. Null for none
+     * @param seq the request's number in the turn; a repeat of the last one is a success without effect, also once the host
+     *     has ended the turn or left it. Null for none
      * @throws Problem {@code NOT_FOUND}; {@code FORBIDDEN}, also once the host's user does not serve the turn's workspace
      *     any more; {@code FENCED} if the host has lost the turn; {@code CONFLICT} if
      *     the turn does not run; {@code VALIDATION_ERROR} if the answer becomes too long
@@ -158,16 +161,32 @@ class HostTurns {
             events.get(i).check("events[" + i + "]");
         }
         return registry.acting(db, caller, host)
-                .chain(() -> db.atomically(transaction -> held(transaction, caller, host, turn, epoch, false)
-                        .chain(held -> taken(transaction, held, seq, events))))
+                .chain(() -> db.atomically(transaction -> endings.hold(transaction, caller, turn, false)
+                        .chain(held ->
+                                held.isHeldBy(host, epoch) && held.state().equals("running")
+                                        ? taken(transaction, held, seq, events)
+                                        : told(transaction, held, host, epoch, seq))))
                 .invoke(() -> db.afterCommit(wakeUps::appended));
+    }
+
+    /** The answer to what comes too late, or once more. */
+    private Uni<Lease> told(Db db, Held held, UUID host, long epoch, Long seq) {
+        return hosts.accepted(db, held.fence().turn(), epoch).map(accepted -> {
+            boolean own = accepted != null && accepted.host().equals(host);
+            Long last = own ? accepted.lastSeq() : held.isOf(host, epoch) ? held.lastSeq() : null;
+            if (seq != null && last != null && seq <= last) {
+                return new Lease(false, 0, own ? accepted.desired() : HostEndings.afterwards(held.status()), epoch);
+            }
+            HostEndings.requireHolder(held, host, epoch);
+            if (!own && held.sessionEnded()) {
+                return new Lease(false, 0, HostEndings.afterwards(held.status()), epoch);
+            }
+            throw HostEndings.over(held);
+        });
     }
 
     private Uni<Lease> taken(Db db, Held held, Long seq, List<HostEvent> events) {
         Desired desired = Desired.of(held.status(), held.stopRequested());
-        if (!held.state().equals("running")) {
-            throw new Problem(ProblemType.CONFLICT, "The turn is " + held.state()).with("state", held.state());
-        }
         if (desired != Desired.RUNNING) {
             return Uni.createFrom()
                     .item(new Lease(
@@ -193,8 +212,7 @@ class HostTurns {
     /** The same as for agents that live here: the session is paused until its owner raises its budget. */
     private Uni<Lease> spent(Db db, Fence fence) {
         return hosts.hold(db, fence.turn(), null, true)
-                .chain(held ->
-                        close(db, held, "spent", held.said(), "budget: its tokens are used up", null, null, 0, 0))
+                .chain(held -> endings.close(db, held, "spent", held.said(), "budget: its tokens are used up"))
                 .replaceWith(new Lease(false, 0, Desired.PAUSED, fence.epoch()));
     }
 
@@ -241,105 +259,5 @@ class HostTurns {
         }
         unsaid.setLength(0);
         return said + from;
-    }
-
-    /**
-     * Ends a turn, or lets go of it. The same again is a success.
-     *
-     * @throws Problem as {@link #tell}; {@code CONFLICT} if it has ended in another way
-     */
-    Uni<Lease> end(Db db, Caller caller, UUID host, UUID turn, HostResult result) {
-        result.check();
-        if (result.message() != null && result.message().length() > chats.maxAnswer()) {
-            throw Problem.invalid("message", "must have at most " + chats.maxAnswer() + " characters");
-        }
-        return registry.acting(db, caller, host)
-                .chain(() -> db.atomically(transaction -> held(transaction, caller, host, turn, result.epoch(), true)
-                        .chain(held -> ended(transaction, held, result))))
-                .invoke(() -> db.afterCommit(wakeUps::appended));
-    }
-
-    private Uni<Lease> ended(Db db, Held held, HostResult result) {
-        String ending = result.outcome().ending();
-        Lease over = new Lease(
-                false,
-                0,
-                Wire.is(SessionStatus.RUNNING, held.status()) ? Desired.IDLE : Desired.of(held.status(), false),
-                held.fence().epoch());
-        if (!held.state().equals("running")) {
-            // let go of while its session runs, it is parked
-            boolean repeated = held.state().equals(ending)
-                    || (result.outcome() == HostResult.Outcome.PAUSED
-                            && held.state().equals("parked"));
-            if (repeated) {
-                return Uni.createFrom().item(over);
-            }
-            throw new Problem(ProblemType.CONFLICT, "The turn is " + held.state()).with("state", held.state());
-        }
-        String words = result.outcome() == HostResult.Outcome.QUESTION ? result.question() : result.error();
-        return close(
-                        db,
-                        held,
-                        ending,
-                        result.message() == null ? held.said() : result.message(),
-                        reason(result.outcome(), held.status()),
-                        words,
-                        result.schemaJson(),
-                        result.inputTokens(),
-                        result.outputTokens())
-                .replaceWith(over);
-    }
-
-    private static String reason(HostResult.Outcome outcome, String status) {
-        return switch (outcome) {
-            case PAUSED -> "paused";
-            case STOPPED -> Wire.is(SessionStatus.CANCELLED, status) ? "cancelled" : "stopped";
-            default -> null;
-        };
-    }
-
-    private Uni<Void> close(
-            Db db,
-            Held held,
-            String ending,
-            String said,
-            String reason,
-            String words,
-            String schema,
-            long input,
-            long output) {
-        Ending how = new Ending(
-                held.fence(),
-                ending,
-                said,
-                reason,
-                words,
-                ending.equals("waiting") ? Ids.next() : null,
-                schema,
-                new Used(held.toldInput() + input, held.toldOutput() + output, held.workedMillis()));
-        return turns.close(db, null, List.of(how))
-                .chain(() -> hosts.counted(db, held.fence()))
-                .invoke(() -> db.afterCommit(() -> outcomes.count(ending)));
-    }
-
-    /** The turn under its lock, if it is this host's still, and its workspace one that the caller serves. */
-    private Uni<Held> held(Db db, Caller caller, UUID host, UUID turn, long epoch, boolean withSaid) {
-        return hosts.hold(db, turn, Access.limitedTo(caller), withSaid)
-                .onItem()
-                .ifNull()
-                .failWith(() -> Problem.notFound("The turn"))
-                .invoke(held -> {
-                    boolean mine =
-                            host.equals(held.host()) && epoch == held.fence().epoch() && epoch == held.sessionEpoch();
-                    if (!mine) {
-                        throw new Problem(
-                                        ProblemType.FENCED,
-                                        "Another owner holds the turn, with epoch " + held.sessionEpoch())
-                                .with("epoch", held.sessionEpoch());
-                    }
-                    if (!held.served()) {
-                        throw notServed();
-                    }
-                });
     }
 }

@@ -21,7 +21,8 @@ class TurnOutcomes {
                         Function.identity(), outcome -> metrics.counter("chat.turns", "outcome", outcome)));
     }
 
+    /** What a host elsewhere returns is left for the next owner, as what a server parks. */
     void count(String outcome) {
-        counters.get(outcome).increment();
+        counters.get(outcome.equals("returned") ? "parked" : outcome).increment();
     }
 }

@@ -9,6 +9,7 @@ import ai.buildscale.agents.platform.Unknown;
 import ai.buildscale.agents.platform.Wire;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -172,6 +173,34 @@ class TurnRepository {
 
     /** The same; the server is null for what hosts elsewhere do. */
     Uni<Map<UUID, Integer>> close(Db db, UUID server, Collection<Ending> endings) {
+        Map<UUID, Integer> waiting = new HashMap<>();
+        return Multi.createFrom()
+                .iterable(statements(endings))
+                .onItem()
+                .transformToUniAndConcatenate(some -> closed(db, server, some))
+                .onItem()
+                .invoke(waiting::putAll)
+                .collect()
+                .last()
+                .replaceWith(waiting);
+    }
+
+    /** Those that end a session stand apart, a few together: each tells of all that waits for it. */
+    private static List<List<Ending>> statements(Collection<Ending> endings) {
+        List<Ending> failed = new ArrayList<>();
+        List<Ending> others = new ArrayList<>();
+        endings.forEach(ending -> (ending.ending().equals("failed") ? failed : others).add(ending));
+        List<List<Ending>> statements = new ArrayList<>();
+        if (!others.isEmpty()) {
+            statements.add(others);
+        }
+        for (int i = 0; i < failed.size(); i += TurnSql.ENDS) {
+            statements.add(failed.subList(i, Math.min(failed.size(), i + TurnSql.ENDS)));
+        }
+        return statements;
+    }
+
+    private static Uni<Map<UUID, Integer>> closed(Db db, UUID server, List<Ending> endings) {
         JsonArray all = new JsonArray();
         endings.forEach(ending -> all.add(ending.json()));
         return db.rows(TurnSql.CLOSE, server, all.encode()).map(rows -> {
@@ -209,6 +238,16 @@ class TurnRepository {
     /** Sessions of this server whose messages wait although they are free. */
     Uni<Set<UUID>> waiting(UUID server) {
         return database.rows(TurnSql.WAITING, server).map(TurnRepository::ids);
+    }
+
+    /** Emits which of these and of those that have just ended are not this server's to run, and whether each has ended. */
+    Uni<Map<UUID, Boolean>> gone(UUID server, List<UUID> sessions) {
+        return database.rows(TurnSql.GONE, server, sessions.toArray(UUID[]::new))
+                .map(rows -> {
+                    Map<UUID, Boolean> gone = new HashMap<>();
+                    rows.forEach(row -> gone.put(row.getUUID("id"), row.getBoolean("ended")));
+                    return gone;
+                });
     }
 
     /** Turns of this server of which nothing has been heard for a while, and those of sessions that are idle. */

@@ -18,6 +18,9 @@ final class TurnSql {
     /** Sessions that one statement looks at. */
     static final int BATCH = 500;
 
+    /** Sessions that one statement ends: their mailboxes, as full as they may be, have places in the log of one transaction. */
+    static final int ENDS = 6;
+
     /** Characters of a message that become the session's current task. */
     private static final int TASK = 200;
 
@@ -198,6 +201,9 @@ final class TurnSql {
                 select t.* from turns t where t.server_id = $1 and t.state in ('running', 'parked')),
             """;
 
+    /** Whether a server goes on with the turn of the session {@code s}. */
+    private static final String RUNS = " and s.status = 'running'";
+
     /**
      * Takes up turns of running sessions that nobody runs: their server was lost (one more attempt), or they were parked.
      * $1 server, $2 the milliseconds after which one that this server has parked itself is not handed over any more.
@@ -209,7 +215,7 @@ final class TurnSql {
             """
             s.server_id = t.server_id and %s
                 and (t.epoch <> s.epoch
-                    or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')""".formatted(THINKABLE),
+                    or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')""".formatted(THINKABLE) + RUNS,
             LOST_HERE);
 
     /** The same for turns that were paused with their sessions. $1 server, $2 sessions. */
@@ -219,33 +225,47 @@ final class TurnSql {
             "turns t join agent_sessions s on s.id = t.session_id",
             """
             t.state in ('paused', 'parked') and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])
-                and %s""".formatted(THINKABLE),
+                and %s""".formatted(THINKABLE) + RUNS,
             LOST_HERE);
 
+    /** Turns, each with its session and the host {@code $1}. */
+    private static final String TURNS_AND_HOST = """
+            turns t
+                join agent_sessions s on s.id = t.session_id
+                join agent_hosts h on h.id = $1""";
+
     /**
-     * The same by a host elsewhere: turns whose host is silent or gave them back, and those that were paused. $1 to $4 as
-     * {@link #BEGIN_ELSEWHERE}, $5 the attempts that a turn has.
+     * The same by a host elsewhere: turns whose host is silent or gave them back, and those that were paused; a session at
+     * rest runs again. $1 to $4 as {@link #BEGIN_ELSEWHERE}, $5 the attempts that a turn has.
      */
     static final String TAKE_UP_ELSEWHERE = takeUp(
             TurnTaker.HOST,
             HostSql.ROOM + ",\n",
-            """
-            turns t
-                join agent_sessions s on s.id = t.session_id
-                join agent_hosts h on h.id = $1""",
+            TURNS_AND_HOST,
             "%s and %s".formatted(HostSql.SERVED, HostSql.TO_TAKE_UP),
-            HostSql.TO_TAKE_UP);
+            HostSql.TO_TAKE_UP.replace("s.status", "h.status"));
+
+    /**
+     * Gives a host again what it was given and knows nothing of: it has said nothing of it, and just now has not named it
+     * among its turns. $1 to $4 as {@link #BEGIN_ELSEWHERE}.
+     */
+    static final String GIVE_AGAIN = takeUp(
+            TurnTaker.HOST,
+            "room as materialized (select $3::integer as n),\n",
+            TURNS_AND_HOST,
+            "%s and %s".formatted(HostSql.SERVED, HostSql.UNKNOWN),
+            HostSql.UNKNOWN.replace("s.status", "h.status"));
 
     private static String takeUp(TurnTaker taker, String before, String from, String which, String still) {
         return "with " + before
                 + """
             held as materialized (
                 select s.* from %s
-                where %s and s.turn_id = t.id and s.status = 'running' and s.ended_at is null
+                where %s and s.turn_id = t.id and s.ended_at is null
                 %s),
             t as (
                 update turns t
-                set attempt = t.attempt + case when t.state = 'running' then 1 else 0 end, state = 'running',
+                set attempt = t.attempt + case when %s then 1 else 0 end, state = 'running',
                     epoch = h.epoch + %d, parked_at = null, last_seq = null%s
                 from held h
                 where t.id = h.turn_id and t.ended_at is null and t.state in ('running', 'parked', 'paused')
@@ -253,14 +273,7 @@ final class TurnSql {
                 returning t.*),
             numbered as (
                 select h.*, row_number() over (order by h.id) - 1 as ordinal from held h join t on t.session_id = h.id),
-            s as (
-                update agent_sessions s
-                set last_position = next_position(n.last_position, n.ordinal), last_progress_at = clock_timestamp(),
-                    stalled_at = null%s
-                from numbered n
-                where s.id = n.id
-                returning s.*),
-            %stold as (
+            %s%stold as (
                 %s
                 select s.last_position, s.workspace_id, s.chat_id, s.id, 'session_init', %s, clock_timestamp(), false
                 from s
@@ -272,10 +285,11 @@ final class TurnSql {
                                 from,
                                 which,
                                 taker.pick(),
+                                taker.lost(),
                                 taker.raise(),
                                 taker.assigned(),
                                 still,
-                                taker.raised("n.epoch + 1"),
+                                taker.takes(),
                                 taker.beats("s"),
                                 EventLog.APPEND,
                                 INIT_DATA,
@@ -301,6 +315,18 @@ final class TurnSql {
                 and (s.status = 'idle' or s.status = 'running' and t.state = 'running' and t.epoch = s.epoch)
                 and (s.last_progress_at is null or s.last_progress_at < now() - interval '5 seconds')
             limit 500""";
+
+    /**
+     * Which sessions are not this server's to run any more: those of the ids that have ended, are another's or are removed,
+     * and all that have ended a moment ago. $1 server, $2 ids.
+     */
+    static final String GONE = """
+            select a.id, s.ended_at is not null as ended from unnest($2::uuid[]) as a (id)
+            left join agent_sessions s on s.id = a.id
+            where s.id is null or s.ended_at is not null or s.server_id is distinct from $1
+            union
+            select s.id, true from agent_sessions s
+            where s.server_id = $1 and s.ended_at > now() - interval '5 seconds'""";
 
     /** A turn that is not over, whoever runs it, with its chunks. $1 server, $2 session. */
     static final String OPEN = """
@@ -376,9 +402,10 @@ final class TurnSql {
 
     /**
      * Closes turns, or leaves them for later: {@code done}, {@code stopped} and {@code failed} are over; {@code waiting},
-     * {@code paused} (with its session), {@code spent} (its budget is, which pauses the session) and {@code parked} are not.
-     * The session goes to idle, or to error if the turn failed; it stays as it is if it is not running any more. What is at
-     * rest already stays so. $1 server, $2 a JSON array of {@code turn_id, session_id, epoch, ending, said, reason, message,
+     * {@code paused} (with its session), {@code spent} (its budget is, which pauses the session), {@code parked} and
+     * {@code returned} (for the next host, while the session rests) are not. The session goes to idle, or to error if the turn
+     * failed; it stays as it is if it is not running any more. What is at rest already stays so. Of a turn that its session
+     * took along when it ended, only what it has used is added. $1 server, $2 a JSON array of {@code turn_id, session_id, epoch, ending, said, reason, message,
      * question_id, schema, input_tokens, output_tokens, worked_ms}.
      */
     static final String CLOSE = """
@@ -392,48 +419,74 @@ final class TurnSql {
                 order by s.id
                 for no key update of s),
             current as materialized (
-                select t.id, t.state from turns t where t.id in (select turn_id from held) order by t.id for no key update of t),
+                select t.id, t.session_id, t.state, t.owes_usage from turns t
+                where t.id in (select g.turn_id from given g join held h on h.id = g.session_id and h.epoch = g.epoch)
+                order by t.id
+                for no key update of t),
             -- its answer was lost
             again as (
                 select h.id, h.mail, h.turn_id from held h
                 join given g on g.session_id = h.id and g.epoch = h.epoch and g.turn_id = h.turn_id
                 join current c on c.id = h.turn_id
                 where c.state = 'waiting' and g.ending = 'waiting'
-                    or c.state in ('paused', 'parked') and g.ending in ('paused', 'parked', 'spent')),
+                    or c.state in ('paused', 'parked') and g.ending in ('paused', 'parked', 'spent')
+                    or c.state = 'paused' and g.ending = 'returned' and h.status <> 'running'),
+            late as materialized (
+                select h.id, h.workspace_id, c.id as late_turn, g.input_tokens as used_in, g.output_tokens as used_out,
+                       g.worked_ms as used_ms
+                from held h
+                join given g on g.session_id = h.id and g.epoch = h.epoch
+                join current c on c.id = g.turn_id and c.session_id = h.id
+                where h.ended_at is not null and h.turn_id is null and c.owes_usage),
+            late_turns as (
+                update turns t
+                set owes_usage = false, input_tokens = t.input_tokens + l.used_in,
+                    output_tokens = t.output_tokens + l.used_out, worked_ms = t.worked_ms + l.used_ms
+                from late l
+                where t.id = l.late_turn),
+            late_sessions as (
+                update agent_sessions s
+                set input_tokens = s.input_tokens + l.used_in, output_tokens = s.output_tokens + l.used_out,
+                    worked_ms = s.worked_ms + l.used_ms
+                from late l
+                where s.id = l.id),
             mine as materialized (
                 select h.*, g.turn_id as closed_turn, g.ending, g.said, g.reason, g.message as words, g.question_id, g.schema,
                        g.input_tokens as used_in, g.output_tokens as used_out, g.worked_ms as used_ms,
                        g.ending in ('done', 'stopped', 'failed') as over,
-                       row_number() over (order by h.id) - 1 as ordinal,
+                       sum(p.places) over (order by h.id) - p.places as ordinal,
                        case when g.ending = 'done' then budget_reached(
                            h.turns, h.input_tokens + h.output_tokens + g.input_tokens + g.output_tokens,
                            h.worked_ms + g.worked_ms, null, h.max_tokens, h.max_seconds) end as spent
                 from held h
                 join given g on g.session_id = h.id and g.epoch = h.epoch and g.turn_id = h.turn_id
+                cross join lateral (
+                    select case when g.ending = 'failed' and h.status = 'running' then %s else 1 end as places) p
                 where h.turn_id not in (select turn_id from again)),
             o as materialized (
                 select m.*,
                        case when m.ending = 'failed' then 'error'
                             when m.ending = 'spent' or m.spent is not null then 'paused' else 'idle' end as next,
-                       coalesce(m.spent, case when m.ending in ('failed', 'spent') then coalesce(m.reason, m.words) end) as why,
+                       coalesce(m.spent, case
+                           when m.ending in ('failed', 'spent') then coalesce(m.reason, m.words)
+                           when m.ending = 'returned' then 'waits for a host' end) as why,
                        null::text as task, case when m.ending = 'failed' then m.words end as message,
                        null::jsonb as outcome,
                        case when m.ending = 'spent' or m.spent is not null then next_id() end as new_pause_id,
                        null::bigint as pause_seconds, m.user_id as actor, m.ending = 'failed' as ends
                 from mine m
                 where m.status = 'running' and m.ending not in ('parked', 'paused')),
-            """ + SessionMove.of("""
-            , turn_id = case when o.over then null else o.turn_id end,
+            """.formatted(SessionMove.places("h"))
+            + SessionMove.closing("o.closed_turn", """
+            , mail = case when o.ends then 0 else o.mail end,
+                    turn_id = case when o.over then null else o.turn_id end,
                     input_tokens = o.input_tokens + o.used_in,
                     output_tokens = o.output_tokens + o.used_out,
                     worked_ms = o.worked_ms + o.used_ms,
                     blocked_on = case when o.ending = 'waiting' then left(o.words, 1000) when not o.over then o.blocked_on end,
-                    last_progress_at = clock_timestamp()""", 1, 0) + """
+                    last_progress_at = clock_timestamp()""", 1, 0)
+            + """
             ,
-            -- at rest it is nobody's to beat for
-            rested as (
-                delete from session_heartbeats h using moved m
-                where m.hosting = 'external' and m.status = 'idle' and h.session_id = m.id),
             still as (
                 update agent_sessions s
                 set turn_id = case when m.over then null else m.turn_id end,
@@ -449,16 +502,17 @@ final class TurnSql {
                 where s.id = m.id and not exists (select from o where o.id = m.id)
                 returning s.*),
             kept as (
-                select n.id, n.workspace_id, n.chat_id, n.agent_type, n.epoch, n.version, n.mail, n.last_position - 3 as position
+                select n.id, n.workspace_id, n.chat_id, n.agent_type, n.epoch, n.version, n.mail,
+                       n.last_position - 3 - n.left_told as position
                 from moved n
                 union all
                 select n.id, n.workspace_id, n.chat_id, n.agent_type, n.epoch, n.version, n.mail, n.last_position from still n),
             closed as (
                 update turns t
                 set state = case when m.ending = 'paused' and m.status = 'running' then 'parked'
-                        when m.ending = 'spent' then 'paused' else m.ending end, said = m.said,
+                        when m.ending in ('spent', 'returned') then 'paused' else m.ending end, said = m.said,
                     ended_at = case when m.over then clock_timestamp() end,
-                    parked_at = case when m.ending in ('parked', 'paused') then now() end,
+                    parked_at = case when m.ending in ('parked', 'paused', 'returned') then now() end,
                     input_tokens = t.input_tokens + m.used_in,
                     output_tokens = t.output_tokens + m.used_out,
                     worked_ms = t.worked_ms + m.used_ms
@@ -485,7 +539,9 @@ final class TurnSql {
             spending as (
                 insert into workspace_spending as w (workspace_id, turns, input_tokens, output_tokens, worked_ms)
                 select workspace_id, count(*) filter (where over), sum(used_in), sum(used_out), sum(used_ms)
-                from mine
+                from (select workspace_id, over, used_in, used_out, used_ms from mine
+                      union all
+                      select workspace_id, false, used_in, used_out, used_ms from late) u
                 group by 1
                 order by 1
                 on conflict (workspace_id) do update
@@ -508,10 +564,12 @@ final class TurnSql {
                        clock_timestamp(), false
                 from mine m
                 join kept n on n.id = m.id
-                where m.ending <> 'parked')
+                where m.ending not in ('parked', 'returned'))
             select id, mail from kept
             union all
-            select id, mail from again""".formatted(EventLog.APPEND);
+            select id, mail from again
+            union all
+            select id, 0 from late""".formatted(EventLog.APPEND);
 
     /**
      * Shows what running turns have just said, to those who follow them. Fenced like the rest, but without a lock: a chunk

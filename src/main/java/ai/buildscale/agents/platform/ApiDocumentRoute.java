@@ -1,6 +1,8 @@
 package ai.buildscale.agents.platform;
 
+import io.vertx.core.MultiMap;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
@@ -11,16 +13,18 @@ import java.io.InputStream;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.zip.Deflater;
 
 /**
  * Hands out the API's document, which the build has written: as YAML, or as JSON to who asks for it by {@code .json},
- * {@code ?format=json} or {@code Accept}. It is read when it is first asked for.
+ * {@code ?format=json} or {@code Accept}; compressed, where that is asked for. It is read, and compressed, once.
  */
 @ApplicationScoped
 public class ApiDocumentRoute {
     private static final String PATH = "/q/openapi";
 
     private final Map<String, Buffer> documents = new ConcurrentHashMap<>();
+    private final Map<String, Buffer> compressed = new ConcurrentHashMap<>();
 
     void register(@Observes Router router) {
         for (String ending : new String[] {"", ".json", ".yaml", ".yml"}) {
@@ -33,10 +37,24 @@ public class ApiDocumentRoute {
 
     private void answer(RoutingContext context) {
         String format = wantsJson(context) ? "json" : "yaml";
-        context.response()
-                .putHeader("Content-Type", "application/" + format + ";charset=UTF-8")
-                .putHeader("Vary", "Accept")
-                .end(documents.computeIfAbsent(format, ApiDocumentRoute::read));
+        MultiMap headers = context.response().headers();
+        headers.set(HttpHeaders.CONTENT_TYPE, "application/" + format + ";charset=UTF-8")
+                .set(HttpHeaders.VARY, headers.get(HttpHeaders.VARY) + ", Accept");
+        if (Compression.accepts(context.request().getHeader(HttpHeaders.ACCEPT_ENCODING))) {
+            headers.set(HttpHeaders.CONTENT_ENCODING, "gzip");
+            context.response().end(compressed.computeIfAbsent(format, this::compress));
+        } else {
+            context.response().end(document(format));
+        }
+    }
+
+    private Buffer document(String format) {
+        return documents.computeIfAbsent(format, ApiDocumentRoute::read);
+    }
+
+    /** Once, so that it is well done. */
+    private Buffer compress(String format) {
+        return Buffer.buffer(Compression.gzip(document(format).getBytes(), Deflater.BEST_COMPRESSION));
     }
 
     private static boolean wantsJson(RoutingContext context) {

@@ -1,5 +1,8 @@
 package ai.buildscale.agents.platform;
 
+import ai.buildscale.agents.platform.security.TokenConfig;
+import ai.buildscale.agents.platform.security.TokenVerifier;
+import ai.buildscale.agents.platform.security.Verified;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Expiry;
@@ -11,23 +14,18 @@ import io.quarkus.security.identity.request.AuthenticationRequest;
 import io.quarkus.security.runtime.QuarkusSecurityIdentity;
 import io.quarkus.vertx.http.runtime.security.ChallengeData;
 import io.quarkus.vertx.http.runtime.security.HttpAuthenticationMechanism;
-import io.smallrye.jwt.auth.principal.JWTParser;
-import io.smallrye.jwt.auth.principal.ParseException;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
-import java.io.IOException;
-import java.time.DateTimeException;
+import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
-import org.eclipse.microprofile.jwt.JsonWebToken;
 
 /**
  * Says who is calling: by a bearer JWT, verified once and then remembered until it expires, or by a stream token.
@@ -39,38 +37,42 @@ public class Authentication implements HttpAuthenticationMechanism {
     /** Tokens remembered at most; a JWT and its identity weigh about 2 kB. */
     private static final int REMEMBERED = 20_000;
 
-    /** What fits into a {@code timestamptz} and a timer alike; no honest token lives that long. */
-    private static final Instant END_OF_TIME = Instant.parse("9999-12-31T00:00:00Z");
+    private record Known(SecurityIdentity identity, Verified token) {}
 
-    private final Trouble trouble =
-            new Trouble(Authentication.class, "new tokens cannot be checked, the keys of JWT_KEYS do not come");
-    private final JWTParser parser;
     private final StreamTokens streamTokens;
-    private final Cache<String, SecurityIdentity> verified = Caffeine.newBuilder()
-            .maximumSize(REMEMBERED)
-            .expireAfter(Expiry.creating((String token, SecurityIdentity identity) ->
-                    Duration.between(Instant.now(), caller(identity).expiresAt())))
-            .build();
-
-    private final boolean complete;
+    private final TokenVerifier verifier;
+    private final Vertx vertx;
+    private final Clock clock;
+    private final Cache<String, Known> verified;
 
     Authentication(
-            JWTParser parser,
             StreamTokens streamTokens,
+            TokenConfig config,
+            Vertx vertx,
+            Clock clock,
             @ConfigProperty(name = "mp.jwt.verify.publickey.location") Optional<String> keys,
             @ConfigProperty(name = "mp.jwt.verify.issuer") Optional<String> issuer,
-            @ConfigProperty(name = "mp.jwt.verify.audiences") Optional<List<String>> audiences) {
-        this.parser = parser;
+            @ConfigProperty(name = "mp.jwt.verify.audiences") Optional<Set<String>> audiences) {
         this.streamTokens = streamTokens;
-        this.complete = keys.isPresent() && issuer.isPresent() && audiences.isPresent();
+        this.vertx = vertx;
+        this.clock = clock;
+        this.verifier = keys.isPresent() && issuer.isPresent() && audiences.isPresent()
+                ? new TokenVerifier(vertx, keys.get(), issuer.get(), audiences.get(), config, clock)
+                : null;
+        this.verified = Caffeine.newBuilder()
+                .maximumSize(REMEMBERED)
+                .expireAfter(Expiry.creating((String token, Known known) ->
+                        Duration.between(clock.instant(), known.token().caller().expiresAt())))
+                .build();
     }
 
     /** Without one of these the check would let tokens of other issuers or for other services pass. */
     void start(@Observes StartupEvent event) {
-        if (!complete) {
+        if (verifier == null) {
             throw new IllegalStateException(
                     "Set JWT_KEYS (address of a JWKS, or of a PEM key), JWT_ISSUER and JWT_AUDIENCE");
         }
+        verifier.start(vertx);
     }
 
     @Override
@@ -86,59 +88,33 @@ public class Authentication implements HttpAuthenticationMechanism {
             return Uni.createFrom().failure(new AuthenticationFailedException("not a bearer token"));
         }
         String token = header.substring(BEARER.length()).trim();
-        SecurityIdentity known = verified.getIfPresent(token);
-        if (known != null && caller(known).expiresAt().isAfter(Instant.now())) {
-            return Uni.createFrom().item(known);
+        Known known = verified.getIfPresent(token);
+        if (known != null
+                && verifier.holds(known.token())
+                && known.token().caller().expiresAt().isAfter(clock.instant())) {
+            return Uni.createFrom().item(known.identity());
         }
-        return Uni.createFrom()
-                .completionStage(() -> Vertx.currentContext()
-                        .executeBlocking(() -> verify(token), false)
-                        .toCompletionStage());
+        Context eventLoop = Vertx.currentContext();
+        return verifier.verify(token)
+                .map(good -> remember(token, good))
+                .emitOn(command -> eventLoop.runOnContext(_ -> command.run()));
     }
 
-    private SecurityIdentity verify(String token) {
-        try {
-            JsonWebToken jwt = parser.parse(token);
-            Set<String> groups = jwt.getGroups() == null ? Set.of() : Set.copyOf(jwt.getGroups());
-            Instant expiresAt = Instant.ofEpochSecond(jwt.getExpirationTime());
-            // the parser allows for a clock that is a second behind
-            if (!expiresAt.isAfter(Instant.now()) || expiresAt.isAfter(END_OF_TIME)) {
-                throw new AuthenticationFailedException("the token has expired, or never does");
-            }
-            SecurityIdentity identity = identity(new Caller(Ids.parse(jwt.getSubject()), groups, expiresAt));
-            verified.put(token, identity);
-            trouble.over();
-            return identity;
-        } catch (ParseException
-                | IllegalArgumentException
-                | NullPointerException
-                | ClassCastException
-                | DateTimeException e) {
-            if (isUnreachable(e)) {
-                trouble.met(e);
-                throw Problem.unavailable();
-            }
-            throw new AuthenticationFailedException("the token is not valid", e);
-        }
-    }
-
-    /** Whether it is not the token's fault: the address of the keys does not answer. */
-    private static boolean isUnreachable(Throwable failure) {
-        return failure != null && (failure instanceof IOException || isUnreachable(failure.getCause()));
+    private SecurityIdentity remember(String token, Verified good) {
+        SecurityIdentity identity = identity(good.caller());
+        verified.put(token, new Known(identity, good));
+        return identity;
     }
 
     private static SecurityIdentity identity(Caller caller) {
         if (caller == null) {
-            throw new AuthenticationFailedException("the stream token is not valid");
+            throw Problem.refused("The stream token has expired, or was never issued for this path: get a new one with"
+                    + " POST /api/v1/stream-tokens");
         }
         return QuarkusSecurityIdentity.builder()
                 .setPrincipal(caller)
                 .addRoles(new HashSet<>(caller.groups()))
                 .build();
-    }
-
-    private static Caller caller(SecurityIdentity identity) {
-        return (Caller) identity.getPrincipal();
     }
 
     @Override
@@ -148,8 +124,12 @@ public class Authentication implements HttpAuthenticationMechanism {
 
     @Override
     public Uni<Boolean> sendChallenge(RoutingContext context) {
-        context.response().putHeader("WWW-Authenticate", "Bearer");
-        ProblemWriter.write(context, Problem.unauthenticated());
+        ProblemWriter.write(
+                context,
+                StreamTokens.mayOpen(context.normalizedPath())
+                        ? Problem.unauthenticated("; or, where no header can be sent, ?stream_token=<token> with one from"
+                                + " POST /api/v1/stream-tokens")
+                        : Problem.unauthenticated());
         return Uni.createFrom().item(true);
     }
 

@@ -9,9 +9,9 @@ import java.util.UUID;
 /**
  * Who is calling, as proven by a token.
  *
- * @param userId the token's {@code sub}
+ * @param userId as a claim of the token is, or is made of one
  * @param groups the token's groups
- * @param expiresAt when the token ends, and every stream opened with it
+ * @param expiresAt when the token ends, leeway included, and every stream opened with it
  */
 public record Caller(UUID userId, Set<String> groups, Instant expiresAt) implements Principal {
     /** Operates the platform: may see and control everything. */

@@ -7,6 +7,8 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultithreadEventLoopGroup;
 import io.quarkus.runtime.StartupEvent;
 import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.vertx.MutinyHelper;
+import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxException;
 import io.vertx.core.impl.ContextInternal;
@@ -41,6 +43,9 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
  */
 @ApplicationScoped
 public class Database implements Db {
+    /** How long a pool may take to answer for readiness: less than whoever asks for that waits. */
+    private static final Duration SOON = Duration.ofSeconds(3);
+
     /** Serialization failure and deadlock: Postgres asks to try again. */
     private static final Set<String> CONTENTION = Set.of("40001", "40P01");
 
@@ -49,6 +54,7 @@ public class Database implements Db {
     private final MeterRegistry metrics;
     private final Pool common;
     private final PoolSettings settings;
+    private final Connections open;
     private final Vertx vertx;
     private final int connections;
     private final Duration timeout;
@@ -57,12 +63,14 @@ public class Database implements Db {
     Database(
             Pool common,
             PoolSettings settings,
+            Connections open,
             Vertx vertx,
             MeterRegistry metrics,
             @ConfigProperty(name = "database.connections") int connections,
             @ConfigProperty(name = "database.timeout") Duration timeout) {
         this.common = common;
         this.settings = settings;
+        this.open = open;
         this.vertx = vertx;
         this.metrics = metrics;
         this.connections = connections;
@@ -83,7 +91,7 @@ public class Database implements Db {
     }
 
     private Pool create(int loops) {
-        return Pool.newInstance(settings.create(Math.max(2, connections / loops), timeout));
+        return Pool.newInstance(settings.create(Math.max(2, connections / loops)));
     }
 
     /**
@@ -141,9 +149,48 @@ public class Database implements Db {
     }
 
     private Problem unavailable(Throwable failure) {
+        Outage outage = Outage.of(failure);
+        if (outage == Outage.READ_ONLY) {
+            open.replaceAll();
+        }
         trouble.met(failure);
-        counter(Outage.of(failure)).increment();
+        counter(outage).increment();
         return Problem.unavailable();
+    }
+
+    /**
+     * Asks on each pool whether what a request would get from it takes writes; false if one does not. Fails with {@code
+     * UNAVAILABLE} when one of them does not serve.
+     */
+    Uni<Boolean> takesWrites() {
+        return guarded(() -> {
+                    List<Uni<Boolean>> all = new ArrayList<>(List.of(takesWrites(common)));
+                    pools.forEach((loop, pool) -> all.add(on(loop, takesWrites(pool))));
+                    return Uni.join()
+                            .all(all)
+                            .andFailFast()
+                            .map(each -> each.stream().allMatch(takes -> takes))
+                            .ifNoItem()
+                            .after(SOON)
+                            .fail();
+                })
+                .invoke(takes -> {
+                    if (!takes) {
+                        open.replaceAll();
+                    }
+                });
+    }
+
+    private static Uni<Boolean> takesWrites(Pool pool) {
+        return Uni.createFrom()
+                .deferred(() -> execute(pool, "show transaction_read_only"))
+                .map(rows -> rows.iterator().next().getString(0).equals("off"));
+    }
+
+    private <T> Uni<T> on(EventLoop loop, Uni<T> work) {
+        Context context = ((VertxInternal) vertx)
+                .createEventLoopContext(loop, null, Thread.currentThread().getContextClassLoader());
+        return work.runSubscriptionOn(MutinyHelper.executor(context));
     }
 
     private Counter counter(Outage outage) {

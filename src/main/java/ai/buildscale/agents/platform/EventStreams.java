@@ -12,6 +12,9 @@ public final class EventStreams {
     /** A comment keeps a silent connection open. No blank line follows it: some clients take that for a message. */
     public static final String KEEP_ALIVE = ": keep-alive\n";
 
+    private static final String CONNECTION = "Connection";
+    private static final String CLOSE = "close";
+
     /** What EventSource waits before it connects again, in milliseconds. */
     private static final int RETRY_MILLIS = 1_000;
 
@@ -33,8 +36,22 @@ public final class EventStreams {
         return "retry: " + RETRY_MILLIS + "\n";
     }
 
-    /** All that a stream says that cannot be served now: EventSource gives up for good on any status but 200 and 204. */
-    static String comeAgain() {
+    /**
+     * The answer where a stream cannot be served now: EventSource gives up for good on any status but 200 and 204. It ends
+     * the connection too, or a client behind a balancer of connections would come back to this server for ever.
+     */
+    static Response comeAgain() {
+        return Response.ok(later(), MEDIA_TYPE).header(CONNECTION, CLOSE).build();
+    }
+
+    /** The same where no resource answers. */
+    static void comeAgain(HttpServerResponse response) {
+        response.putHeader("Content-Type", MEDIA_TYPE)
+                .putHeader(CONNECTION, CLOSE)
+                .end(later());
+    }
+
+    private static String later() {
         int spread = COME_AGAIN_MILLIS / 4;
         return "retry: " + ThreadLocalRandom.current().nextInt(COME_AGAIN_MILLIS - spread, COME_AGAIN_MILLIS + spread)
                 + "\n";

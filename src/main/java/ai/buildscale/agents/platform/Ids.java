@@ -1,5 +1,9 @@
 package ai.buildscale.agents.platform;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.UUID;
@@ -8,13 +12,16 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Where ids come from: UUIDv7 (RFC 9562, section 5.7), ordered by the millisecond of their creation, and those of one
- * process as they were made (section 6.2, method 1: what is left of the time's part counts).
+ * process as they were made (section 6.2, method 1: what is left of the time's part counts); or a UUIDv5, made of a name.
  */
 public final class Ids {
     private Ids() {}
 
     /** Made on first use, not when the class is initialised: a native image must not contain a seeded one. */
     private static volatile SecureRandom secure;
+
+    /** Of names that are URLs (RFC 9562, section 6.6). */
+    public static final UUID URL_NAMESPACE = UUID.fromString("6ba7b811-9dad-11d1-80b4-00c04fd430c8");
 
     private static final int SEQUENCE_BITS = 12;
     /** The last id's milliseconds, and the count within them. */
@@ -56,6 +63,24 @@ public final class Ids {
     static UUID next(long epochMillis) {
         byte[] sequence = random(2);
         return id(epochMillis << SEQUENCE_BITS | (sequence[0] & 0x0fL) << 8 | (sequence[1] & 0xffL));
+    }
+
+    /** The UUIDv5 of a name (RFC 9562, section 5.5): SHA-1 of the namespace's 16 bytes and the name in UTF-8. */
+    public static UUID named(UUID namespace, String name) {
+        try {
+            MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
+            sha1.update(ByteBuffer.allocate(16)
+                    .putLong(namespace.getMostSignificantBits())
+                    .putLong(namespace.getLeastSignificantBits())
+                    .flip());
+            ByteBuffer hash = ByteBuffer.wrap(sha1.digest(name.getBytes(StandardCharsets.UTF_8)));
+            long high = hash.getLong();
+            long low = hash.getLong();
+            return new UUID(
+                    (high & 0xffffffffffff0fffL) | 0x5000L, (low & 0x3fffffffffffffffL) | 0x8000000000000000L);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /**

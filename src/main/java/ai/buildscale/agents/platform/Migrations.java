@@ -1,12 +1,14 @@
 package ai.buildscale.agents.platform;
 
 import io.agroal.api.AgroalDataSource;
+import io.agroal.api.AgroalDataSource.FlushMode;
 import io.quarkus.flyway.runtime.QuarkusFlywayResourceProvider;
 import io.quarkus.flyway.runtime.QuarkusPathLocationScanner;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.quarkus.scheduler.Scheduler;
 import io.vertx.mutiny.sqlclient.Pool;
+import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.Tuple;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Event;
@@ -34,6 +36,12 @@ public class Migrations {
     /** The newest migration: a schema that has it has all of them. By its file, as another branch may count the same. */
     static final String NEWEST = "V12__roles_as_of_now.sql";
 
+    private static final String PENDING = "pending";
+    private static final String APPLIED =
+            "select from flyway_schema_history where right(script, length($1)) = $1 and success";
+    private static final String SEARCH_PATH =
+            "select current_schema() as schema, current_setting('search_path') as search_path";
+
     /** Fired once, when the schema is there. */
     public record Applied() {}
 
@@ -41,9 +49,8 @@ public class Migrations {
     private final Instance<AgroalDataSource> dataSource;
     private final Event<Applied> applied;
     private final Scheduler scheduler;
-    private final Trouble trouble = new Trouble(Migrations.class, "the schema is not up to date");
     private volatile boolean done;
-    private volatile String state = "pending";
+    private volatile String state = PENDING;
     private volatile boolean stopping;
 
     Migrations(Pool pool, Instance<AgroalDataSource> dataSource, Event<Applied> applied, Scheduler scheduler) {
@@ -74,13 +81,14 @@ public class Migrations {
         while (!stopping && !done) {
             try {
                 if (!isCurrent()) {
-                    flyway().migrate();
+                    migrate();
                 }
                 done = true;
-                trouble.over();
+                if (!state.equals(PENDING)) {
+                    LOG.info("no longer: the schema is not up to date");
+                }
             } catch (RuntimeException | LinkageError e) {
-                state = "pending: " + e.getMessage();
-                trouble.met(e);
+                waits(e.getMessage() == null ? e.toString() : e.getMessage());
                 pause();
             }
         }
@@ -95,19 +103,53 @@ public class Migrations {
         }
     }
 
+    /** The reason may change: what hid behind the first may be for an operator to mend. */
+    private void waits(String reason) {
+        String now = PENDING + ": " + reason;
+        if (!now.equals(state)) {
+            state = now;
+            LOG.warnf("the schema is not up to date: %s", reason);
+        }
+    }
+
+    /** Fails if the database is away: JDBC would wait for it long, and Flyway says less about it. */
     private boolean isCurrent() {
         try {
             // its folder is part of the name if Quarkus' list of files was used
-            return pool.preparedQuery(
-                                    "select from flyway_schema_history where right(script, length($1)) = $1 and success")
+            return pool.preparedQuery(APPLIED)
                             .execute(Tuple.of(NEWEST))
                             .await()
                             .atMost(PATIENCE)
                             .size()
                     > 0;
         } catch (RuntimeException e) {
-            LOG.debug("the schema is empty, or the database is away: Flyway finds out", e);
+            if (Database.isAway(e)) {
+                throw e;
+            }
+            LOG.debug("the schema is empty: Flyway finds out", e);
             return false;
+        }
+    }
+
+    private void migrate() {
+        Row path = pool.query(SEARCH_PATH)
+                .execute()
+                .await()
+                .atMost(PATIENCE)
+                .iterator()
+                .next();
+        if (path.getString("schema") == null) {
+            throw new IllegalStateException("there is no schema of the search path: " + path.getString("search_path"));
+        }
+        try {
+            flyway().migrate();
+        } finally {
+            // nobody needs them any more; and what a database that takes no writes has opened would never take them
+            dataSource.get().flush(FlushMode.ALL);
+        }
+        if (!isCurrent()) {
+            throw new IllegalStateException(
+                    "the migrations are not in the schema in which statements look: " + path.getString("schema"));
         }
     }
 

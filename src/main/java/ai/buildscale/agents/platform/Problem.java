@@ -2,14 +2,20 @@ package ai.buildscale.agents.platform;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.regex.Pattern;
 
 /** A failure with its facts, thrown by services and written as RFC 9457 by {@link ProblemMapper}. */
 public final class Problem extends RuntimeException {
+    /** What an {@code error_description} may not hold. */
+    private static final Pattern UNDESCRIBED = Pattern.compile("[^ !#-\\[\\]-~]");
+
     private final ProblemType type;
     private final Map<String, String> fields = new LinkedHashMap<>();
     private final Map<String, Object> members = new LinkedHashMap<>();
     private int retryAfterSeconds = -1;
+    private boolean tokenMissing;
 
     public Problem(ProblemType type, String detail) {
         super(detail, null, false, false);
@@ -25,12 +31,22 @@ public final class Problem extends RuntimeException {
         return new Problem(ProblemType.NOT_FOUND, what + " does not exist");
     }
 
-    /** Nobody has proven who is calling. */
+    /** Nobody says who is calling. */
     public static Problem unauthenticated() {
-        return new Problem(
-                ProblemType.INVALID_TOKEN,
-                "Send a valid token: Authorization: Bearer <JWT> (signature, iss, aud and exp are checked,"
-                        + " and sub must be a UUID)");
+        return unauthenticated("");
+    }
+
+    /** @param otherwise how else it may be said, for the end of the sentence */
+    static Problem unauthenticated(String otherwise) {
+        Problem problem = new Problem(
+                ProblemType.INVALID_TOKEN, "Send a token: Authorization: Bearer <JWT> of the issuer" + otherwise);
+        problem.tokenMissing = true;
+        return problem;
+    }
+
+    /** A token that is not taken, and why. */
+    public static Problem refused(String why) {
+        return new Problem(ProblemType.INVALID_TOKEN, why);
     }
 
     public static Problem forbidden(String why) {
@@ -68,6 +84,21 @@ public final class Problem extends RuntimeException {
 
     public OptionalInt retryAfterSeconds() {
         return retryAfterSeconds < 0 ? OptionalInt.empty() : OptionalInt.of(retryAfterSeconds);
+    }
+
+    /**
+     * The {@code WWW-Authenticate} of an answer with this (RFC 6750, section 3): empty for all but
+     * {@code INVALID_TOKEN}, and without an error where no token was sent.
+     */
+    Optional<String> challenge() {
+        if (type != ProblemType.INVALID_TOKEN) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                tokenMissing
+                        ? "Bearer"
+                        : "Bearer error=\"invalid_token\", error_description=\""
+                                + UNDESCRIBED.matcher(getMessage()).replaceAll("?") + "\"");
     }
 
     /** The problem document: RFC 9457's members, those of older clients ({@code error}, {@code code}), and the facts. */

@@ -37,15 +37,12 @@ public class ProblemMapper {
     public Response map(Problem problem, UriInfo uri) {
         if (problem.passes()
                 && EventStreams.isAskedFor(CurrentRequestManager.get().getMethod(), uri.getPath())) {
-            return Response.ok(EventStreams.comeAgain(), EventStreams.MEDIA_TYPE)
-                    .build();
+            return EventStreams.comeAgain();
         }
         Response.ResponseBuilder response =
                 Response.status(problem.type().status()).type(PROBLEM_JSON).entity(problem.document(uri.getPath()));
         problem.retryAfterSeconds().ifPresent(seconds -> response.header(HttpHeaders.RETRY_AFTER, seconds));
-        if (problem.type() == ProblemType.INVALID_TOKEN) {
-            response.header(HttpHeaders.WWW_AUTHENTICATE, "Bearer");
-        }
+        problem.challenge().ifPresent(challenge -> response.header(HttpHeaders.WWW_AUTHENTICATE, challenge));
         return response.build();
     }
 
@@ -106,12 +103,7 @@ public class ProblemMapper {
             LOG.warnf("%s: the database is away: %s", uri.getPath(), failure.toString());
             return map(Problem.unavailable(), uri);
         }
-        String id = Ids.next().toString();
-        LOG.errorf(failure, "error %s on %s", id, uri.getPath());
-        return map(
-                new Problem(ProblemType.INTERNAL_ERROR, "Something went wrong; the log has it under " + id)
-                        .with("error_id", id),
-                uri);
+        return map(Refusals.unexpected(uri.getPath(), failure), uri);
     }
 
     /** The methods that the current request's path knows: RFC 9110 wants them in a 405, Quarkus leaves them out. */

@@ -14,12 +14,15 @@ public enum ProblemType {
     PAYLOAD_TOO_LARGE(413, "The request body is too large"),
     URI_TOO_LONG(414, "The request's address is too long"),
     UNSUPPORTED_MEDIA_TYPE(415, "The request's media type is not supported"),
+    EXPECTATION_FAILED(417, "What the request expects of the service cannot be met"),
     IDEMPOTENCY_MISMATCH(422, "The idempotency key was used with another request"),
     HEADERS_TOO_LARGE(431, "The request's headers are too large"),
     QUOTA_EXCEEDED(429, "The workspace's quota is used up"),
     RATE_LIMITED(429, "Too many requests"),
+    MAILBOX_FULL(429, "The agent's mailbox is full"),
     INTERNAL_ERROR(500, "Something went wrong on our side"),
-    UNAVAILABLE(503, "The service cannot answer right now");
+    UNAVAILABLE(503, "The service cannot answer right now"),
+    HTTP_VERSION_NOT_SUPPORTED(505, "The request's version of HTTP is not supported");
 
     private final int status;
     private final String title;

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.platform;
 
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.Json;
 import io.vertx.ext.web.RoutingContext;
@@ -9,18 +10,21 @@ final class ProblemWriter {
     private ProblemWriter() {}
 
     static void write(RoutingContext context, Problem problem) {
-        HttpServerResponse response = context.response();
+        write(context.request(), problem);
+    }
+
+    static void write(HttpServerRequest request, Problem problem) {
+        HttpServerResponse response = request.response();
         if (response.ended() || response.headWritten()) {
             return;
         }
-        if (problem.passes()
-                && EventStreams.isAskedFor(
-                        context.request().method().name(), context.request().path())) {
-            response.putHeader("Content-Type", EventStreams.MEDIA_TYPE).end(EventStreams.comeAgain());
+        if (problem.passes() && EventStreams.isAskedFor(request.method().name(), request.path())) {
+            EventStreams.comeAgain(response);
             return;
         }
         response.setStatusCode(problem.type().status()).putHeader("Content-Type", ProblemMapper.PROBLEM_JSON);
         problem.retryAfterSeconds().ifPresent(seconds -> response.putHeader("Retry-After", Integer.toString(seconds)));
-        response.end(Json.encode(problem.document(context.request().path())));
+        problem.challenge().ifPresent(challenge -> response.putHeader("WWW-Authenticate", challenge));
+        response.end(Json.encode(problem.document(String.valueOf(request.path()))));
     }
 }

@@ -7,6 +7,15 @@ import java.util.Arrays;
 
 /** What counts as text, wherever it comes from: a body, a query, a path. */
 public final class Text {
+    /** What may stand in a request's address as it is, or begins what is encoded: all that can be seen but these. */
+    private static final boolean[] IN_AN_ADDRESS = new boolean[0x7f];
+
+    static {
+        for (char c = '!'; c < IN_AN_ADDRESS.length; c++) {
+            IN_AN_ADDRESS[c] = "\"<>\\^`{|}".indexOf(c) < 0;
+        }
+    }
+
     private Text() {}
 
     /** Refuses NUL, which Postgres cannot store, and lone surrogates, which UTF-8 cannot say. */
@@ -42,15 +51,17 @@ public final class Text {
     }
 
     /**
-     * What of a request's address is not percent-encoded UTF-8, which Vert.x would replace without a word: {@code path},
-     * the name of the first such query parameter, or null if all is well.
+     * What of a request's address is not as RFC 3986 has it: a character that must be percent-encoded, or something encoded
+     * that is not UTF-8, which Vert.x would replace without a word. The answer is {@code path}, the name of the first such
+     * query parameter, or null if all is well.
      */
     static String unreadablePart(String uri) {
-        if (uri.indexOf('%') < 0) {
+        if (isPlain(uri)) {
             return null;
         }
         int question = uri.indexOf('?');
-        if (!isPercentEncodedUtf8(question < 0 ? uri : uri.substring(0, question))) {
+        String path = question < 0 ? uri : uri.substring(0, question);
+        if (!isPercentEncodedUtf8(path) || hasStrayBracket(path)) {
             return "path";
         }
         return Arrays.stream(uri.substring(question + 1).split("&", -1))
@@ -61,11 +72,33 @@ public final class Text {
                 .orElse(null);
     }
 
+    /** In an address with a host brackets may be those of IPv6. */
+    private static boolean hasStrayBracket(String path) {
+        return path.startsWith("/") && (path.indexOf('[') >= 0 || path.indexOf(']') >= 0);
+    }
+
+    /** Whether nothing of it needs a second look; most addresses do not. */
+    private static boolean isPlain(String uri) {
+        for (int i = 0; i < uri.length(); i++) {
+            char c = uri.charAt(i);
+            if (!isAllowed(c) || c == '%' || c == '[' || c == ']') {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean isAllowed(char c) {
+        return c < IN_AN_ADDRESS.length && IN_AN_ADDRESS[c];
+    }
+
     private static boolean isPercentEncodedUtf8(String text) {
         ByteBuffer bytes = ByteBuffer.allocate(text.length());
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
-            if (c != '%') {
+            if (!isAllowed(c)) {
+                return false;
+            } else if (c != '%') {
                 bytes.put((byte) c);
             } else if (i + 2 < text.length() && isHex(text.charAt(i + 1)) && isHex(text.charAt(i + 2))) {
                 bytes.put((byte) Integer.parseInt(text, i + 1, i + 3, 16));

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.Connections;
 import ai.buildscale.agents.platform.Trouble;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
@@ -26,6 +27,7 @@ class Presence {
     private final Trouble trouble =
             new Trouble(Presence.class, "this server's presence lock is not held, its death would be noticed late");
     private final Pool pool;
+    private final Connections connections;
     private final Vertx vertx;
     private volatile SqlConnection connection;
     private volatile UUID server;
@@ -34,8 +36,9 @@ class Presence {
     private volatile long heldSince;
     private volatile boolean stopping;
 
-    Presence(Pool pool, Vertx vertx) {
+    Presence(Pool pool, Connections connections, Vertx vertx) {
         this.pool = pool;
+        this.connections = connections;
         this.vertx = vertx;
     }
 
@@ -72,7 +75,7 @@ class Presence {
         AtomicBoolean lost = new AtomicBoolean();
         pool.getConnection()
                 .call(fresh -> {
-                    PgConnection.cast(fresh.getDelegate()).closeHandler(_ -> lost(wanted, lost));
+                    PgConnection.cast(fresh.getDelegate()).closeHandler(_ -> closed(fresh, wanted, lost));
                     return fresh.preparedQuery(HOLD)
                             .execute(Tuple.of(wanted))
                             .ifNoItem()
@@ -81,7 +84,7 @@ class Presence {
                             .call(rows ->
                                     took(wanted, fresh, rows.iterator().next().getBoolean("held")))
                             .onFailure()
-                            .call(fresh::close);
+                            .invoke(() -> connections.drop(fresh));
                 })
                 .subscribe()
                 .with(_ -> trouble.over(), e -> {
@@ -94,14 +97,21 @@ class Presence {
         if (!wanted.equals(server)) {
             return fresh.close();
         }
+        SqlConnection old = connection;
         connection = fresh;
+        if (old != null) {
+            connections.drop(old);
+        }
         heldSince = System.nanoTime();
         held = locked;
         changed.run();
         return Uni.createFrom().voidItem();
     }
 
-    /** Finds out whether the connection still lives: one that nobody uses may be cut without a word. */
+    /**
+     * Finds out whether the connection still lives: one that nobody uses may be cut without a word. It is kept until
+     * another has the lock, for it may only be slow.
+     */
     Uni<Void> check() {
         SqlConnection now = connection;
         return now == null
@@ -115,15 +125,26 @@ class Presence {
                         .onFailure()
                         .recoverWithUni(e -> {
                             trouble.met(e);
-                            hold(server, changed);
+                            held = false;
+                            connect(server);
                             return Uni.createFrom().voidItem();
                         });
+    }
+
+    private void closed(SqlConnection one, UUID wanted, AtomicBoolean lost) {
+        if (one.equals(connection)) {
+            lost(wanted, lost);
+        }
     }
 
     private void lost(UUID wanted, AtomicBoolean lost) {
         if (lost.compareAndSet(false, true) && wanted.equals(server) && !stopping) {
             held = false;
+            SqlConnection old = connection;
             connection = null;
+            if (old != null) {
+                connections.drop(old);
+            }
             changed.run();
             vertx.setTimer(AGAIN_MILLIS, _ -> connect(wanted));
         }

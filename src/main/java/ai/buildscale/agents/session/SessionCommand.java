@@ -41,8 +41,14 @@ public enum SessionCommand {
         return Wire.name(this);
     }
 
-    String message() {
-        return "Session " + done;
+    /** @param status as it is stored; a newer server may know more of them */
+    boolean comesFrom(String status) {
+        return sources.contains(Wire.known(SessionStatus.class, status));
+    }
+
+    /** @param now what it led to */
+    String message(String now) {
+        return this == START && Wire.is(SessionStatus.IDLE, now) ? "Session waits for a host" : "Session " + done;
     }
 
     /** The sources' wire names, for the statement. */

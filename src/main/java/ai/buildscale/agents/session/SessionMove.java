@@ -3,8 +3,8 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.event.EventLog;
 
 /**
- * The move of a session to its next state, as part of a statement: with its event, its counters, what its owner is told. All
- * that changes a status is made of it.
+ * The move of a session to its next state, as part of a statement: with its event, its counters, what its owner is told, and
+ * before its end the end of all that it leaves. All that changes a status is made of it.
  */
 public final class SessionMove {
     private SessionMove() {}
@@ -46,20 +46,42 @@ public final class SessionMove {
                 where m.command is not null
                 returning *),
             """ + LOGGED.replace("{commanded}", """
-                union all
-                select m.last_position - {after}, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
-                from commanded c join moved m on m.id = c.session_id""".formatted(CommandSql.data("accepted", "c.accepted_at")));
+            union all
+            select m.last_position - {after}, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
+            from commanded c join moved m on m.id = c.session_id""".formatted(CommandSql.data("accepted", "c.accepted_at")));
 
     /** What the owner of {@code o} is told by its move; null for what is not hosted, and for what agents do themselves. */
     private static final String COMMAND = """
             case when o.hosting = 'server' and o.server_id is not null then
                 case when o.next = 'paused' then 'pause'
                      when o.next = 'cancelled' then 'cancel'
-                     when o.status = 'paused' and not o.ends then 'resume' end
+                     when o.status = 'paused' and not o.ends{begins} then 'resume' end
             end""";
 
+    /** Whether the row {@code m} is a chat's session at rest: nobody beats for it until its next turn. */
+    private static final String RESTS = """
+            m.hosting = 'external' and m.status = 'idle'
+                    -- looked up one by one: an exists would be read from the whole table
+                    and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null""";
+
+    /** More assignments, for a move that may be an end: nothing is left that waits. */
+    static final String NOTHING_LEFT = """
+            , mail = case when o.ends then 0 else o.mail end,
+                    turn_id = case when o.ends then null else o.turn_id end,
+                    blocked_on = case when o.ends and o.turn_id is not null then null else o.blocked_on end""";
+
+    /** What the end of the session {@code row} takes of the ordinals of {@code next_position}, each of 16 places. */
+    public static String places(String row) {
+        return "(" + row + ".mail + 21) / 16";
+    }
+
     /** Moves each row of {@code o} (a locked session and where it goes) to its next state, with all that follows. */
-    private static final String MOVE = """
+    private static final String MOVE =
+            """
+            ending as materialized (
+                select o.id, end_work(o.id, o.next, {closing}, next_position(o.last_position, o.ordinal) + {before}) as told
+                from o
+                where o.ends and (o.mail > 0 or o.turn_id is distinct from {closing})),
             moved as (
                 update agent_sessions s
                 set status = o.next,
@@ -83,49 +105,65 @@ public final class SessionMove {
                         else coalesce(o.pause_id, o.resumed_pause_id) end,
                     open_commands = o.open_commands + case when {command} is null then 0 else 1 end,
                     stalled_at = null,
-                    last_position = next_position(o.last_position, o.ordinal) + {before} + 2 + {after}
+                    last_position = next_position(o.last_position, o.ordinal) + {before} + coalesce(e.told, 0) + 2 + {after}
                     {also}
                 from o
-                where s.id = o.id{if}
+                left join ending e on e.id = o.id
+                where s.id = o.id
                 returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
-                    {command} as command),
+                    {command} as command, coalesce(e.told, 0) as left_told),
             revived as (
                 update session_heartbeats h set beat_at = now() from moved m
-                where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
+                where m.previous_status = 'paused' and m.ended_at is null and not ({rests}) and h.session_id = m.id),
             silenced as (
-                delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
+                delete from session_heartbeats h using moved m
+                where (m.ended_at is not null or {rests}) and h.session_id = m.id),
             freed as (
                 update workspace_usage u set live_sessions = u.live_sessions - ended.n
                 from (select workspace_id, count(*) as n from moved where ended_at is not null
                       group by 1 order by 1) ended
                 where u.workspace_id = ended.workspace_id),
-            """.replace("{command}", COMMAND) + LOGGED_WITH_COMMANDS;
+            """.replace("{command}", COMMAND).replace("{rests}", RESTS) + LOGGED_WITH_COMMANDS;
 
     /**
      * {@code moved}, and all that follows from it: each row of {@code o} gets its next state. {@code o} has a locked
      * session's columns, and {@code next, why, task, message, outcome, new_pause_id, pause_seconds, actor, ends, ordinal}
-     * (as {@code SessionSql.TRANSITION} has them; the ordinal counts from 0).
+     * (as {@code SessionSql.TRANSITION} has them; the ordinal counts from 0, and one that ends takes {@link #places} of them).
      *
      * @param also more assignments of {@code agent_sessions s}, with a comma before each
-     * @param before places in the log that the statement keeps for events of its own before those of the move: the first
-     *     is {@code moved.last_position - after - 2 - before}
+     * @param before places in the log that the statement keeps for events of its own before those of the move, and of what
+     *     ends with the session: the first is {@code moved.last_position - after - 2 - moved.left_told - before}
      * @param after the same after them: the first is {@code moved.last_position - after + 1}; 16 in all, with 3 of the move
      */
     public static String of(String also, int before, int after) {
-        return of(also, "", before, after, "null");
+        return of(also, before, after, "null::uuid", "null", "");
+    }
+
+    /**
+     * The same for a statement that closes turns.
+     *
+     * @param closing the column of {@code o} that has the turn that is closed: it is not ended by the move
+     */
+    public static String closing(String closing, String also, int before, int after) {
+        return of(also, before, after, closing, "null", "");
     }
 
     /**
      * The same as part of a request.
      *
-     * @param conditions more of them on {@code o}, with an {@code and} before each
      * @param traceparent the parameter that has it, or null, as what its commands go on with
+     * @param begins which idle ones go on by their owner, as what is resumed does
      */
-    static String of(String also, String conditions, int before, int after, String traceparent) {
+    static String requested(String traceparent, String begins) {
+        return of(NOTHING_LEFT, 0, 0, "null::uuid", traceparent, "\n                         or " + begins);
+    }
+
+    private static String of(String also, int before, int after, String closing, String traceparent, String begins) {
         return MOVE.replace("{before}", Integer.toString(before))
-                .replace("{if}", conditions.isEmpty() ? "" : " " + conditions)
                 .replace("{after}", Integer.toString(after))
                 .replace("{also}", also)
-                .replace("{traceparent}", traceparent);
+                .replace("{closing}", closing)
+                .replace("{traceparent}", traceparent)
+                .replace("{begins}", begins);
     }
 }

@@ -30,6 +30,7 @@ class SessionRepository {
      * @param command what its owner was told by this statement, else last; null if nothing was, or was asked for
      * @param applied whether this statement changed it; the old values are those it was judged by
      * @param permission what the caller may do with it, if it was not changed; null for nothing
+     * @param work what there was to do in its chat, where it was asked to run; null for no chat's
      */
     record Outcome(
             SessionView session,
@@ -40,10 +41,30 @@ class SessionRepository {
             UUID oldResumedPauseId,
             long oldEpoch,
             Permission permission,
-            CommandView command) {
+            CommandView command,
+            String work) {
         Outcome with(Permission found) {
             return new Outcome(
-                    session, applied, oldStatus, oldVersion, oldPauseId, oldResumedPauseId, oldEpoch, found, command);
+                    session,
+                    applied,
+                    oldStatus,
+                    oldVersion,
+                    oldPauseId,
+                    oldResumedPauseId,
+                    oldEpoch,
+                    found,
+                    command,
+                    work);
+        }
+
+        /** Whether it was judged by a version that was expected; null for any. */
+        boolean isAt(List<Long> versions) {
+            return versions == null || versions.contains(oldVersion);
+        }
+
+        /** Whether there was something for the chat's agent to do. */
+        boolean hasWork() {
+            return work != null && !work.equals("none");
         }
     }
 
@@ -68,7 +89,11 @@ class SessionRepository {
             String result,
             List<Long> expectedVersions,
             UUID pauseId,
-            Duration pauseFor) {}
+            Duration pauseFor) {
+        SessionTasks.Task taskOf(UUID session, UUID caller, UUID user) {
+            return new SessionTasks.Task(session, caller, user, task, command.sources(), expectedVersions, pauseId);
+        }
+    }
 
     /** Filters of a list, null for any. */
     record Filter(boolean live, List<String> statuses, AgentType agentType, UUID userId, UUID serverId, String labels) {
@@ -306,7 +331,8 @@ class SessionRepository {
                         row.getUUID(VIEW_COLUMNS + 4),
                         row.getLong(VIEW_COLUMNS + 5),
                         row.getBoolean(VIEW_COLUMNS) ? Permission.CONTROL : null,
-                        commands ? CommandRepository.view(row, VIEW_COLUMNS + 6) : null);
+                        commands ? CommandRepository.view(row, VIEW_COLUMNS + 6) : null,
+                        commands ? row.getString("work") : null);
     }
 
     /** Reads {@code SessionSql.VIEW}, which begins at the column {@code at}. */

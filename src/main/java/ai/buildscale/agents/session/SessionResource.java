@@ -247,7 +247,12 @@ public class SessionResource {
 
     @POST
     @Path("/agent-sessions/{id}/start")
-    @Operation(summary = "Idle or paused → running")
+    @Operation(
+            summary = "Idle or paused → running",
+            description =
+                    "A chat's session runs only with a turn: its task is a message to the agent. 409 without a task"
+                            + " and without a message that waits. Where hosts elsewhere run its agent, it is `idle` until"
+                            + " one takes the turn.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> start(
             @Context SecurityContext security,
@@ -316,7 +321,10 @@ public class SessionResource {
     @Path("/agent-sessions/{id}/resume")
     @Operation(
             summary = "Paused → running if it was paused while running or gets a task, else idle",
-            description = "409 unless it is paused; a repeat with the same pause_id is a success.")
+            description =
+                    "409 unless it is paused; a repeat with the same pause_id is a success. A chat's session goes on"
+                            + " with its turn, then with the task, which is a message to the agent. Where hosts elsewhere"
+                            + " run the agent and none has the turn, it is `idle` until one takes it.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> resume(
             @Context SecurityContext security,
@@ -531,7 +539,8 @@ public class SessionResource {
                         body,
                         (db, _) -> service.get(db, caller, id),
                         db -> service.command(db, caller, id, transition)
-                                .map(given -> answer(given, command.message())),
+                                .map(given -> answer(
+                                        given, command.message(given.session().status()))),
                         answer -> settled(caller, (Commanded) answer.body(), wait))
                 .map(Answer::response);
     }

@@ -54,6 +54,7 @@ public class SessionService {
     private final WakeUps wakeUps;
     private final Access access;
     private final SessionHost host;
+    private final SessionTasks tasks;
     private final SessionConfig config;
     private final Map<SessionCommand, Counter> applied = new EnumMap<>(SessionCommand.class);
     private final Counter created;
@@ -67,6 +68,7 @@ public class SessionService {
             WakeUps wakeUps,
             Access access,
             SessionHost host,
+            SessionTasks tasks,
             SessionConfig config,
             MeterRegistry metrics) {
         this.database = database;
@@ -76,6 +78,7 @@ public class SessionService {
         this.wakeUps = wakeUps;
         this.access = access;
         this.host = host;
+        this.tasks = tasks;
         this.config = config;
         for (SessionCommand command : SessionCommand.values()) {
             applied.put(command, metrics.counter("sessions.commands", "command", command.toString()));
@@ -199,24 +202,37 @@ public class SessionService {
     public record Commanded(SessionView session, CommandView command) {}
 
     /**
-     * Carries out a command, or finds that it was carried out before.
+     * Carries out a command, or finds that it was carried out before. The task that a chat's session is started or resumed
+     * with is work for its agent.
      *
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code STALE_VERSION} if another version was expected;
-     *     {@code CONFLICT} with {@code current_status} and {@code allowed_transitions} if its state does not allow it
+     *     {@code MAILBOX_FULL}; {@code CONFLICT} with {@code current_status} and {@code allowed_transitions} if its state does
+     *     not allow it, or there is nothing for a chat's session to start with
      */
     Uni<Commanded> command(Db db, Caller caller, UUID id, Transition transition) {
-        return sessions.transition(db, id, Access.limitedTo(caller), Ids.next(), caller.userId(), transition)
+        UUID scope = Access.limitedTo(caller);
+        boolean works = transition.task() != null && !transition.task().isBlank();
+        Uni<Outcome> carriedOut = works
+                ? db.atomically(transaction -> tasks.give(transaction, transition.taskOf(id, scope, caller.userId()))
+                        .chain(() -> carryOut(transaction, caller, id, scope, transition)))
+                : carryOut(db, caller, id, scope, transition);
+        return carriedOut.map(outcome -> new Commanded(outcome.session(), answered(outcome, transition.command())));
+    }
+
+    private Uni<Outcome> carryOut(Db db, Caller caller, UUID id, UUID scope, Transition transition) {
+        return sessions.transition(db, id, scope, Ids.next(), caller.userId(), transition)
                 .invoke(outcome -> requirePermission(
                         outcome, transition.command() == SessionCommand.CANCEL ? Permission.END : Permission.CONTROL))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
                         applied.get(transition.command()).increment();
-                        db.afterCommit(() -> wakeUps.concerns(concerned(outcome)));
                     } else {
                         judge(outcome, transition);
                     }
-                })
-                .map(outcome -> new Commanded(outcome.session(), answered(outcome, transition.command())));
+                    if (outcome.applied() || transition.task() != null) {
+                        db.afterCommit(() -> wakeUps.concerns(concerned(outcome)));
+                    }
+                });
     }
 
     private static Set<UUID> concerned(Outcome outcome) {
@@ -282,6 +298,11 @@ public class SessionService {
         boolean repeated = switch (transition.command()) {
             case PAUSE -> Wire.is(SessionStatus.PAUSED, outcome.oldStatus());
             case CANCEL -> Wire.is(SessionStatus.CANCELLED, outcome.oldStatus());
+            // its turn waits for a host already
+            case START ->
+                Wire.is(SessionStatus.IDLE, outcome.oldStatus())
+                        && outcome.hasWork()
+                        && outcome.isAt(transition.expectedVersions());
             case RESUME ->
                 transition.pauseId() != null
                         && !Wire.is(SessionStatus.PAUSED, outcome.oldStatus())
@@ -292,6 +313,12 @@ public class SessionService {
             return;
         }
         requireVersion(outcome, transition.expectedVersions());
+        if (transition.command() == SessionCommand.START
+                && transition.command().comesFrom(outcome.oldStatus())) {
+            throw illegal(
+                    outcome,
+                    "A chat's session runs only with a turn: say something to its agent, or start it with a task");
+        }
         if (transition.command() == SessionCommand.RESUME && Wire.is(SessionStatus.PAUSED, outcome.oldStatus())) {
             throw illegal(outcome, "The session is paused under another pause_id")
                     .with("pause_id", outcome.oldPauseId().toString());
@@ -312,7 +339,7 @@ public class SessionService {
     }
 
     private static void requireVersion(Outcome outcome, List<Long> expected) {
-        if (expected != null && !expected.contains(outcome.oldVersion())) {
+        if (!outcome.isAt(expected)) {
             throw new Problem(
                             ProblemType.STALE_VERSION,
                             "The session has changed; its version is " + outcome.oldVersion())

@@ -61,6 +61,25 @@ final class SessionSql {
                 select s.* from agent_sessions s where s.id = $1 for no key update),
             """;
 
+    /** What there is to do in the chat that the session {@code row} lives in; null if it is no chat's. */
+    private static String work(String row) {
+        return """
+            case when (select c.id from chats c where c.id = %1$s.chat_id and c.workspace_id = %1$s.workspace_id) is not null
+                    then chat_work(%1$s.id) end""".formatted(row);
+    }
+
+    /**
+     * Where a session goes that is {@code wanted} to go on: a chat's runs only with a turn. Where its owner is a server of
+     * this service, that begins it at once; a turn for hosts elsewhere waits until one takes it.
+     */
+    private static final String GOING_ON = """
+            case when %1$s.wanted <> 'running' or %1$s.work is null or %1$s.work = 'held' then %1$s.wanted
+                        when %1$s.work = 'none' or %1$s.hosting = 'external' then 'idle'
+                        else 'running' end""";
+
+    /** Whether a row of {@link #TRANSITION} is a chat's session that is started: its owner begins its turn. */
+    private static final String STARTS = "o.status = 'idle' and o.next = 'running' and o.work is not null";
+
     /**
      * Carries out a command. $1 id, $2 caller (null: one who may everything), $3 the states it may come from, $4 the state
      * it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the versions one of which it expects,
@@ -68,26 +87,41 @@ final class SessionSql {
      * its command goes on with (null: none).
      */
     static final String TRANSITION = OLD + """
+            asked as materialized (
+                select old.*, w.wanted, case when w.wanted = 'running' then %s end as work
+                from old
+                cross join lateral (
+                    select coalesce($4::text, case when $6::text is null and old.paused_from is distinct from 'running'
+                               then 'idle' else 'running' end) as wanted) w),
             o as (
-                select old.*, coalesce($4::text, case when $6::text is null and old.paused_from is distinct from 'running'
-                           then 'idle' else 'running' end) as next,
-                       coalesce($5::text, $7::text) as why, $6::text as task, $7::text as message,
+                select o.*, n.next, coalesce($5::text, $7::text, case
+                           when o.wanted <> n.next then case o.work when 'none' then 'nothing to do' else 'waits for a host' end
+                           end) as why,
+                       $6::text as task, $7::text as message,
                        $8::text::jsonb as outcome, $11::uuid as new_pause_id, $12::bigint as pause_seconds,
                        $13::uuid as actor, coalesce($4::text in ('completed', 'cancelled', 'error'), false) as ends,
                        0 as ordinal
-                from old
-                where old.status = any ($3::text[])
-                    and ($9::bigint[] is null or old.version = any ($9))
-                    and ($10::uuid is null or old.pause_id = $10)),
+                from asked o
+                cross join lateral (select %s as next) n
+                where o.status = any ($3::text[])
+                    and ($9::bigint[] is null or o.version = any ($9))
+                    and ($10::uuid is null or o.pause_id = $10)
+                    and o.status <> n.next
+                    and not coalesce($4::text = 'running' and o.work = 'none', false)
+                    and (%s or $4::text = 'cancelled' and %s)),
+            """.formatted(work("old"), GOING_ON.formatted("o"), Permission.controlled("$2"), Permission.ended("$2"))
+            + SessionMove.requested("$14::text", STARTS) + """
+            ,
+            -- those of a turn that its session takes along are counted by whoever closes them
+            counted as (
+                insert into workspace_spending as w (workspace_id, turns)
+                select o.workspace_id, 1 from o
+                join moved m on m.id = o.id
+                where o.ends and o.turn_id is not null
+                on conflict (workspace_id) do update set turns = w.turns + 1)
             """
-            + SessionMove.of(
-                    "",
-                    "and (" + Permission.controlled("$2") + " or $4::text = 'cancelled' and " + Permission.ended("$2")
-                            + ")",
-                    0,
-                    0,
-                    "$14::text")
-            + OUTCOME.replace("{command}", ", " + CommandSql.VIEW) + CommandSql.NEWEST;
+            + OUTCOME.replace("{command}", ", " + CommandSql.VIEW + ",\n       (select a.work from asked a) as work")
+            + CommandSql.NEWEST;
 
     /**
      * Changes what is not the state, and beats at once where that is asked. $1 id, $2 caller (null: one who may
@@ -185,7 +219,11 @@ final class SessionSql {
                 from room r
                 returning *),
             beating as (
-                insert into session_heartbeats (session_id) select id from created where hosting = 'external'),
+                insert into session_heartbeats (session_id)
+                select c.id from created c
+                -- a chat's session is at rest until a host takes its turn
+                where c.hosting = 'external' and not exists (
+                    select from chats k where k.id = c.chat_id and k.workspace_id = c.workspace_id)),
             moved as (
                 select c.*, null::text as previous_status, null::text as previous_task, null::text as why,
                        null::text as command
@@ -298,9 +336,8 @@ final class SessionSql {
         return sweep.replace("{batch}", Integer.toString(batch));
     }
 
-    /** The state a silent session goes to, and what it tells. */
+    /** What a silent session tells. */
     private static final String SILENT = """
-            case when s.status = 'running' then 'error' else 'cancelled' end as next,
             'stale' as why,
             case when s.status = 'running'
                 then format('No heartbeat for %s s', extract(epoch from now() - h.beat_at)::bigint) end as message""";
@@ -322,10 +359,12 @@ final class SessionSql {
 
     /**
      * Sessions hosted outside that have not beaten although they would have been heard; one that beats meanwhile is let
-     * off. One statement notes that the fleet hears and judges by it: however late it runs, no outage is between the two.
+     * off. Nobody holds a chat's session at rest, or one whose turn waits for a host or is on its way to one: it is not
+     * silent. One statement notes that the fleet hears and judges by it: however late it runs, no outage is between the two.
      * $1 threshold in ms, $2 the break that counts as an outage, in ms.
      */
-    static final String SWEEP_SILENT = "with " + HEARING + ",\n" + sweep(SILENT, """
+    static final String SWEEP_SILENT = "with " + HEARING + ",\n"
+            + sweep(SILENT, "case when s.status = 'running' then 'error' else 'cancelled' end", """
             from session_heartbeats h
             cross join lateral (
                 select a.* from agent_sessions a
@@ -333,22 +372,33 @@ final class SessionSql {
                 where a.id = h.session_id
                     and b.beat_at < now() - $1 * interval '1 millisecond'
                     and a.status in ('running', 'idle') and a.hosting = 'external'
+                    and (a.turn_id is null or (
+                        select t.claimed_at is null or t.state = 'running' and t.begun_at is not null
+                        from turns t where t.id = a.turn_id))
+                    and (a.status = 'running' or (
+                        select c.id from chats c where c.id = a.chat_id and c.workspace_id = a.workspace_id) is null)
                 for no key update skip locked) s
             where h.beat_at < now() - $1 * interval '1 millisecond'
                 and (select started_at from hearing) < now() - $1 * interval '1 millisecond'
             limit {batch}""") + SWEPT;
 
     /** Pauses that have run out; the session goes on as it was. */
-    static final String SWEEP_PAUSES =
-            "with " + sweep("s.paused_from as next, 'pause_expired' as why, null::text as message", """
+    static final String SWEEP_PAUSES = "with "
+            + sweep(
+                    "s.paused_from as wanted, 'pause_expired' as why, null::text as message",
+                    "(select %s from (select s.wanted, s.hosting, case when s.wanted = 'running' then %s end as work) g)"
+                            .formatted(GOING_ON.formatted("g"), work("s")),
+                    """
             from agent_sessions s
             where s.pause_expires_at < now() and s.status = 'paused' and s.paused_from in ('running', 'idle')
                 and s.hosting in ('server', 'external')
             limit {batch}
-            for no key update of s skip locked""") + SWEPT;
+            for no key update of s skip locked""")
+            + SWEPT;
 
     /**
-     * Sessions that nobody beats for, hosted ones and those at rest between two hosts, that have been idle too long. $1 timeout in ms, $2 and $3 the workspace and id to look after: the
+     * Sessions that nobody beats for, hosted ones and those at rest between two hosts, that have been idle too long; not those
+     * that somebody has given work to. $1 timeout in ms, $2 and $3 the workspace and id to look after: the
      * walk goes round the live sessions a piece at a time, so that a turn costs the same however many there are. Tells
      * where the next piece begins, too; null after the last one.
      */
@@ -359,18 +409,21 @@ final class SessionSql {
                            and (a.hosting = 'server'
                                -- looked up one by one: an exists would be read from the whole table
                                or a.hosting = 'external' and (select h.session_id from session_heartbeats h where h.session_id = a.id) is null)
+                           and a.mail = 0
+                           and coalesce((select t.state from turns t where t.id = a.turn_id), '') not in ('paused', 'parked')
                            as inactive
                 from agent_sessions a
                 where a.ended_at is null and (a.workspace_id, a.id) > ($2::uuid, $3::uuid)
                 order by a.workspace_id, a.id
                 limit {batch}),
-            """ + sweep("'cancelled' as next, 'inactive' as why, null::text as message", """
+            """ + sweep("'inactive' as why, null::text as message", "'cancelled'", """
             from piece
             cross join lateral (
                 select a.* from agent_sessions a
                 where a.id = piece.id
                     and a.status = 'idle'
                     and a.updated_at < now() - $1 * interval '1 millisecond'
+                    and a.mail = 0
                 for no key update skip locked) s
             where piece.inactive""") + """
 
@@ -434,17 +487,31 @@ final class SessionSql {
                 where u.workspace_id = r.workspace_id)
             select count(*) as n from removed""";
 
-    private static String sweep(String next, String due) {
+    /**
+     * @param columns what it tells, beside the columns of the session {@code s}
+     * @param next the state that the locked row {@code s} goes to
+     * @param due which sessions, locked; those whose ends have no place in the log of this transaction stay for the next
+     */
+    private static String sweep(String columns, String next, String due) {
         return """
-            due as (
-                select s.*, %s
-                %s),
+            due as materialized (
+                select s.*, %1$s
+                %3$s),
+            going as materialized (
+                select s.*, %2$s as next from due s),
+            placed as (
+                select g.*, p.places, sum(p.places) over (order by g.id) as up_to
+                from going g
+                cross join lateral (
+                    select case when g.next in ('cancelled', 'error') then %4$s else 1 end as places) p),
             o as (
-                select due.*, null::text as task, null::jsonb as outcome, null::uuid as new_pause_id,
+                select p.*, null::text as task, null::jsonb as outcome, null::uuid as new_pause_id,
                        null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
-                       row_number() over (order by id) - 1 as ordinal
-                from due),
-            %s""".formatted(next, due, SessionMove.of("", 0, 0));
+                       up_to - places as ordinal
+                from placed p
+                where up_to <= %5$d or up_to = places),
+            %6$s""".formatted(
+                columns, next, due, SessionMove.places("g"), MAX_BATCH, SessionMove.of(SessionMove.NOTHING_LEFT, 0, 0));
     }
 
     /** The columns of agent_sessions, so that rows of {@code moved} and {@code old} can stand in one union. */

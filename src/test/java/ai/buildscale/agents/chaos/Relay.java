@@ -8,18 +8,25 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 
 /**
  * The network between a server and Postgres. While it is cut, nothing passes and nobody is told: connections stay open,
- * new ones get no answer; once it is healed, what was under way arrives.
+ * new ones get no answer; once it is healed, what was under way arrives. What is silenced never speaks again, as behind
+ * a router that has forgotten it.
  */
-final class Relay implements AutoCloseable {
+public final class Relay implements AutoCloseable {
     private final ServerSocket listener;
     private final int target;
     private final List<Socket> sockets = new CopyOnWriteArrayList<>();
+    private final List<Socket> clients = new CopyOnWriteArrayList<>();
+    private final Set<Socket> silent = ConcurrentHashMap.newKeySet();
+    private final CountDownLatch closed = new CountDownLatch(1);
     private volatile CountDownLatch open = new CountDownLatch(0);
+    private volatile boolean swallowing;
 
     private Relay(ServerSocket listener, int target) {
         this.listener = listener;
@@ -27,7 +34,7 @@ final class Relay implements AutoCloseable {
     }
 
     /** A relay to this port, on a free port of its own. */
-    static Relay to(int target) {
+    public static Relay to(int target) {
         try {
             Relay relay = new Relay(new ServerSocket(0, 64, InetAddress.getLoopbackAddress()), target);
             Thread.ofVirtual().start(relay::accept);
@@ -37,16 +44,33 @@ final class Relay implements AutoCloseable {
         }
     }
 
-    int port() {
+    public int port() {
         return listener.getLocalPort();
     }
 
-    void cut() {
+    public void cut() {
         open = new CountDownLatch(1);
     }
 
-    void heal() {
+    public void heal() {
         open.countDown();
+    }
+
+    /** Silences, of as many connections as are open, every so many-th, for good; new ones pass. */
+    public void silence(int every) {
+        for (int i = 0; i < clients.size(); i += every) {
+            silent.add(clients.get(i));
+        }
+    }
+
+    /** From now on new connections are taken and silent from the beginning; or not any more. */
+    public void swallow(boolean all) {
+        swallowing = all;
+    }
+
+    /** How many silent connections the server has not given up yet. */
+    public long silent() {
+        return clients.stream().filter(silent::contains).count();
     }
 
     private void accept() {
@@ -54,6 +78,10 @@ final class Relay implements AutoCloseable {
             while (true) {
                 Socket client = listener.accept();
                 sockets.add(client);
+                clients.add(client);
+                if (swallowing) {
+                    silent.add(client);
+                }
                 Thread.ofVirtual().start(() -> connect(client));
             }
         } catch (IOException e) {
@@ -68,8 +96,8 @@ final class Relay implements AutoCloseable {
             sockets.add(server);
             client.setTcpNoDelay(true);
             server.setTcpNoDelay(true);
-            Thread.ofVirtual().start(() -> pump(client, server));
-            pump(server, client);
+            Thread.ofVirtual().start(() -> pump(client, server, client));
+            pump(server, client, client);
         } catch (IOException e) {
             end(client);
         } catch (InterruptedException e) {
@@ -77,17 +105,25 @@ final class Relay implements AutoCloseable {
         }
     }
 
-    private void pump(Socket from, Socket to) {
+    private void pump(Socket from, Socket to, Socket client) {
         byte[] some = new byte[16_384];
         try {
             InputStream in = from.getInputStream();
             OutputStream out = to.getOutputStream();
             for (int n = read(in, some); n >= 0; n = read(in, some)) {
                 open.await();
-                out.write(some, 0, n);
+                if (!silent.contains(client)) {
+                    out.write(some, 0, n);
+                }
+            }
+            if (from.equals(client)) {
+                clients.remove(client);
             }
             // the news that one end has closed does not get through either
             open.await();
+            if (silent.contains(client)) {
+                closed.await();
+            }
         } catch (IOException e) {
             // the other end has closed
         } catch (InterruptedException e) {
@@ -123,6 +159,7 @@ final class Relay implements AutoCloseable {
             throw new UncheckedIOException(e);
         }
         heal();
+        closed.countDown();
         sockets.forEach(this::end);
     }
 }

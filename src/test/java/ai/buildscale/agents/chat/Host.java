@@ -4,6 +4,7 @@ import ai.buildscale.agents.testing.Api;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** A host of agents outside the service, as the tests play it. */
 record Host(Api api, String id) {
@@ -22,6 +23,19 @@ record Host(Api api, String id) {
     List<JsonNode> ask(int wait, int limit) {
         List<JsonNode> work = new ArrayList<>();
         api.post(path() + "/work?wait=" + wait, "{\"limit\":" + limit + "}")
+                .expect(200)
+                .get("work")
+                .forEach(work::add);
+        return work;
+    }
+
+    /** The same at once, where it says what it has. */
+    List<JsonNode> ask(List<JsonNode> has) {
+        List<JsonNode> work = new ArrayList<>();
+        String turns = has.stream()
+                .map(one -> "{\"turn_id\":" + one.get("turn_id") + ",\"epoch\":" + one.get("epoch") + "}")
+                .collect(Collectors.joining(","));
+        api.post(path() + "/work?wait=0", "{\"turns\":[" + turns + "]}")
                 .expect(200)
                 .get("work")
                 .forEach(work::add);

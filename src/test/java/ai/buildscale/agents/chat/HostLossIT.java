@@ -92,7 +92,7 @@ class HostLossIT {
     void aTurnIsTriedNoMoreOftenThanItMay() {
         try (SseStream stream = talk.stream()) {
             talk.say("Go");
-            first.next();
+            first.beat(first.next());
             JsonNode again = second.next();
             second.tell(again, Host.chunk("one")).expect(200);
             SseStream.Event error = stream.await(event -> event.type().equals("error"));

@@ -107,6 +107,7 @@ class TurnWritesIT {
         "waiting, waiting, question_pending",
         "spent, paused, agent_status stopped",
         "parked, parked, ''",
+        "returned, paused, agent_status",
         "paused, parked, stopped",
         "done, done, agent_status done",
         "failed, failed, agent_status error"
@@ -128,6 +129,43 @@ class TurnWritesIT {
         assertThat(rows("select input_tokens from agent_sessions")).containsExactly("1");
     }
 
+    private static String closing(String ending) {
+        return """
+                [{"turn_id":"%s","session_id":"%s","epoch":1,"ending":"%s","said":"a","reason":null,"message":"b",
+                  "question_id":null,"schema":null,"input_tokens":1,"output_tokens":2,"worked_ms":3}]""".formatted(TURN, SESSION, ending);
+    }
+
+    @Test
+    void whatWaitsBehindATurnThatFailsIsToldOfBeforeTheSessionsLastEvent() throws SQLException {
+        wait("user", "new");
+        wait("user", "waiting");
+        rows("update agent_sessions set mail = 2 returning 1");
+
+        execute(TurnSql.CLOSE, SERVER, closing("failed"));
+
+        assertThat(events()).containsExactly("error", "stopped", "stopped", "agent_status");
+        assertThat(rows("select ends_session from events order by position desc limit 1"))
+                .containsExactly("t");
+        assertThat(rows("select data ->> 'message_id' from events where type = 'stopped' order by position"))
+                .isEqualTo(rows("select id from messages where state = 'dropped' order by position"));
+        assertThat(rows("select mail from agent_sessions")).containsExactly("0");
+    }
+
+    @Test
+    void whatATurnHasUsedThatItsSessionTookAlongIsAddedOnce() throws SQLException {
+        rows("update turns set state = 'stopped', ended_at = now(), owes_usage = true returning 1");
+        rows("update agent_sessions set status = 'completed', ended_at = now(), turn_id = null returning 1");
+
+        assertThat(execute(TurnSql.CLOSE, SERVER, closing("done"))).containsExactly(SESSION);
+        assertThat(execute(TurnSql.CLOSE, SERVER, closing("done"))).isEmpty();
+
+        assertThat(events()).isEmpty();
+        assertThat(rows("select state || ' ' || input_tokens from turns")).containsExactly("stopped 1");
+        assertThat(rows("select output_tokens from agent_sessions")).containsExactly("2");
+        assertThat(rows("select turns || ' ' || worked_ms from workspace_spending"))
+                .containsExactly("0 3");
+    }
+
     @Test
     void aTurnGoesAlongWithItsSessionAndIsTakenUpOnce() throws SQLException {
         rows("update turns set server_id = '%s' returning 1".formatted(SERVER));
@@ -146,8 +184,8 @@ class TurnWritesIT {
     void messagesOfASessionThatHasEndedAreDroppedAndTold() throws SQLException {
         wait("user", "new");
         wait("user", "waiting");
-        rows(
-                "update agent_sessions set ended_at = now() - interval '1 minute', status = 'error', mail = 2 returning 1");
+        rows("update agent_sessions set ended_at = now() - interval '1 minute', status = 'error', mail = 2"
+                + " returning 1");
 
         assertThat(execute(ChatSql.CLOSE_LEFT, "100")).containsExactly("1");
         assertThat(execute(ChatSql.DROP_LEFT, "100")).containsExactly("2");

@@ -152,7 +152,55 @@ class ComposeTest {
     /** Without {@code non_idempotent} nginx sends a POST or PATCH once. */
     @Test
     void onlyWhatMayBeRepeatedIsSentAgain() {
-        assertThat(API.only("proxy_next_upstream").arguments()).containsExactlyInAnyOrder("error", "timeout");
+        assertThat(API.only("proxy_next_upstream").arguments())
+                .containsExactlyInAnyOrder("error", "timeout", "http_502", "http_503");
+    }
+
+    /** A server that drains has no connections: whoever prefers the least busy would send it every stream. */
+    @Test
+    void serversTakeTurns() {
+        assertThat(NGINX.at("http", "upstream").block())
+                .extracting(Directive::name)
+                .doesNotContain("least_conn", "least_time", "random", "hash", "ip_hash");
+    }
+
+    /** Whatever clients say of themselves gets no further. */
+    @Test
+    void whatIsForwardedIsSetAndBelieved() {
+        Map<String, String> forwarded = API.all("proxy_set_header")
+                .collect(Collectors.toMap(
+                        header -> header.arguments().getFirst(),
+                        header -> header.arguments().getLast()));
+
+        assertThat(forwarded)
+                .containsEntry("X-Forwarded-For", "$remote_addr")
+                .containsEntry("X-Forwarded-Proto", "$scheme")
+                .containsEntry("X-Forwarded-Host", "$http_host");
+        for (String other : List.of("Forwarded", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Ssl")) {
+            assertThat(forwarded).containsEntry(other, "\"\"");
+        }
+        assertThat(servers().values())
+                .allSatisfy(server ->
+                        assertThat(server.environment().get("TRUSTED_PROXIES")).isNotEmpty());
+    }
+
+    /** EventSource gives up for good on anything but 200; and pages of other origins must be able to read even that. */
+    @Test
+    void aStreamWithoutServersComesAgain() {
+        assertThat(API.all("error_page").map(Directive::value)).contains("502 504 = $without_servers");
+        Directive stream = location("= /without-servers/stream");
+
+        assertThat(stream.only("default_type").value()).isEqualTo("text/event-stream");
+        assertThat(stream.only("return").value()).startsWith("200 \"retry: ");
+        assertThat(stream.all("add_header").map(Directive::value)).contains("Access-Control-Allow-Origin * always");
+    }
+
+    /** A location that adds one gives its own answers, and not those of the service, what it adds. */
+    @Test
+    void nothingIsAddedToTheAnswersOfTheService() {
+        for (Directive around : List.of(NGINX.only("http"), NGINX.at("http", "server"), API)) {
+            assertThat(around.all("add_header")).isEmpty();
+        }
     }
 
     @Test

@@ -9,7 +9,8 @@ import java.util.stream.Stream;
 
 /** nginx's configuration as a tree of directives. */
 final class NginxConf {
-    private static final Pattern TOKEN = Pattern.compile("#[^\\n]*|\"(?:[^\"\\\\]|\\\\.)*\"|[{};]|[^\\s{};]+");
+    private static final Pattern TOKEN =
+            Pattern.compile("#[^\\n]*|\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|[{};]|[^\\s{};]+");
 
     private NginxConf() {}
 

@@ -2,7 +2,6 @@ package ai.buildscale.agents.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.dev.WatchedProcess;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Service;
 import ai.buildscale.agents.testing.Tokens;
@@ -13,7 +12,6 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -22,80 +20,25 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The nginx of Compose, as it is configured there, in front of servers of this machine. */
 class ProxyCheck {
-    private static final HttpClient HTTP = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(Duration.ofSeconds(5))
-            .build();
-    private static final List<Path> PLACES = List.of(Path.of("/usr/sbin/nginx"), Path.of("/usr/local/sbin/nginx"));
-
     @TempDir
     private Path folder;
-
-    private int port;
-
-    /** The configuration with other addresses; names of Docker are not looked up, which older nginx cannot do. */
-    private WatchedProcess nginx(int... servers) throws IOException {
-        port = Service.freePort();
-        String conf = Yaml.text(Path.of("deploy/compose/nginx.conf"))
-                .replace("/tmp/", folder + "/")
-                .replace("listen 8080", "listen 127.0.0.1:" + port)
-                .replace("resolver 127.0.0.11 valid=5s;", "")
-                .replace(" resolve ", " ")
-                .replace("worker_rlimit_nofile 65536;", "")
-                .replace("worker_connections 20000", "worker_connections 500");
-        for (int i = 0; i < servers.length; i++) {
-            conf = conf.replace("server-" + (i + 1) + ":8080", "127.0.0.1:" + servers[i]);
-        }
-        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
-        Path file = Files.writeString(folder.resolve("nginx.conf"), conf);
-        Path program = PLACES.stream().filter(Files::isExecutable).findFirst().orElseThrow();
-        WatchedProcess nginx = WatchedProcess.start(
-                "TERM",
-                folder.resolve("nginx.log").toFile(),
-                folder.toFile(),
-                Map.of(),
-                List.of(),
-                List.of(program.toString(), "-p", folder.toString(), "-c", file.toString(), "-g", "daemon off;"));
-        Awaitility.await()
-                .atMost(Duration.ofSeconds(10))
-                .ignoreExceptions()
-                .until(() -> send("GET", "/healthz", null).statusCode() == 200);
-        return nginx;
-    }
-
-    private HttpRequest request(String method, String path, String token) {
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
-                .timeout(Duration.ofSeconds(20))
-                .method(
-                        method,
-                        method.equals("POST")
-                                ? BodyPublishers.ofString("{\"name\":\"A workspace\"}")
-                                : BodyPublishers.noBody())
-                .header("Content-Type", "application/json");
-        if (token != null) {
-            request.header("Authorization", "Bearer " + token);
-        }
-        return request.build();
-    }
-
-    private HttpResponse<String> send(String method, String path, String token)
-            throws IOException, InterruptedException {
-        return HTTP.send(request(method, path, token), BodyHandlers.ofString());
-    }
 
     private static HttpServer server(int status, AtomicInteger requests) throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -115,12 +58,12 @@ class ProxyCheck {
     @Test
     void requestsGoPastAServerThatIsGone() throws IOException, InterruptedException {
         Service service = Service.shared();
-        try (WatchedProcess nginx = nginx(service.port(), Service.freePort(), Service.freePort())) {
+        try (Nginx nginx = Nginx.start(folder, service.port(), Service.freePort(), Service.freePort())) {
             String token = Tokens.of(UUID.randomUUID());
             for (int i = 0; i < 10; i++) {
-                assertThat(send("GET", "/api/v1/workspaces", token).statusCode())
+                assertThat(nginx.send("GET", "/api/v1/workspaces", token).statusCode())
                         .isEqualTo(200);
-                assertThat(send("POST", "/api/v1/workspaces", token).statusCode())
+                assertThat(nginx.send("POST", "/api/v1/workspaces", token).statusCode())
                         .isEqualTo(201);
             }
             assertThat(nginx.isAlive()).isTrue();
@@ -134,9 +77,10 @@ class ProxyCheck {
         String token = Tokens.of(user);
         Api owner = Api.withToken(service, user, token);
         String workspace = owner.newWorkspace();
-        try (WatchedProcess nginx = nginx(service.port(), service.port(), service.port())) {
-            HttpResponse<InputStream> stream = HTTP.send(
-                    request("GET", "/api/v1/workspaces/" + workspace + "/events", token), BodyHandlers.ofInputStream());
+        try (Nginx nginx = Nginx.start(folder, service.port(), service.port(), service.port())) {
+            HttpResponse<InputStream> stream = Nginx.HTTP.send(
+                    nginx.request("GET", "/api/v1/workspaces/" + workspace + "/events", token),
+                    BodyHandlers.ofInputStream());
             assertThat(stream.statusCode()).isEqualTo(200);
             try (BufferedReader lines =
                     new BufferedReader(new InputStreamReader(stream.body(), StandardCharsets.UTF_8))) {
@@ -157,7 +101,8 @@ class ProxyCheck {
         AtomicInteger answered = new AtomicInteger();
         HttpServer one = server(0, cut);
         HttpServer two = server(204, answered);
-        try (WatchedProcess nginx = nginx(
+        try (Nginx nginx = Nginx.start(
+                folder,
                 one.getAddress().getPort(),
                 two.getAddress().getPort(),
                 two.getAddress().getPort())) {
@@ -165,7 +110,7 @@ class ProxyCheck {
             int lost = 0;
             while (cut.get() == 0 && sent < 20) {
                 sent++;
-                lost += send("POST", "/api/v1/workspaces", null).statusCode() == 502 ? 1 : 0;
+                lost += nginx.send("POST", "/api/v1/workspaces", null).statusCode() == 502 ? 1 : 0;
             }
             assertThat(cut).hasValue(1);
             assertThat(lost).isEqualTo(1);
@@ -173,7 +118,8 @@ class ProxyCheck {
 
             // a GET is asked again of another, whoever is asked first
             Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> {
-                assertThat(send("GET", "/api/v1/workspaces", null).statusCode()).isEqualTo(204);
+                assertThat(nginx.send("GET", "/api/v1/workspaces", null).statusCode())
+                        .isEqualTo(204);
                 return cut.get() > 1;
             });
             assertThat(nginx.isAlive()).isTrue();
@@ -186,12 +132,114 @@ class ProxyCheck {
     @Test
     void onlyTheApiGoesThrough() throws IOException, InterruptedException {
         int service = Service.shared().port();
-        try (WatchedProcess nginx = nginx(service, service, service)) {
+        try (Nginx nginx = Nginx.start(folder, service, service, service)) {
             for (String path : List.of("/q/metrics", "/q/health", "/q/openapi", "/", "/api/../q/metrics")) {
-                assertThat(send("GET", path, null).statusCode()).as(path).isEqualTo(404);
+                assertThat(nginx.send("GET", path, null).statusCode()).as(path).isEqualTo(404);
             }
-            assertThat(send("GET", "/api/v1/workspaces", null).statusCode()).isEqualTo(401);
+            assertThat(nginx.send("GET", "/api/v1/workspaces", null).statusCode())
+                    .isEqualTo(401);
             assertThat(nginx.isAlive()).isTrue();
         }
+    }
+
+    @Test
+    void whatMayBeRepeatedIsAskedOfAServerThatIsReady() throws IOException, InterruptedException {
+        AtomicInteger unready = new AtomicInteger();
+        AtomicInteger answered = new AtomicInteger();
+        HttpServer one = server(503, unready);
+        HttpServer two = server(204, answered);
+        try (Nginx nginx = Nginx.start(
+                folder,
+                one.getAddress().getPort(),
+                two.getAddress().getPort(),
+                two.getAddress().getPort())) {
+            for (int i = 0; i < 12; i++) {
+                assertThat(nginx.send("GET", "/api/v1/workspaces", null).statusCode())
+                        .isEqualTo(204);
+            }
+            assertThat(unready).hasPositiveValue();
+            int before = unready.get() + answered.get();
+            for (int i = 0; i < 12; i++) {
+                assertThat(nginx.send("POST", "/api/v1/workspaces", null).statusCode())
+                        .isIn(204, 503);
+            }
+            assertThat(unready.get() + answered.get() - before)
+                    .as("each of them was sent once")
+                    .isEqualTo(12);
+            assertThat(nginx.isAlive()).isTrue();
+        } finally {
+            one.stop(0);
+            two.stop(0);
+        }
+    }
+
+    private static void assertProblem(HttpResponse<String> answer, int status, String code) {
+        new Api.Reply(answer.statusCode(), answer.headers(), answer.body()).expectProblem(status, code);
+    }
+
+    @Test
+    void refusalsOfTheProxyAreProblemsToo() throws IOException, InterruptedException {
+        int service = Service.shared().port();
+        try (Nginx nginx = Nginx.start(folder, service, service, service)) {
+            assertProblem(nginx.send("GET", "/nowhere", null), 404, "NOT_FOUND");
+            assertProblem(nginx.send("GET", "/api/v1/" + "x".repeat(9_000), null), 414, "URI_TOO_LONG");
+            assertProblem(nginx.send("GET", "/api/v1/" + "x".repeat(40_000), null), 414, "URI_TOO_LONG");
+            HttpRequest large = HttpRequest.newBuilder(nginx.request("GET", "/api/v1/workspaces", null), (_, _) -> true)
+                    .POST(BodyPublishers.ofByteArray(new byte[3 << 20]))
+                    .build();
+            assertProblem(Nginx.HTTP.send(large, BodyHandlers.ofString()), 413, "PAYLOAD_TOO_LARGE");
+            assertThat(nginx.isAlive()).isTrue();
+        }
+        int gone = Service.freePort();
+        try (Nginx nginx = Nginx.start(folder, gone, gone, gone)) {
+            assertProblem(nginx.send("GET", "/api/v1/workspaces", null), 502, "UNAVAILABLE");
+            assertProblem(nginx.send("POST", "/api/v1/workspaces", null), 502, "UNAVAILABLE");
+        }
+    }
+
+    /** The service hears only HTTP, and a browser names the origin that it sees. */
+    @Test
+    void aPageOfTheSameOriginWritesThroughTls() throws IOException, InterruptedException, GeneralSecurityException {
+        int port = Service.freePort();
+        Path key = folder.resolve("tls.key");
+        Path certificate = folder.resolve("tls.crt");
+        String command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+                + " -addext subjectAltName=DNS:localhost -keyout " + key + " -out " + certificate;
+        assertThat(new ProcessBuilder(command.split(" ", -1))
+                        .redirectErrorStream(true)
+                        .redirectOutput(folder.resolve("openssl.log").toFile())
+                        .start()
+                        .waitFor())
+                .isZero();
+        String origin = "https://localhost:" + port;
+        int service = Service.shared().port();
+        String listen = "ssl_certificate " + certificate + "; ssl_certificate_key " + key + "; listen 127.0.0.1:" + port
+                + " ssl";
+        try (HttpClient browser = trusting(certificate);
+                Nginx nginx = Nginx.start(folder, origin, listen, browser, service, service, service)) {
+            for (String from : List.of(origin, "null", "https://evil.example")) {
+                HttpResponse<String> answer =
+                        nginx.send("POST", "/api/v1/workspaces", Tokens.of(UUID.randomUUID()), "Origin", from);
+
+                assertThat(answer.statusCode()).as(from).isEqualTo(201);
+                assertThat(answer.headers().firstValue("access-control-allow-origin"))
+                        .isEmpty();
+            }
+            assertThat(nginx.isAlive()).isTrue();
+        }
+    }
+
+    private static HttpClient trusting(Path certificate) throws IOException, GeneralSecurityException {
+        KeyStore trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        try (InputStream in = Files.newInputStream(certificate)) {
+            trusted.setCertificateEntry(
+                    "nginx", CertificateFactory.getInstance("X.509").generateCertificate(in));
+        }
+        TrustManagerFactory managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(trusted);
+        SSLContext tls = SSLContext.getInstance("TLS");
+        tls.init(null, managers.getTrustManagers(), null);
+        return HttpClient.newBuilder().sslContext(tls).build();
     }
 }

@@ -1,7 +1,5 @@
 package ai.buildscale.agents.golden;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -28,6 +26,6 @@ class ApiTest {
 
     @Test
     void isAsItsFileSays() throws IOException {
-        assertThat(document()).as(Golden.ADVICE, FILE).isEqualTo(Golden.read(FILE));
+        Golden.compare(FILE, document());
     }
 }

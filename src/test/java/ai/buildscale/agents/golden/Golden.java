@@ -1,9 +1,12 @@
 package ai.buildscale.agents.golden;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * What the code composes, as files beside the tests, so that a change of it is lines of a diff. {@code make golden} (the
@@ -11,9 +14,6 @@ import java.nio.file.Path;
  */
 final class Golden {
     static final boolean WRITE = Boolean.getBoolean("golden.write");
-
-    /** What a test that fails says. */
-    static final String ADVICE = "If the change is meant: make golden, and look at the diff of %s";
 
     private static final Path RESOURCES = Path.of("src/test/resources");
 
@@ -23,10 +23,20 @@ final class Golden {
         return RESOURCES.resolve(name);
     }
 
-    /** The file's text; empty if there is none. */
-    static String read(Path file) {
+    /** Fails at the first line that is not the file's. */
+    static void compare(Path file, String text) {
+        List<String> lines = text.lines().toList();
+        List<String> golden = lines(file);
+        for (int i = 0; i < Math.max(lines.size(), golden.size()); i++) {
+            assertThat(i < lines.size() ? lines.get(i) : "the end")
+                    .as("line %d of %s. If the change is meant: make golden, and look at its diff", i + 1, file)
+                    .isEqualTo(i < golden.size() ? golden.get(i) : "the end");
+        }
+    }
+
+    private static List<String> lines(Path file) {
         try {
-            return Files.exists(file) ? Files.readString(file) : "";
+            return Files.exists(file) ? Files.readAllLines(file) : List.of();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -122,14 +122,14 @@ class StatementsTest {
     @ParameterizedTest
     @MethodSource("names")
     void isAsItsFileSays(String name) {
-        assertThat(STATEMENTS.get(name))
-                .as(Golden.ADVICE, "src/test/resources/sql")
-                .isEqualTo(Golden.read(FOLDER.resolve(name)));
+        Golden.compare(FOLDER.resolve(name), STATEMENTS.get(name));
     }
 
     @Test
     void noFileIsLeftOfWhatIsGone() throws IOException {
         assertThat(STATEMENTS).hasSizeGreaterThan(100);
-        assertThat(files()).as(Golden.ADVICE, "src/test/resources/sql").isEqualTo(List.copyOf(STATEMENTS.keySet()));
+        assertThat(files())
+                .as("the files of %s; make golden writes them anew", FOLDER)
+                .isEqualTo(List.copyOf(STATEMENTS.keySet()));
     }
 }

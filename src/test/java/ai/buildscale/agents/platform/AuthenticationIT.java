@@ -164,7 +164,6 @@ class AuthenticationIT {
                                 claims,
                                 c -> rs256(another, c))),
                 Arguments.of("expired a second ago", signed(c -> expired(c, now - 1))),
-                Arguments.of("expired now", signed(c -> expired(c, now))),
                 Arguments.of("expired an hour ago", signed(c -> expired(c, now - 3_600))),
                 Arguments.of("expired long ago", signed(c -> expired(c, 1))),
                 Arguments.of("expired before time", signed(c -> expired(c, -1))),

@@ -131,7 +131,7 @@ class LimitsIT {
     void aPageThatIsConfiguredMayCall(String method) {
         Api.Reply allowed = preflight(service, PAGE, method);
 
-        assertThat(allowed.status()).isEqualTo(200);
+        assertThat(allowed.status()).isEqualTo(204);
         assertThat(allowed.header("access-control-allow-origin")).isEqualTo(PAGE);
         assertThat(allowed.header("access-control-allow-methods")).contains(method);
         assertThat(allowed.header("access-control-allow-headers").toLowerCase(java.util.Locale.ROOT))

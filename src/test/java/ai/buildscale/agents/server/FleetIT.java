@@ -158,6 +158,8 @@ class FleetIT {
                 assertThat(refused.status()).isEqualTo(200);
                 refused.awaitEnd();
                 assertThat(refused.retry()).isNotNull();
+                // behind a balancer of connections it would come back to this server for ever
+                assertThat(refused.header("connection")).isEqualTo("close");
                 assertThat(refused.lastId()).isNull();
             }
             for (String id : sessions) {

@@ -1,0 +1,196 @@
+package ai.buildscale.agents.chat;
+
+import ai.buildscale.agents.chat.HostRepository.Held;
+import ai.buildscale.agents.chat.HostTurns.Desired;
+import ai.buildscale.agents.chat.HostTurns.Lease;
+import ai.buildscale.agents.chat.TurnRepository.Ending;
+import ai.buildscale.agents.chat.TurnRepository.Used;
+import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.session.SessionStatus;
+import ai.buildscale.agents.workspace.Access;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * How hosts elsewhere end their turns, or leave them. What is accepted is kept with the epoch that the host had, so that the
+ * same result is the same success whenever it comes again: after the turn went on, after the next one, after the session.
+ */
+@ApplicationScoped
+class HostEndings {
+    private final HostService registry;
+    private final HostRepository hosts;
+    private final TurnRepository turns;
+    private final WakeUps wakeUps;
+    private final ChatConfig chats;
+    private final TurnOutcomes outcomes;
+
+    HostEndings(
+            HostService registry,
+            HostRepository hosts,
+            TurnRepository turns,
+            WakeUps wakeUps,
+            ChatConfig chats,
+            TurnOutcomes outcomes) {
+        this.registry = registry;
+        this.hosts = hosts;
+        this.turns = turns;
+        this.wakeUps = wakeUps;
+        this.chats = chats;
+        this.outcomes = outcomes;
+    }
+
+    /**
+     * Ends a turn, or lets go of it. The same again is a success.
+     *
+     * @throws Problem as {@link HostTurns#tell}; {@code CONFLICT} if
+     *     it has ended in another way; {@code VALIDATION_ERROR}
+     */
+    Uni<Lease> end(Db db, Caller caller, UUID host, UUID turn, HostResult result) {
+        result.check();
+        if (result.message() != null && result.message().length() > chats.maxAnswer()) {
+            throw Problem.invalid("message", "must have at most " + chats.maxAnswer() + " characters");
+        }
+        return registry.acting(db, caller, host)
+                .chain(() -> db.atomically(transaction -> hold(transaction, caller, turn, true)
+                        .chain(held -> held.isHeldBy(host, result.epoch())
+                                        && held.state().equals("running")
+                                ? ended(transaction, held, host, result)
+                                : repeated(transaction, held, host, result))))
+                .invoke(() -> db.afterCommit(wakeUps::appended));
+    }
+
+    private Uni<Lease> ended(Db db, Held held, UUID host, HostResult result) {
+        String ending = ending(held, result.outcome());
+        Ending how = new Ending(
+                held.fence(),
+                ending,
+                result.message() == null ? held.said() : result.message(),
+                reason(held, ending),
+                result.outcome() == HostResult.Outcome.QUESTION ? result.question() : result.error(),
+                ending.equals("waiting") ? Ids.next() : null,
+                result.schemaJson(),
+                used(held, result));
+        return close(db, held, how).chain(() -> accepted(db, held, host, result));
+    }
+
+    /** What a host leaves while nobody has paused it waits for the next one; what people have stopped does not. */
+    private static String ending(Held held, HostResult.Outcome outcome) {
+        if (outcome != HostResult.Outcome.PAUSED) {
+            return outcome.ending();
+        }
+        return switch (Wire.known(SessionStatus.class, held.status())) {
+            case RUNNING -> held.stopRequested() ? "stopped" : "returned";
+            case IDLE, COMPLETED, CANCELLED, ERROR -> "stopped";
+            // in a state that only a newer server knows, it is kept
+            case PAUSED -> "paused";
+            case null -> "paused";
+        };
+    }
+
+    private static String reason(Held held, String ending) {
+        return switch (ending) {
+            case "paused" -> "paused";
+            case "stopped" ->
+                Wire.is(SessionStatus.CANCELLED, held.status())
+                        ? "cancelled"
+                        : Wire.is(SessionStatus.IDLE, held.status()) && !held.stopRequested() ? "yielded" : "stopped";
+            default -> null;
+        };
+    }
+
+    private static Used used(Held held, HostResult result) {
+        return new Used(
+                held.toldInput() + result.inputTokens(),
+                held.toldOutput() + result.outputTokens(),
+                held.workedMillis());
+    }
+
+    private Uni<Lease> accepted(Db db, Held held, UUID host, HostResult result) {
+        Desired desired = afterwards(held.status());
+        return hosts.accept(db, held.fence(), host, result, desired)
+                .replaceWith(new Lease(false, 0, desired, held.fence().epoch()));
+    }
+
+    /** What a host is told of a turn that it does not run any more. */
+    static Desired afterwards(String status) {
+        return Wire.is(SessionStatus.RUNNING, status) ? Desired.IDLE : Desired.of(status, false);
+    }
+
+    /** The turn does not run, or not by this host: it may have said so before. */
+    private Uni<Lease> repeated(Db db, Held held, UUID host, HostResult result) {
+        return hosts.accepted(db, held.fence().turn(), result.epoch()).chain(accepted -> {
+            boolean own = accepted != null && accepted.host().equals(host);
+            if (own && result.repeats(accepted.outcome(), accepted.given())) {
+                return Uni.createFrom().item(new Lease(false, 0, accepted.desired(), result.epoch()));
+            }
+            if (!own && held.isOf(host, result.epoch()) && isSo(held, result.outcome())) {
+                return tookAlong(db, held, host, result);
+            }
+            requireHolder(held, host, result.epoch());
+            throw over(held);
+        });
+    }
+
+    /** Whether the turn is in the state that the host asks for, without having said so itself. */
+    private static boolean isSo(Held held, HostResult.Outcome outcome) {
+        return held.state().equals(outcome.ending())
+                || (outcome == HostResult.Outcome.PAUSED
+                        && (held.state().equals("parked") || held.sessionEnded()));
+    }
+
+    /** A turn that ended with its session: what is left to say is what it has used. */
+    private Uni<Lease> tookAlong(Db db, Held held, UUID host, HostResult result) {
+        Ending how = new Ending(held.fence(), "stopped", held.said(), null, null, null, null, used(held, result));
+        Uni<Void> told =
+                held.owesUsage() ? close(db, held, how) : Uni.createFrom().voidItem();
+        return told.chain(() -> accepted(db, held, host, result));
+    }
+
+    /** Closes a turn that is this host's to close. */
+    Uni<Void> close(Db db, Held held, String ending, String said, String reason) {
+        Used used = new Used(held.toldInput(), held.toldOutput(), held.workedMillis());
+        return close(db, held, new Ending(held.fence(), ending, said, reason, null, null, null, used));
+    }
+
+    private Uni<Void> close(Db db, Held held, Ending how) {
+        return turns.close(db, null, List.of(how))
+                .chain(() -> hosts.counted(db, held.fence()))
+                .invoke(() -> db.afterCommit(() -> outcomes.count(how.ending())));
+    }
+
+    /** The turn under its lock, if the caller serves its workspace. */
+    Uni<Held> hold(Db db, Caller caller, UUID turn, boolean withSaid) {
+        return hosts.hold(db, turn, Access.limitedTo(caller), withSaid)
+                .onItem()
+                .ifNull()
+                .failWith(() -> Problem.notFound("The turn"))
+                .invoke(held -> {
+                    if (!held.served()) {
+                        throw HostTurns.notServed();
+                    }
+                });
+    }
+
+    static void requireHolder(Held held, UUID host, long epoch) {
+        if (!held.isHeldBy(host, epoch)) {
+            throw new Problem(
+                            ProblemType.FENCED,
+                            held.host() == null
+                                    ? "The turn waits for a host, the epoch is " + held.sessionEpoch()
+                                    : "Another owner holds the turn, with epoch " + held.sessionEpoch())
+                    .with("epoch", held.sessionEpoch());
+        }
+    }
+
+    static Problem over(Held held) {
+        return new Problem(ProblemType.CONFLICT, "The turn is " + held.state()).with("state", held.state());
+    }
+}

@@ -1,0 +1,50 @@
+package ai.buildscale.agents.platform;
+
+import java.util.Map;
+import java.util.Set;
+import org.eclipse.microprofile.config.spi.ConfigSource;
+
+/**
+ * Has Quarkus believe what proxies say of the requests that they pass on, where {@code TRUSTED_PROXIES} says who they are;
+ * nobody is believed otherwise. (Quarkus' own default is to believe everybody.)
+ */
+public class ProxiesSwitch implements ConfigSource {
+    /** Above application.properties (250), below the environment (300) and system properties (400). */
+    private static final int ORDINAL = 275;
+
+    private final Map<String, String> settings;
+
+    public ProxiesSwitch() {
+        this(System.getProperty("trusted.proxies", System.getenv("TRUSTED_PROXIES")));
+    }
+
+    ProxiesSwitch(String proxies) {
+        this.settings = proxies == null || TrustedProxies.parse(proxies).isEmpty()
+                ? Map.of()
+                : Map.of(
+                        "quarkus.http.proxy.proxy-address-forwarding",
+                        "true",
+                        "quarkus.http.proxy.trusted-proxies",
+                        String.join(",", TrustedProxies.entries(proxies)));
+    }
+
+    @Override
+    public Set<String> getPropertyNames() {
+        return settings.keySet();
+    }
+
+    @Override
+    public String getValue(String name) {
+        return settings.get(name);
+    }
+
+    @Override
+    public String getName() {
+        return "TRUSTED_PROXIES";
+    }
+
+    @Override
+    public int getOrdinal() {
+        return ORDINAL;
+    }
+}

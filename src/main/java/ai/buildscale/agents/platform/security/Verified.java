@@ -1,0 +1,22 @@
+package ai.buildscale.agents.platform.security;
+
+import ai.buildscale.agents.platform.Caller;
+
+/** A token that was found good, and for whom it stands. Good until its end, or until the issuer's keys change. */
+public final class Verified {
+    private final Caller caller;
+    private final KeySet keys;
+
+    Verified(Caller caller, KeySet keys) {
+        this.caller = caller;
+        this.keys = keys;
+    }
+
+    public Caller caller() {
+        return caller;
+    }
+
+    KeySet keys() {
+        return keys;
+    }
+}

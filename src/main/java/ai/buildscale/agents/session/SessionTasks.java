@@ -1,0 +1,28 @@
+package ai.buildscale.agents.session;
+
+import ai.buildscale.agents.platform.Db;
+import io.smallrye.mutiny.Uni;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+
+/** Where a task goes that a session is started or resumed with: the agent of a chat works on it. Answered by the chat room. */
+public interface SessionTasks {
+    /**
+     * A task, and when it may be given.
+     *
+     * @param caller null for one who may everything
+     * @param from the states that the session may be in
+     * @param versions those of which one is expected; null for any
+     * @param pause likewise
+     */
+    record Task(
+            UUID session, UUID caller, UUID user, String text, Set<SessionStatus> from, List<Long> versions, UUID pause) {}
+
+    /**
+     * Puts the task before the agent, in this transaction; nothing if the session is no chat's, or is not as it may be.
+     *
+     * @throws ai.buildscale.agents.platform.Problem {@code MAILBOX_FULL}
+     */
+    Uni<Void> give(Db db, Task task);
+}
