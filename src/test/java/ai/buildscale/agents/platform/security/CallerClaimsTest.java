@@ -56,7 +56,8 @@ class CallerClaimsTest {
                 "groups | {'groups':' /admin   x '}",
                 "realm_access/roles | {'realm_access':{'roles':['admin','x']}}",
                 "resource_access/my-app/roles | {'resource_access':{'my-app':{'roles':['admin','x']}}}",
-                "resource_access/https://app/one/roles | {'resource_access':{'https://app/one':{'roles':['admin','x']}}}",
+                "resource_access/https://app/one/roles |"
+                        + " {'resource_access':{'https://app/one':{'roles':['admin','x']}}}",
                 "https://example.com/roles | {'https://example.com/roles':['admin','x']}",
                 "cognito:groups | {'cognito:groups':['admin','x']}",
                 "a/b | {'a/b':['admin','x'],'a':{'b':['z']}}",

@@ -140,24 +140,10 @@ class TokenCheckTest {
     }
 
     static Stream<Arguments> noTimes() {
+        String values = "-1 -1.5 1e300 1e999 -1e999 99999999999999999999999 9223372036854775807 253402300800"
+                + " true [] {\"a\":1} \"\" \"" + SECOND + "\" [" + SECOND + "] " + SECOND * 1_000;
         return Stream.of("exp", "nbf", "iat")
-                .flatMap(claim -> Stream.of(
-                                "-1",
-                                "-1.5",
-                                "1e300",
-                                "1e999",
-                                "-1e999",
-                                "99999999999999999999999",
-                                "9223372036854775807",
-                                "253402300800",
-                                Long.toString(SECOND * 1_000),
-                                "\"" + SECOND + "\"",
-                                "\"\"",
-                                "true",
-                                "[]",
-                                "{\"a\":1}",
-                                "[" + SECOND + "]")
-                        .map(value -> Arguments.of(claim, value)));
+                .flatMap(claim -> Stream.of(values.split(" ")).map(value -> Arguments.of(claim, value)));
     }
 
     @ParameterizedTest
