@@ -11,12 +11,12 @@ old as materialized (
     for no key update of s),
 given as materialized (
     select o.*, coalesce($7::text, o.on_busy) as policy,
-           o.mail > 0 or (o.turn_id is not null and o.status <> 'idle') as busy
+           o.turn_id is not null and (o.status <> 'idle' or chat_work(o.id) = 'left') as at_work
     from old o),
 accepted as materialized (
-    select g.*, g.policy = 'interrupt' and g.turn_id is not null and g.status <> 'idle' as interrupts
+    select g.*, g.policy = 'interrupt' and g.at_work as interrupts
     from given g
-    where not (g.busy and g.policy = 'reject')),
+    where not ((g.mail > 0 or g.at_work) and g.policy = 'reject') and g.mail < $9),
 stopping as (
     select a.* from accepted a where a.interrupts and a.server_id is not null),
 asked_to_stop as (
@@ -63,6 +63,6 @@ told as (
     from s
     cross join commanded c)
 select p.role, p.chat_id is not null as found, g.id is not null as live, g.status,
-       exists (select from s) as accepted, g.server_id
+       exists (select from s) as accepted, g.mail >= $9 as full, g.server_id
 from place p
 left join given g on true

@@ -10,7 +10,10 @@ held as materialized (
     order by t.id
     for no key update of t),
 extended as (
-    update turns t set lease_until = now() + $4 * interval '1 millisecond' from held h where t.id = h.id),
+    update turns t
+    set lease_until = now() + $4 * interval '1 millisecond', begun_at = coalesce(t.begun_at, now())
+    from held h
+    where t.id = h.id),
 beating as materialized (
     select extend_beats(array(select session_id from held)))
 select g.turn_id, h.id is not null as extended, t.host_id = $1 and t.epoch = g.epoch as known,

@@ -1,8 +1,8 @@
 select t.id, t.session_id, t.chat_id, t.host_id, t.state, t.epoch, t.stop_requested, t.said_length, t.last_seq,
-       t.told_input, t.told_output, case when $2::boolean then t.said end as said,
+       t.owes_usage, t.told_input, t.told_output, case when $2::boolean then t.said end as said,
        (extract(epoch from clock_timestamp() - t.claimed_at) * 1000)::bigint as worked_ms,
        greatest(0, extract(epoch from t.lease_until - now()))::bigint as seconds_left,
-       s.status, s.epoch as session_epoch,
+       s.status, s.ended_at is not null as session_ended, s.epoch as session_epoch,
        s.max_tokens - s.input_tokens - s.output_tokens - t.told_input - t.told_output as tokens_left
 from turns t
 join agent_sessions s on s.id = t.session_id

@@ -17,8 +17,10 @@ where h.capacity > (select count(*) from turns t
         or exists (
             select from turns t
             join agent_sessions s on s.id = t.session_id
-            where s.turn_id = t.id and s.status = 'running' and t.claimed_at is not null and t.ended_at is null and not t.stop_requested
-    and (t.state in ('paused', 'parked') or t.state = 'running' and t.lease_until <= now() and t.attempt < $3) and s.hosting = 'external' and s.ended_at is null
+            where s.turn_id = t.id and t.claimed_at is not null and t.ended_at is null and not t.stop_requested
+    and (t.state = 'paused' and s.status in ('idle', 'running')
+        or t.state = 'parked' and s.status = 'running'
+        or t.state = 'running' and t.lease_until <= now() and s.status = 'running' and not (t.state = 'running' and t.begun_at is not null and t.attempt >= $3)) and s.hosting = 'external' and s.ended_at is null
     and (h.agent_types is null or s.agent_type = any (h.agent_types))
     and (h.models is null or s.model = any (h.models))
     and (a.everywhere or exists (

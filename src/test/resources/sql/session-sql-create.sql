@@ -33,7 +33,11 @@ created as (
     from room r
     returning *),
 beating as (
-    insert into session_heartbeats (session_id) select id from created where hosting = 'external'),
+    insert into session_heartbeats (session_id)
+    select c.id from created c
+    -- a chat's session is at rest until a host takes its turn
+    where c.hosting = 'external' and not exists (
+        select from chats k where k.id = c.chat_id and k.workspace_id = c.workspace_id)),
 moved as (
     select c.*, null::text as previous_status, null::text as previous_task, null::text as why,
            null::text as command

@@ -1,15 +1,30 @@
-with due as (
-    select s.*, s.paused_from as next, 'pause_expired' as why, null::text as message
+with due as materialized (
+    select s.*, s.paused_from as wanted, 'pause_expired' as why, null::text as message
     from agent_sessions s
 where s.pause_expires_at < now() and s.status = 'paused' and s.paused_from in ('running', 'idle')
     and s.hosting in ('server', 'external')
 limit 500
 for no key update of s skip locked),
+going as materialized (
+    select s.*, (select case when g.wanted <> 'running' or g.work is null or g.work = 'held' then g.wanted
+            when g.work = 'none' or g.hosting = 'external' then 'idle'
+            else 'running' end from (select s.wanted, s.hosting, case when s.wanted = 'running' then case when (select c.id from chats c where c.id = s.chat_id and c.workspace_id = s.workspace_id) is not null
+        then chat_work(s.id) end end as work) g) as next from due s),
+placed as (
+    select g.*, p.places, sum(p.places) over (order by g.id) as up_to
+    from going g
+    cross join lateral (
+        select case when g.next in ('cancelled', 'error') then (g.mail + 21) / 16 else 1 end as places) p),
 o as (
-    select due.*, null::text as task, null::jsonb as outcome, null::uuid as new_pause_id,
+    select p.*, null::text as task, null::jsonb as outcome, null::uuid as new_pause_id,
            null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
-           row_number() over (order by id) - 1 as ordinal
-    from due),
+           up_to - places as ordinal
+    from placed p
+    where up_to <= 4096 or up_to = places),
+ending as materialized (
+    select o.id, end_work(o.id, o.next, null::uuid, next_position(o.last_position, o.ordinal) + 0) as told
+    from o
+    where o.ends and (o.mail > 0 or o.turn_id is distinct from null::uuid)),
 moved as (
     update agent_sessions s
     set status = o.next,
@@ -37,21 +52,29 @@ moved as (
          when o.status = 'paused' and not o.ends then 'resume' end
 end is null then 0 else 1 end,
         stalled_at = null,
-        last_position = next_position(o.last_position, o.ordinal) + 0 + 2 + 0
-
+        last_position = next_position(o.last_position, o.ordinal) + 0 + coalesce(e.told, 0) + 2 + 0
+        , mail = case when o.ends then 0 else o.mail end,
+        turn_id = case when o.ends then null else o.turn_id end,
+        blocked_on = case when o.ends and o.turn_id is not null then null else o.blocked_on end
     from o
+    left join ending e on e.id = o.id
     where s.id = o.id
     returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
          when o.status = 'paused' and not o.ends then 'resume' end
-end as command),
+end as command, coalesce(e.told, 0) as left_told),
 revived as (
     update session_heartbeats h set beat_at = now() from moved m
-    where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
+    where m.previous_status = 'paused' and m.ended_at is null and not (m.hosting = 'external' and m.status = 'idle'
+        -- looked up one by one: an exists would be read from the whole table
+        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 silenced as (
-    delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
+    delete from session_heartbeats h using moved m
+    where (m.ended_at is not null or m.hosting = 'external' and m.status = 'idle'
+        -- looked up one by one: an exists would be read from the whole table
+        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 freed as (
     update workspace_usage u set live_sessions = u.live_sessions - ended.n
     from (select workspace_id, count(*) as n from moved where ended_at is not null

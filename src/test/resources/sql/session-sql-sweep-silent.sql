@@ -5,9 +5,8 @@ with hearing as (
             else sweeps.started_at end,
         finished_at = now()
     returning started_at),
-due as (
-    select s.*, case when s.status = 'running' then 'error' else 'cancelled' end as next,
-'stale' as why,
+due as materialized (
+    select s.*, 'stale' as why,
 case when s.status = 'running'
     then format('No heartbeat for %s s', extract(epoch from now() - h.beat_at)::bigint) end as message
     from session_heartbeats h
@@ -17,15 +16,32 @@ cross join lateral (
     where a.id = h.session_id
         and b.beat_at < now() - $1 * interval '1 millisecond'
         and a.status in ('running', 'idle') and a.hosting = 'external'
+        and (a.turn_id is null or (
+            select t.claimed_at is null or t.state = 'running' and t.begun_at is not null
+            from turns t where t.id = a.turn_id))
+        and (a.status = 'running' or (
+            select c.id from chats c where c.id = a.chat_id and c.workspace_id = a.workspace_id) is null)
     for no key update skip locked) s
 where h.beat_at < now() - $1 * interval '1 millisecond'
     and (select started_at from hearing) < now() - $1 * interval '1 millisecond'
 limit 500),
+going as materialized (
+    select s.*, case when s.status = 'running' then 'error' else 'cancelled' end as next from due s),
+placed as (
+    select g.*, p.places, sum(p.places) over (order by g.id) as up_to
+    from going g
+    cross join lateral (
+        select case when g.next in ('cancelled', 'error') then (g.mail + 21) / 16 else 1 end as places) p),
 o as (
-    select due.*, null::text as task, null::jsonb as outcome, null::uuid as new_pause_id,
+    select p.*, null::text as task, null::jsonb as outcome, null::uuid as new_pause_id,
            null::bigint as pause_seconds, null::uuid as actor, next in ('cancelled', 'error') as ends,
-           row_number() over (order by id) - 1 as ordinal
-    from due),
+           up_to - places as ordinal
+    from placed p
+    where up_to <= 4096 or up_to = places),
+ending as materialized (
+    select o.id, end_work(o.id, o.next, null::uuid, next_position(o.last_position, o.ordinal) + 0) as told
+    from o
+    where o.ends and (o.mail > 0 or o.turn_id is distinct from null::uuid)),
 moved as (
     update agent_sessions s
     set status = o.next,
@@ -53,21 +69,29 @@ moved as (
          when o.status = 'paused' and not o.ends then 'resume' end
 end is null then 0 else 1 end,
         stalled_at = null,
-        last_position = next_position(o.last_position, o.ordinal) + 0 + 2 + 0
-
+        last_position = next_position(o.last_position, o.ordinal) + 0 + coalesce(e.told, 0) + 2 + 0
+        , mail = case when o.ends then 0 else o.mail end,
+        turn_id = case when o.ends then null else o.turn_id end,
+        blocked_on = case when o.ends and o.turn_id is not null then null else o.blocked_on end
     from o
+    left join ending e on e.id = o.id
     where s.id = o.id
     returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
          when o.status = 'paused' and not o.ends then 'resume' end
-end as command),
+end as command, coalesce(e.told, 0) as left_told),
 revived as (
     update session_heartbeats h set beat_at = now() from moved m
-    where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
+    where m.previous_status = 'paused' and m.ended_at is null and not (m.hosting = 'external' and m.status = 'idle'
+        -- looked up one by one: an exists would be read from the whole table
+        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 silenced as (
-    delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
+    delete from session_heartbeats h using moved m
+    where (m.ended_at is not null or m.hosting = 'external' and m.status = 'idle'
+        -- looked up one by one: an exists would be read from the whole table
+        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 freed as (
     update workspace_usage u set live_sessions = u.live_sessions - ended.n
     from (select workspace_id, count(*) as n from moved where ended_at is not null

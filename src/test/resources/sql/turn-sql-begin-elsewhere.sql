@@ -1,4 +1,4 @@
-with room as materialized (select greatest(0, least($3::integer, host_room($1::uuid))) as n),
+with room as materialized (select greatest(0, least($3::integer, coalesce(host_room($1::uuid), 0))) as n),
 found as materialized (
     select m.session_id from messages m
     join agent_sessions s on s.id = m.session_id
@@ -55,6 +55,10 @@ o as materialized (
     where h.status = 'running' and h.turn_id is null and false
         and not exists (select from next n where n.session_id = h.id)
         and exists (select from chats c where c.id = h.chat_id)),
+ending as materialized (
+    select o.id, end_work(o.id, o.next, null::uuid, next_position(o.last_position, o.ordinal) + 1) as told
+    from o
+    where o.ends and (o.mail > 0 or o.turn_id is distinct from null::uuid)),
 moved as (
     update agent_sessions s
     set status = o.next,
@@ -82,25 +86,31 @@ moved as (
          when o.status = 'paused' and not o.ends then 'resume' end
 end is null then 0 else 1 end,
         stalled_at = null,
-        last_position = next_position(o.last_position, o.ordinal) + 1 + 2 + 1
+        last_position = next_position(o.last_position, o.ordinal) + 1 + coalesce(e.told, 0) + 2 + 1
         , epoch = o.epoch + case when o.next = 'running' then 1 else 0 end, turn_id = case when o.next = 'running' then o.next_turn else o.turn_id end,
         mail = case when o.next = 'running' then o.mail - 1 else o.mail end,
         turns = case when o.next = 'running' and not o.answered then o.turns + 1 else o.turns end,
         blocked_on = case when o.next = 'running' and o.waited then null else o.blocked_on end,
         last_progress_at = clock_timestamp()
     from o
+    left join ending e on e.id = o.id
     where s.id = o.id
     returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
          when o.status = 'paused' and not o.ends then 'resume' end
-end as command),
+end as command, coalesce(e.told, 0) as left_told),
 revived as (
     update session_heartbeats h set beat_at = now() from moved m
-    where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
+    where m.previous_status = 'paused' and m.ended_at is null and not (m.hosting = 'external' and m.status = 'idle'
+        -- looked up one by one: an exists would be read from the whole table
+        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 silenced as (
-    delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
+    delete from session_heartbeats h using moved m
+    where (m.ended_at is not null or m.hosting = 'external' and m.status = 'idle'
+        -- looked up one by one: an exists would be read from the whole table
+        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 freed as (
     update workspace_usage u set live_sessions = u.live_sessions - ended.n
     from (select workspace_id, count(*) as n from moved where ended_at is not null
@@ -155,15 +165,15 @@ kept as (
     join running r on r.id = l.session_id
     where l.said <> ''),
 begun as (
-    insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch, server_id, host_id, lease_until, claimed_at)
-    select r.turn_id, r.id, r.chat_id, r.workspace_id, r.message_id, 'running', r.epoch, r.server_id, $1::uuid, now() + $4 * interval '1 millisecond', clock_timestamp()
+    insert into turns (id, session_id, chat_id, workspace_id, message_id, state, epoch, server_id, host_id, lease_until, claimed_at, begun_at)
+    select r.turn_id, r.id, r.chat_id, r.workspace_id, r.message_id, 'running', r.epoch, r.server_id, $1::uuid, now() + $4 * interval '1 millisecond', clock_timestamp(), null::timestamptz
     from running r
     -- one open turn a session: the old one is closed first
     left join left_off l on l.session_id = r.id
     where not r.answered and (l.id is null or l.ended_at is not null)
     returning *),
 resumed as (
-    update turns t set state = 'running', epoch = r.epoch, last_seq = null, (host_id, lease_until, claimed_at) = ($1::uuid, now() + $4 * interval '1 millisecond', clock_timestamp())
+    update turns t set state = 'running', epoch = r.epoch, last_seq = null, (host_id, lease_until, claimed_at, begun_at) = ($1::uuid, now() + $4 * interval '1 millisecond', clock_timestamp(), null::timestamptz)
     from running r
     where r.answered and t.id = r.turn_id
     returning t.*),

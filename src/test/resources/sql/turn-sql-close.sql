@@ -8,36 +8,67 @@ held as materialized (
     order by s.id
     for no key update of s),
 current as materialized (
-    select t.id, t.state from turns t where t.id in (select turn_id from held) order by t.id for no key update of t),
+    select t.id, t.session_id, t.state, t.owes_usage from turns t
+    where t.id in (select g.turn_id from given g join held h on h.id = g.session_id and h.epoch = g.epoch)
+    order by t.id
+    for no key update of t),
 -- its answer was lost
 again as (
     select h.id, h.mail, h.turn_id from held h
     join given g on g.session_id = h.id and g.epoch = h.epoch and g.turn_id = h.turn_id
     join current c on c.id = h.turn_id
     where c.state = 'waiting' and g.ending = 'waiting'
-        or c.state in ('paused', 'parked') and g.ending in ('paused', 'parked', 'spent')),
+        or c.state in ('paused', 'parked') and g.ending in ('paused', 'parked', 'spent')
+        or c.state = 'paused' and g.ending = 'returned' and h.status <> 'running'),
+late as materialized (
+    select h.id, h.workspace_id, c.id as late_turn, g.input_tokens as used_in, g.output_tokens as used_out,
+           g.worked_ms as used_ms
+    from held h
+    join given g on g.session_id = h.id and g.epoch = h.epoch
+    join current c on c.id = g.turn_id and c.session_id = h.id
+    where h.ended_at is not null and h.turn_id is null and c.owes_usage),
+late_turns as (
+    update turns t
+    set owes_usage = false, input_tokens = t.input_tokens + l.used_in,
+        output_tokens = t.output_tokens + l.used_out, worked_ms = t.worked_ms + l.used_ms
+    from late l
+    where t.id = l.late_turn),
+late_sessions as (
+    update agent_sessions s
+    set input_tokens = s.input_tokens + l.used_in, output_tokens = s.output_tokens + l.used_out,
+        worked_ms = s.worked_ms + l.used_ms
+    from late l
+    where s.id = l.id),
 mine as materialized (
     select h.*, g.turn_id as closed_turn, g.ending, g.said, g.reason, g.message as words, g.question_id, g.schema,
            g.input_tokens as used_in, g.output_tokens as used_out, g.worked_ms as used_ms,
            g.ending in ('done', 'stopped', 'failed') as over,
-           row_number() over (order by h.id) - 1 as ordinal,
+           sum(p.places) over (order by h.id) - p.places as ordinal,
            case when g.ending = 'done' then budget_reached(
                h.turns, h.input_tokens + h.output_tokens + g.input_tokens + g.output_tokens,
                h.worked_ms + g.worked_ms, null, h.max_tokens, h.max_seconds) end as spent
     from held h
     join given g on g.session_id = h.id and g.epoch = h.epoch and g.turn_id = h.turn_id
+    cross join lateral (
+        select case when g.ending = 'failed' and h.status = 'running' then (h.mail + 21) / 16 else 1 end as places) p
     where h.turn_id not in (select turn_id from again)),
 o as materialized (
     select m.*,
            case when m.ending = 'failed' then 'error'
                 when m.ending = 'spent' or m.spent is not null then 'paused' else 'idle' end as next,
-           coalesce(m.spent, case when m.ending in ('failed', 'spent') then coalesce(m.reason, m.words) end) as why,
+           coalesce(m.spent, case
+               when m.ending in ('failed', 'spent') then coalesce(m.reason, m.words)
+               when m.ending = 'returned' then 'waits for a host' end) as why,
            null::text as task, case when m.ending = 'failed' then m.words end as message,
            null::jsonb as outcome,
            case when m.ending = 'spent' or m.spent is not null then next_id() end as new_pause_id,
            null::bigint as pause_seconds, m.user_id as actor, m.ending = 'failed' as ends
     from mine m
     where m.status = 'running' and m.ending not in ('parked', 'paused')),
+ending as materialized (
+    select o.id, end_work(o.id, o.next, o.closed_turn, next_position(o.last_position, o.ordinal) + 1) as told
+    from o
+    where o.ends and (o.mail > 0 or o.turn_id is distinct from o.closed_turn)),
 moved as (
     update agent_sessions s
     set status = o.next,
@@ -65,26 +96,33 @@ moved as (
          when o.status = 'paused' and not o.ends then 'resume' end
 end is null then 0 else 1 end,
         stalled_at = null,
-        last_position = next_position(o.last_position, o.ordinal) + 1 + 2 + 0
-        , turn_id = case when o.over then null else o.turn_id end,
+        last_position = next_position(o.last_position, o.ordinal) + 1 + coalesce(e.told, 0) + 2 + 0
+        , mail = case when o.ends then 0 else o.mail end,
+        turn_id = case when o.over then null else o.turn_id end,
         input_tokens = o.input_tokens + o.used_in,
         output_tokens = o.output_tokens + o.used_out,
         worked_ms = o.worked_ms + o.used_ms,
         blocked_on = case when o.ending = 'waiting' then left(o.words, 1000) when not o.over then o.blocked_on end,
         last_progress_at = clock_timestamp()
     from o
+    left join ending e on e.id = o.id
     where s.id = o.id
     returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
          when o.status = 'paused' and not o.ends then 'resume' end
-end as command),
+end as command, coalesce(e.told, 0) as left_told),
 revived as (
     update session_heartbeats h set beat_at = now() from moved m
-    where m.previous_status = 'paused' and m.ended_at is null and h.session_id = m.id),
+    where m.previous_status = 'paused' and m.ended_at is null and not (m.hosting = 'external' and m.status = 'idle'
+        -- looked up one by one: an exists would be read from the whole table
+        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 silenced as (
-    delete from session_heartbeats h using moved m where m.ended_at is not null and h.session_id = m.id),
+    delete from session_heartbeats h using moved m
+    where (m.ended_at is not null or m.hosting = 'external' and m.status = 'idle'
+        -- looked up one by one: an exists would be read from the whole table
+        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 freed as (
     update workspace_usage u set live_sessions = u.live_sessions - ended.n
     from (select workspace_id, count(*) as n from moved where ended_at is not null
@@ -117,10 +155,6 @@ select m.last_position - 0, m.workspace_id, m.chat_id, m.id, 'agent_command', js
     'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why), c.accepted_at, false
 from commanded c join moved m on m.id = c.session_id)
 ,
--- at rest it is nobody's to beat for
-rested as (
-    delete from session_heartbeats h using moved m
-    where m.hosting = 'external' and m.status = 'idle' and h.session_id = m.id),
 still as (
     update agent_sessions s
     set turn_id = case when m.over then null else m.turn_id end,
@@ -136,16 +170,17 @@ still as (
     where s.id = m.id and not exists (select from o where o.id = m.id)
     returning s.*),
 kept as (
-    select n.id, n.workspace_id, n.chat_id, n.agent_type, n.epoch, n.version, n.mail, n.last_position - 3 as position
+    select n.id, n.workspace_id, n.chat_id, n.agent_type, n.epoch, n.version, n.mail,
+           n.last_position - 3 - n.left_told as position
     from moved n
     union all
     select n.id, n.workspace_id, n.chat_id, n.agent_type, n.epoch, n.version, n.mail, n.last_position from still n),
 closed as (
     update turns t
     set state = case when m.ending = 'paused' and m.status = 'running' then 'parked'
-            when m.ending = 'spent' then 'paused' else m.ending end, said = m.said,
+            when m.ending in ('spent', 'returned') then 'paused' else m.ending end, said = m.said,
         ended_at = case when m.over then clock_timestamp() end,
-        parked_at = case when m.ending in ('parked', 'paused') then now() end,
+        parked_at = case when m.ending in ('parked', 'paused', 'returned') then now() end,
         input_tokens = t.input_tokens + m.used_in,
         output_tokens = t.output_tokens + m.used_out,
         worked_ms = t.worked_ms + m.used_ms
@@ -172,7 +207,9 @@ withdrawn as (
 spending as (
     insert into workspace_spending as w (workspace_id, turns, input_tokens, output_tokens, worked_ms)
     select workspace_id, count(*) filter (where over), sum(used_in), sum(used_out), sum(used_ms)
-    from mine
+    from (select workspace_id, over, used_in, used_out, used_ms from mine
+          union all
+          select workspace_id, false, used_in, used_out, used_ms from late) u
     group by 1
     order by 1
     on conflict (workspace_id) do update
@@ -195,7 +232,9 @@ told as (
            clock_timestamp(), false
     from mine m
     join kept n on n.id = m.id
-    where m.ending <> 'parked')
+    where m.ending not in ('parked', 'returned'))
 select id, mail from kept
 union all
 select id, mail from again
+union all
+select id, 0 from late
