@@ -142,8 +142,7 @@ class HostEndings {
     /** Whether the turn is in the state that the host asks for, without having said so itself. */
     private static boolean isSo(Held held, HostResult.Outcome outcome) {
         return held.state().equals(outcome.ending())
-                || (outcome == HostResult.Outcome.PAUSED
-                        && (held.state().equals("parked") || held.sessionEnded()));
+                || (outcome == HostResult.Outcome.PAUSED && (held.state().equals("parked") || held.sessionEnded()));
     }
 
     /** A turn that ended with its session: what is left to say is what it has used. */

@@ -88,7 +88,9 @@ public class ApiDocument implements OASFilter {
         }
         if (operation.getRequestBody() != null) {
             errors.put(ProblemType.PAYLOAD_TOO_LARGE, "the body is over the limit");
-            errors.put(ProblemType.UNSUPPORTED_MEDIA_TYPE, "the body is not application/json, or is in a Content-Encoding");
+            errors.put(
+                    ProblemType.UNSUPPORTED_MEDIA_TYPE,
+                    "the body is not application/json, or is in a Content-Encoding");
         }
         boolean changesSession = path.contains("/agent-sessions") && method != PathItem.HttpMethod.GET;
         if (changesSession || has(operation, "Idempotency-Key") || path.endsWith("/{userId}")) {

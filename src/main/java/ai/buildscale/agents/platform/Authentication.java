@@ -127,8 +127,9 @@ public class Authentication implements HttpAuthenticationMechanism {
         ProblemWriter.write(
                 context,
                 StreamTokens.mayOpen(context.normalizedPath())
-                        ? Problem.unauthenticated("; or, where no header can be sent, ?stream_token=<token> with one from"
-                                + " POST /api/v1/stream-tokens")
+                        ? Problem.unauthenticated(
+                                "; or, where no header can be sent, ?stream_token=<token> with one from"
+                                        + " POST /api/v1/stream-tokens")
                         : Problem.unauthenticated());
         return Uni.createFrom().item(true);
     }

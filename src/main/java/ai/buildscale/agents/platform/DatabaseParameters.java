@@ -243,8 +243,8 @@ final class DatabaseParameters {
         if (!session.isEmpty()) {
             settings.put(
                     "quarkus.datasource.jdbc.new-connection-sql",
-                    SessionSetting.statement(session.entrySet().stream()
-                            .map(one -> SessionSetting.call(one.getKey(), one.getValue()))));
+                    SessionSetting.statement(
+                            session.entrySet().stream().map(one -> SessionSetting.call(one.getKey(), one.getValue()))));
         }
         return settings;
     }

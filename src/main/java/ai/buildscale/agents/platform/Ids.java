@@ -76,8 +76,7 @@ public final class Ids {
             ByteBuffer hash = ByteBuffer.wrap(sha1.digest(name.getBytes(StandardCharsets.UTF_8)));
             long high = hash.getLong();
             long low = hash.getLong();
-            return new UUID(
-                    (high & 0xffffffffffff0fffL) | 0x5000L, (low & 0x3fffffffffffffffL) | 0x8000000000000000L);
+            return new UUID((high & 0xffffffffffff0fffL) | 0x5000L, (low & 0x3fffffffffffffffL) | 0x8000000000000000L);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }

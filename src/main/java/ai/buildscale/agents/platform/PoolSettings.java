@@ -53,8 +53,7 @@ public class PoolSettings implements PgPoolCreator {
                 SessionSetting.call("plan_cache_mode", "force_generic_plan"),
                 // as on a disk without a head: or the primary key is walked where an index has the few rows
                 SessionSetting.call("random_page_cost", "1.1"),
-                SessionSetting.call(
-                        "statement_timeout", timeout.plusMillis(250).toMillis() + "ms"),
+                SessionSetting.call("statement_timeout", timeout.plusMillis(250).toMillis() + "ms"),
                 SessionSetting.call("idle_in_transaction_session_timeout", "2s"),
                 "current_setting('transaction_read_only')"));
     }

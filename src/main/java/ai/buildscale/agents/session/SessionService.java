@@ -313,8 +313,7 @@ public class SessionService {
             return;
         }
         requireVersion(outcome, transition.expectedVersions());
-        if (transition.command() == SessionCommand.START
-                && transition.command().comesFrom(outcome.oldStatus())) {
+        if (transition.command() == SessionCommand.START && transition.command().comesFrom(outcome.oldStatus())) {
             throw illegal(
                     outcome,
                     "A chat's session runs only with a turn: say something to its agent, or start it with a task");

@@ -86,7 +86,8 @@ final class SessionSql {
      * $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 who it is by, $14 the trace that
      * its command goes on with (null: none).
      */
-    static final String TRANSITION = OLD + """
+    static final String TRANSITION = OLD
+            + """
             asked as materialized (
                 select old.*, w.wanted, case when w.wanted = 'running' then %s end as work
                 from old

@@ -17,7 +17,13 @@ public interface SessionTasks {
      * @param pause likewise
      */
     record Task(
-            UUID session, UUID caller, UUID user, String text, Set<SessionStatus> from, List<Long> versions, UUID pause) {}
+            UUID session,
+            UUID caller,
+            UUID user,
+            String text,
+            Set<SessionStatus> from,
+            List<Long> versions,
+            UUID pause) {}
 
     /**
      * Puts the task before the agent, in this transaction; nothing if the session is no chat's, or is not as it may be.

@@ -108,6 +108,25 @@ class Http2IT {
         assertThat(USER.get("/workspaces").expect(200).get("count").asInt()).isEqualTo(before);
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void refusalsSayWhy(boolean connected) throws Exception {
+        try (HttpClient client = client(connected)) {
+            HttpRequest coded = HttpRequest.newBuilder(
+                            request("POST", "/workspaces", announced("{\"name\":\"x\"}")), (_, _) -> true)
+                    .header("Content-Encoding", "gzip")
+                    .build();
+            HttpResponse<String> refused = client.send(coded, HttpResponse.BodyHandlers.ofString());
+
+            new Api.Reply(refused.statusCode(), refused.headers(), refused.body())
+                    .expectProblem(415, "UNSUPPORTED_MEDIA_TYPE");
+            assertThat(refused.headers().firstValue("accept-encoding")).hasValue("identity");
+            send(client, "GET", "/workspaces?label=%ff", BodyPublishers.noBody())
+                    .expectProblem(400, "VALIDATION_ERROR");
+            send(client, "GET", "/workspaces", BodyPublishers.noBody()).expect(200);
+        }
+    }
+
     @Test
     void whatIsRefusedUnreadLeavesTheConnectionAsItIs() throws Exception {
         try (HttpClient client = client(true)) {

@@ -56,7 +56,10 @@ class IssuerClaimsIT {
         String workspace = with(c -> c.put("sub", subject)).newWorkspace();
         Api again = with(c -> c.put("sub", subject).put("jti", "another token"));
 
-        assertThat(again.get("/workspaces/" + workspace).expect(200).at("/workspace/created_by").asText())
+        assertThat(again.get("/workspaces/" + workspace)
+                        .expect(200)
+                        .at("/workspace/created_by")
+                        .asText())
                 .isEqualTo(user.toString());
         with(c -> c.put("sub", subject + "0")).get("/workspaces/" + workspace).expect(403);
         with(c -> c.remove("sub")).get("/workspaces").expectProblem(401, "INVALID_TOKEN");
@@ -81,7 +84,9 @@ class IssuerClaimsIT {
     void theIssuersClockMayGoFaster() {
         long now = System.currentTimeMillis() / 1_000;
 
-        with(c -> c.put("nbf", now + 20).put("iat", now + 20)).get("/workspaces").expect(200);
+        with(c -> c.put("nbf", now + 20).put("iat", now + 20))
+                .get("/workspaces")
+                .expect(200);
         with(c -> c.put("nbf", now + 90)).get("/workspaces").expectProblem(401, "INVALID_TOKEN");
     }
 

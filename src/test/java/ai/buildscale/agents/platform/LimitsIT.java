@@ -93,6 +93,22 @@ class LimitsIT {
     }
 
     @Test
+    void aPageCanReadThatItAsksTooOften() {
+        String request = RawHttp.head(
+                "GET /api/v1/workspaces HTTP/1.1",
+                "Origin: " + PAGE,
+                "Authorization: Bearer " + Api.user(service).token());
+        Api.Reply reply = RawHttp.send(service, request);
+        for (int i = 0; i < 30 && reply.status() == 200; i++) {
+            reply = RawHttp.send(service, request);
+        }
+
+        reply.expectProblem(429, "RATE_LIMITED");
+        assertThat(reply.header("access-control-allow-origin")).isEqualTo(PAGE);
+        assertThat(reply.header("access-control-expose-headers")).contains("Retry-After");
+    }
+
+    @Test
     void neitherHealthNorStrangersAreCounted() {
         Api nobody = Api.withToken(service, null, null);
         for (int i = 0; i < 30; i++) {

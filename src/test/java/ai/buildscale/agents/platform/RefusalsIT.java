@@ -7,6 +7,7 @@ import ai.buildscale.agents.testing.Metrics;
 import ai.buildscale.agents.testing.OpenApi;
 import ai.buildscale.agents.testing.RawHttp;
 import ai.buildscale.agents.testing.Service;
+import ai.buildscale.agents.testing.SseStream;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -304,5 +305,28 @@ class RefusalsIT {
         USER.get("/workspaces", "Accept", "text/html").expectProblem(406, "NOT_ACCEPTABLE");
         USER.get("/workspaces", "Accept-Charset", "iso-8859-1", "Accept-Language", "xx;q=y")
                 .expect(200);
+    }
+
+    /** What EventSource, its stand-ins and generated clients send for a stream. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "text/event-stream",
+                "text/event-stream, */*;q=0.1",
+                "text/event-stream, application/problem+json",
+                "text/event-stream;charset=utf-8",
+                "application/x-dom-event-stream, text/event-stream",
+                "text/*",
+                "*/*",
+                ""
+            })
+    void streamsAreGivenToWhoAcceptsThem(String accepted) {
+        Api reader = Api.user(SERVICE);
+        String path = "/workspaces/" + reader.newWorkspace() + "/events?snapshot=true";
+        try (SseStream stream = reader.stream(path, "Accept", accepted)) {
+            assertThat(stream.status()).isEqualTo(200);
+            assertThat(stream.header("content-type")).startsWith("text/event-stream");
+            stream.await(event -> event.type().equals("snapshot"));
+        }
     }
 }

@@ -25,8 +25,7 @@ class TokenRefusalsIT {
     private static final Service SERVICE = Service.shared();
     private static final SigningKey KEY =
             new SigningKey(null, "RS256", new KeyPair(null, Tokens.keys().privateKey()));
-    private static final String EVENTS =
-            "/workspaces/" + UUID.randomUUID() + "/chats/" + UUID.randomUUID() + "/events";
+    private static final String EVENTS = "/workspaces/" + UUID.randomUUID() + "/chats/" + UUID.randomUUID() + "/events";
 
     private static String signed(Consumer<ObjectNode> change) {
         ObjectNode claims = Issuer.claims();
@@ -63,7 +62,9 @@ class TokenRefusalsIT {
                 Arguments.of("sub must be a UUID", signed(c -> c.put("sub", "auth0|5f7c"))),
                 Arguments.of("sub is missing", signed(c -> c.remove("sub"))),
                 Arguments.of("groups must be a list", signed(c -> c.put("groups", true))),
-                Arguments.of("alg is not accepted", KEY.sign(Api.JSON.createObjectNode().put("alg", "none"), "{}")),
+                Arguments.of(
+                        "alg is not accepted",
+                        KEY.sign(Api.JSON.createObjectNode().put("alg", "none"), "{}")),
                 Arguments.of("unknown key", SigningKey.of("elliptic", "ES256").sign(Issuer.claims())),
                 Arguments.of("signature is not valid", another.sign(Issuer.claims())),
                 Arguments.of("malformed", "undefined"));

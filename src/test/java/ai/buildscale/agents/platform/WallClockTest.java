@@ -24,6 +24,7 @@ class WallClockTest {
     /** Who may read the wall clock, and why. */
     private static final Map<String, String> READERS = Map.of(
             "platform.Authentication", "a token ends at a time of the world",
+            "platform.security.TokenCheck", "a token begins and ends at a time of the world",
             "event.EventService", "a stream ends with its token",
             "event.LoopSubscribers", "a stream ends with its token",
             "chat.HostStream", "a stream ends with its token",

@@ -17,8 +17,7 @@ final class CallerClaims {
     CallerClaims(TokenConfig config, String issuer) {
         this.userIdClaim = config.userIdClaim();
         this.groupsClaims = config.groupsClaim();
-        this.namespace =
-                config.userId() == TokenConfig.UserId.DERIVED ? Ids.named(Ids.URL_NAMESPACE, issuer) : null;
+        this.namespace = config.userId() == TokenConfig.UserId.DERIVED ? Ids.named(Ids.URL_NAMESPACE, issuer) : null;
     }
 
     /**
@@ -53,7 +52,8 @@ final class CallerClaims {
             switch (find(claims, path)) {
                 case null -> {}
                 case String text -> List.of(text.split("\\s+")).forEach(group -> add(groups, group));
-                case List<?> texts when texts.stream().allMatch(String.class::isInstance) ->
+                case List<?> texts
+                when texts.stream().allMatch(String.class::isInstance) ->
                     texts.forEach(group -> add(groups, (String) group));
                 default -> throw new Refused("The token's " + path + " must be a list of texts, or one text");
             }

@@ -56,7 +56,8 @@ class CallerClaimsTest {
                 "groups | {'groups':' /admin   x '}",
                 "realm_access/roles | {'realm_access':{'roles':['admin','x']}}",
                 "resource_access/my-app/roles | {'resource_access':{'my-app':{'roles':['admin','x']}}}",
-                "resource_access/https://app/one/roles | {'resource_access':{'https://app/one':{'roles':['admin','x']}}}",
+                "resource_access/https://app/one/roles |"
+                        + " {'resource_access':{'https://app/one':{'roles':['admin','x']}}}",
                 "https://example.com/roles | {'https://example.com/roles':['admin','x']}",
                 "cognito:groups | {'cognito:groups':['admin','x']}",
                 "a/b | {'a/b':['admin','x'],'a':{'b':['z']}}",
@@ -94,7 +95,8 @@ class CallerClaimsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"5", "true", "{'admin':true}", "['admin',5]", "[['admin']]", "[null]", "[{'name':'admin'}]"})
+    @ValueSource(
+            strings = {"5", "true", "{'admin':true}", "['admin',5]", "[['admin']]", "[null]", "[{'name':'admin'}]"})
     void groupsThatAreNoTextsAreRefused(String value) {
         assertThatExceptionOfType(Refused.class)
                 .isThrownBy(() -> groups("groups", "{\"groups\":" + value.replace('\'', '"') + "}"))
@@ -124,7 +126,8 @@ class CallerClaimsTest {
         UUID user = derived.userId(Map.of("sub", "auth0|5f7c"));
 
         assertThat(user).isEqualTo(UUID.fromString("abaad2c6-847c-5903-b5f8-f08c5e146188"));
-        assertThat(derived.userId(Map.of("sub", "Zo\u00eb"))).isEqualTo(UUID.fromString("e7a5c47a-1110-503a-89f1-887c5dc01fa9"));
+        assertThat(derived.userId(Map.of("sub", "Zo\u00eb")))
+                .isEqualTo(UUID.fromString("e7a5c47a-1110-503a-89f1-887c5dc01fa9"));
         assertThat(derived.userId(Map.of("sub", "auth0|5f7c"))).isEqualTo(user);
         assertThat(derived.userId(Map.of("sub", "auth0|5f7d"))).isNotEqualTo(user);
         assertThat(claims("https://tenant.us.auth0.com/", Map.of("jwt.user-id", "derived"))

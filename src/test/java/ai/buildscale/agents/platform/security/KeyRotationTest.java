@@ -39,8 +39,13 @@ class KeyRotationTest {
     private final AtomicInteger asked = new AtomicInteger();
     private volatile KeySource page = published(A);
     private final IssuerKeys keys = new IssuerKeys(this::answer, Duration.ofMinutes(1), RETRY, nanos::get);
-    private final TokenVerifier verifier =
-            new TokenVerifier(keys, new TokenCheck(DevKeys.ISSUER, Set.of(DevKeys.AUDIENCE), CallerClaimsTest.claims(DevKeys.ISSUER, Map.of()), Clock.systemUTC()));
+    private final TokenVerifier verifier = new TokenVerifier(
+            keys,
+            new TokenCheck(
+                    DevKeys.ISSUER,
+                    Set.of(DevKeys.AUDIENCE),
+                    CallerClaimsTest.claims(DevKeys.ISSUER, Map.of()),
+                    Clock.systemUTC()));
 
     private Uni<String> answer() {
         asked.incrementAndGet();
