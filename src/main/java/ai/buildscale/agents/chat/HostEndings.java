@@ -59,7 +59,7 @@ class HostEndings {
             throw Problem.invalid("message", "must have at most " + chats.maxAnswer() + " characters");
         }
         return registry.acting(db, caller, host)
-                .chain(() -> db.atomically(transaction -> hold(transaction, caller, turn, true)
+                .chain(() -> db.atomically(transaction -> hold(transaction, caller, host, turn, true)
                         .chain(held -> held.isHeldBy(host, result.epoch())
                                         && held.state().equals("running")
                                 ? ended(transaction, held, host, result)
@@ -128,6 +128,7 @@ class HostEndings {
     private Uni<Lease> repeated(Db db, Held held, UUID host, HostResult result) {
         return hosts.accepted(db, held.fence().turn(), result.epoch()).chain(accepted -> {
             boolean own = accepted != null && accepted.host().equals(host);
+            requireServed(held, own);
             if (own && result.repeats(accepted.outcome(), accepted.given())) {
                 return Uni.createFrom().item(new Lease(false, 0, accepted.desired(), result.epoch()));
             }
@@ -165,17 +166,20 @@ class HostEndings {
                 .invoke(() -> db.afterCommit(() -> outcomes.count(how.ending())));
     }
 
-    /** The turn under its lock, if the caller serves its workspace. */
-    Uni<Held> hold(Db db, Caller caller, UUID turn, boolean withSaid) {
+    /** The turn under its lock; if it is the host's, the caller serves its workspace. */
+    Uni<Held> hold(Db db, Caller caller, UUID host, UUID turn, boolean withSaid) {
         return hosts.hold(db, turn, Access.limitedTo(caller), withSaid)
                 .onItem()
                 .ifNull()
                 .failWith(() -> Problem.notFound("The turn"))
-                .invoke(held -> {
-                    if (!held.served()) {
-                        throw HostTurns.notServed();
-                    }
-                });
+                .invoke(held -> requireServed(held, host.equals(held.host())));
+    }
+
+    /** A turn that never was the host's is not told apart from one that it has lost: it is fenced. */
+    static void requireServed(Held held, boolean own) {
+        if (own && !held.served()) {
+            throw HostTurns.notServed();
+        }
     }
 
     static void requireHolder(Held held, UUID host, long epoch) {

@@ -161,7 +161,7 @@ class HostTurns {
             events.get(i).check("events[" + i + "]");
         }
         return registry.acting(db, caller, host)
-                .chain(() -> db.atomically(transaction -> endings.hold(transaction, caller, turn, false)
+                .chain(() -> db.atomically(transaction -> endings.hold(transaction, caller, host, turn, false)
                         .chain(held ->
                                 held.isHeldBy(host, epoch) && held.state().equals("running")
                                         ? taken(transaction, held, seq, events)
@@ -173,6 +173,7 @@ class HostTurns {
     private Uni<Lease> told(Db db, Held held, UUID host, long epoch, Long seq) {
         return hosts.accepted(db, held.fence().turn(), epoch).map(accepted -> {
             boolean own = accepted != null && accepted.host().equals(host);
+            HostEndings.requireServed(held, own);
             Long last = own ? accepted.lastSeq() : held.isOf(host, epoch) ? held.lastSeq() : null;
             if (seq != null && last != null && seq <= last) {
                 return new Lease(false, 0, own ? accepted.desired() : HostEndings.afterwards(held.status()), epoch);
