@@ -110,8 +110,14 @@ class ProblemsIT {
     void noKindIsForgotten() {
         Set<ProblemType> met = EnumSet.noneOf(ProblemType.class);
         kinds().forEach(kind -> met.add((ProblemType) kind.get()[0]));
-        // see LimitsIT, UnavailableIT, and below
-        met.addAll(EnumSet.of(ProblemType.RATE_LIMITED, ProblemType.UNAVAILABLE, ProblemType.INTERNAL_ERROR));
+        // see LimitsIT, UnavailableIT, RefusalsIT, ChatStartIT, and below
+        met.addAll(EnumSet.of(
+                ProblemType.RATE_LIMITED,
+                ProblemType.UNAVAILABLE,
+                ProblemType.EXPECTATION_FAILED,
+                ProblemType.HTTP_VERSION_NOT_SUPPORTED,
+                ProblemType.MAILBOX_FULL,
+                ProblemType.INTERNAL_ERROR));
 
         assertThat(met).containsExactlyInAnyOrder(ProblemType.values());
     }
