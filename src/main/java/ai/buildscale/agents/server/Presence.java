@@ -29,6 +29,9 @@ class Presence {
     private final Pool pool;
     private final Connections connections;
     private final Vertx vertx;
+    /** One attempt at a time: the check and the end of a connection may both find out that it is dead. */
+    private final AtomicBoolean connecting = new AtomicBoolean();
+
     private volatile SqlConnection connection;
     private volatile UUID server;
     private volatile Runnable changed = () -> {};
@@ -69,7 +72,7 @@ class Presence {
     }
 
     private void connect(UUID wanted) {
-        if (stopping || !wanted.equals(server)) {
+        if (stopping || !wanted.equals(server) || !connecting.compareAndSet(false, true)) {
             return;
         }
         AtomicBoolean lost = new AtomicBoolean();
@@ -86,11 +89,27 @@ class Presence {
                             .onFailure()
                             .invoke(() -> connections.drop(fresh));
                 })
+                .onTermination()
+                .invoke(() -> connecting.set(false))
                 .subscribe()
-                .with(_ -> trouble.over(), e -> {
-                    trouble.met(e);
-                    lost(wanted, lost);
-                });
+                .with(
+                        _ -> {
+                            trouble.over();
+                            goOn(wanted);
+                        },
+                        e -> {
+                            trouble.met(e);
+                            lost(wanted, lost);
+                            goOn(wanted);
+                        });
+    }
+
+    /** This server may have joined under another id meanwhile. */
+    private void goOn(UUID wanted) {
+        UUID now = server;
+        if (!wanted.equals(now)) {
+            connect(now);
+        }
     }
 
     private Uni<Void> took(UUID wanted, SqlConnection fresh, boolean locked) {
@@ -146,7 +165,11 @@ class Presence {
                 connections.drop(old);
             }
             changed.run();
-            vertx.setTimer(AGAIN_MILLIS, _ -> connect(wanted));
+            vertx.setTimer(AGAIN_MILLIS, _ -> {
+                if (connection == null) {
+                    connect(wanted);
+                }
+            });
         }
     }
 }
