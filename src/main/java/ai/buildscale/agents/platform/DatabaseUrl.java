@@ -18,7 +18,7 @@ public class DatabaseUrl implements ConfigSource {
     /** Above application.properties (250), below the environment (300) and system properties (400). */
     private static final int ORDINAL = 275;
 
-    private static final Pattern FORM = Pattern.compile("postgres[a-z+]*://(?:(?<user>[^/?#]*)@)?(?<place>[^/?#@]*)"
+    private static final Pattern FORM = Pattern.compile("postgres[a-z+]*://(?:(?<user>[^/?#@]*)@)?(?<place>[^/?#@]*)"
             + "(?:/(?<name>[^/?#@]*))?(?:\\?(?<parameters>[^#@]*))?");
     /** Underscores are none of DNS, but of Compose and of Kubernetes' neighbours. */
     private static final Pattern PLACE =

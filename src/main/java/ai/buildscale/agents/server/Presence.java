@@ -53,8 +53,8 @@ class Presence {
         SqlConnection old = connection;
         connection = null;
         if (old != null) {
-            // back to the pool; nobody looks for the lock of a member that is gone
-            old.close().subscribe().with(_ -> {}, trouble::met);
+            // with its lock: that member is gone
+            connections.drop(old);
         }
         connect(server);
     }
