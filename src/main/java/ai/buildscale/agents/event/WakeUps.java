@@ -1,5 +1,6 @@
 package ai.buildscale.agents.event;
 
+import ai.buildscale.agents.platform.Connections;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.Trouble;
 import io.quarkus.runtime.ShutdownEvent;
@@ -32,6 +33,7 @@ public class WakeUps {
     private final Trouble trouble = new Trouble(WakeUps.class, "wake-ups are not sent, other servers poll");
     private final Trouble deaf = new Trouble(WakeUps.class, "wake-ups are not heard, this server polls");
     private final Pool pool;
+    private final Connections connections;
     private final Vertx vertx;
     private final EventTail tail;
     private final long notifyMillis;
@@ -42,8 +44,9 @@ public class WakeUps {
     private volatile boolean again;
     private volatile boolean stopping;
 
-    WakeUps(Pool pool, Vertx vertx, EventTail tail, EventConfig config) {
+    WakeUps(Pool pool, Connections connections, Vertx vertx, EventTail tail, EventConfig config) {
         this.pool = pool;
+        this.connections = connections;
         this.vertx = vertx;
         this.tail = tail;
         this.notifyMillis = Math.max(1, config.notifyInterval().toMillis());
@@ -138,6 +141,8 @@ public class WakeUps {
                     return connection
                             .query("listen " + CHANNEL)
                             .execute()
+                            // what it is asked when it rests: Postgres goes on to show who listens
+                            .invoke(() -> connections.ask(connection, "listen " + CHANNEL))
                             .onFailure()
                             .call(connection::close);
                 })

@@ -135,6 +135,14 @@ public class Connections {
         connection.close().subscribe().with(_ -> {}, _ -> {});
     }
 
+    /** Asks this of a connection that rests, in place of whether it takes writes; it must be safe to repeat. */
+    public void ask(SqlConnection connection, String question) {
+        Pulse pulse = Pulse.of(connection.getDelegate());
+        if (pulse != null) {
+            pulse.asks(question);
+        }
+    }
+
     /** What is wrong with one of them now, in the words of {@link Outage}. */
     Optional<Outage> ailing() {
         long now = System.nanoTime();

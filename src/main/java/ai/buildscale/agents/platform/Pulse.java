@@ -38,6 +38,7 @@ final class Pulse extends ChannelDuplexHandler {
 
     private volatile ChannelPipeline pipeline;
     private volatile SqlConnection connection;
+    private volatile String question = QUESTION;
     private volatile long heardAt = bornAt;
     private volatile long dueSince = bornAt;
     private volatile long askedAt;
@@ -159,13 +160,18 @@ final class Pulse extends ChannelDuplexHandler {
         return isOpen() && isIdle() && !asked && now - heardAt > rest.toNanos();
     }
 
+    /** From now on it is asked this when it rests; an answer of no rows only tells that it lives. */
+    void asks(String sql) {
+        question = sql;
+    }
+
     /** Finds out whether it lives and takes writes. */
     void ask() {
         askedAt = System.nanoTime();
         asked = true;
-        connection.query(QUESTION).execute().onComplete(answer -> {
+        connection.query(question).execute().onComplete(answer -> {
             asked = false;
-            if (answer.succeeded()) {
+            if (answer.succeeded() && answer.result().size() > 0) {
                 learned(isOn(answer.result()));
             }
         });
