@@ -47,6 +47,8 @@ class ChatActors implements HostedAgents {
     private static final long LOST_MILLIS = 500;
     /** After this long a turn that was parked here is not handed over any more. */
     private static final Duration NOT_HANDED_OVER = Duration.ofSeconds(2);
+    /** What the agent of a session that has ended has for its last write. */
+    private static final Duration LAST_WORDS = Duration.ofSeconds(1);
 
     private final Trouble trouble = new Trouble(ChatActors.class, "agents do not get their messages");
     private final Unknown left = new Unknown(ChatActors.class, "turns are parked while their session is in a state");
@@ -378,10 +380,16 @@ class ChatActors implements HostedAgents {
         }
     }
 
-    /** Completes when the agent of a session that has ended has stopped, and is no more. */
+    /**
+     * Completes when the agent of a session that has ended has stopped, and is no more: it may still say what its turn has
+     * used, but where the session was removed nobody takes that.
+     */
     private Uni<Void> ended(ChatActor actor, String reason) {
         TurnRun run = actor.run();
-        return (run == null ? nothing() : run.interrupt("stopped", reason)).invoke(() -> forget(actor));
+        Uni<Void> stopped = run == null
+                ? nothing()
+                : run.interrupt("stopped", reason).ifNoItem().after(LAST_WORDS).recoverWithUni(ChatActors::nothing);
+        return stopped.invoke(() -> forget(actor));
     }
 
     private void passivate() {

@@ -258,16 +258,17 @@ class TurnIT {
     }
 
     @Test
-    void aCancelStopsItForGoodAndTheStreamEnds() {
+    void aCancelStopsItForGoodAndTheStreamLivesOn() {
         Talk talk = Talk.begin(owner, workspace);
         try (SseStream stream = talk.stream()) {
             talk.say("/say one", "/wait 20s");
             awaitChunk(stream, "one");
             owner.delete("/agent-sessions/" + talk.sessionId() + "?wait=10").expect(200);
-            stream.awaitEnd();
+            stream.awaitStatus("cancelled");
             assertThat(stream.await(event -> event.type().equals("stopped")).text("reason"))
                     .isEqualTo("cancelled");
             assertThat(stream.statuses()).endsWith("cancelled");
+            assertThat(stream.isEnded()).isFalse();
         }
         assertThat(talk.told()).contains("assistant: one");
     }
@@ -315,8 +316,9 @@ class TurnIT {
             talk.say("/say one", "/fail The model has had enough");
             assertThat(stream.await(event -> event.type().equals("error")).text("message"))
                     .isEqualTo("The model has had enough");
-            stream.awaitEnd();
+            stream.awaitStatus("error");
             assertThat(stream.statuses()).endsWith("error");
+            assertThat(stream.isEnded()).isFalse();
         }
         assertThat(talk.session().get("error_message").asText()).isEqualTo("The model has had enough");
         assertThat(talk.told()).contains("assistant: one");
