@@ -34,7 +34,7 @@ final class GoneSessions {
     /**
      * Looks once, unless a look is under way.
      *
-     * @param gone gets each session that is gone, and whether it has ended
+     * @param gone gets each session that is gone, and whether it has ended or was removed
      */
     void look(UUID self, BiConsumer<UUID, Boolean> gone, Consumer<Throwable> trouble) {
         if (sessions.isEmpty() || !looking.compareAndSet(false, true)) {
