@@ -119,7 +119,7 @@ class SessionRepository {
             SessionView session = view(row, 0);
             String permission = row.getString(VIEW_COLUMNS);
             return permission == null
-                    ? permission(db, id, caller).map(other -> new Seen<>(other, session))
+                    ? permission(db, id, caller).map(other -> other == null ? null : other.with(session))
                     : Uni.createFrom().item(new Seen<>(Permission.of(permission), session));
         });
     }
@@ -128,13 +128,24 @@ class SessionRepository {
     private static Uni<Outcome> judged(Db db, UUID caller, Outcome outcome) {
         return outcome == null || outcome.applied()
                 ? Uni.createFrom().item(outcome)
-                : permission(db, outcome.session().id(), caller).map(outcome::with);
+                : permission(db, outcome.session().id(), caller)
+                        .map(found -> found == null ? null : outcome.with(found.permission()));
     }
 
-    /** A second statement, which callers who own the session and may what they ask for do not cost. */
-    private static Uni<Permission> permission(Db db, UUID id, UUID caller) {
+    /** @param permission null for none */
+    private record Found(Permission permission) {
+        Seen<SessionView> with(SessionView session) {
+            return new Seen<>(permission, session);
+        }
+    }
+
+    /**
+     * A second statement, which callers who own the session and may what they ask for do not cost. Emits null if there is no
+     * such session any more.
+     */
+    private static Uni<Found> permission(Db db, UUID id, UUID caller) {
         return db.row(SessionSql.PERMISSION, id, caller)
-                .map(row -> row == null ? null : Permission.of(row.getString(0)));
+                .map(row -> row == null ? null : new Found(Permission.of(row.getString(0))));
     }
 
     /** Emits null if there is no such session. */
