@@ -6,7 +6,6 @@ import ai.buildscale.agents.dev.EmbeddedPostgres;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Service;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.time.Instant;
@@ -51,22 +50,21 @@ class UnavailableIT {
         postgres.close();
     }
 
-    /** All of the server's processes. */
-    private static List<ProcessHandle> processes() throws IOException {
-        long postmaster = Long.parseLong(Files.readAllLines(postgres.home().resolve("data/postmaster.pid"))
+    /** Signals all of the server's processes: the one that starts the others first, so that none is born and left out. */
+    private static void signal(String signal) throws Exception {
+        long pid = Long.parseLong(Files.readAllLines(postgres.home().resolve("data/postmaster.pid"))
                 .getFirst()
                 .strip());
-        ProcessHandle parent = ProcessHandle.of(postmaster).orElseThrow();
-        return Stream.concat(Stream.of(parent), parent.descendants()).toList();
+        ProcessHandle postmaster = ProcessHandle.of(pid).orElseThrow();
+        assertThat(kill(signal, Stream.of(postmaster))).isTrue();
+        // again if one of them has just gone by itself
+        Awaitility.await().until(() -> kill(signal, postmaster.descendants()));
     }
 
-    private static void signal(String signal) {
-        // again if one of them has just gone by itself
-        Awaitility.await().until(() -> {
-            List<String> command = new ArrayList<>(List.of("kill", "-" + signal));
-            processes().forEach(process -> command.add(Long.toString(process.pid())));
-            return new ProcessBuilder(command).inheritIO().start().waitFor() == 0;
-        });
+    private static boolean kill(String signal, Stream<ProcessHandle> processes) throws Exception {
+        List<String> command = new ArrayList<>(List.of("kill", "-" + signal));
+        processes.forEach(process -> command.add(Long.toString(process.pid())));
+        return new ProcessBuilder(command).inheritIO().start().waitFor() == 0;
     }
 
     private static void assertUnavailable(Api.Reply reply) {
