@@ -11,7 +11,8 @@ held as materialized (
     for no key update of s),
 place as materialized (
     select e.workspace_id, e.chat_id, e.on_busy,
-           case when h.id is null then e.role else role_now(e.workspace_id, $3) end as role
+           case when h.id is null then e.role else case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then e.role
+    else role_now(e.workspace_id, $3) end end as role
     from entered e
     left join held h on true),
 old as materialized (

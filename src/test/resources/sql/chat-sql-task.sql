@@ -6,7 +6,9 @@ with held as materialized (
     for no key update of s),
 old as materialized (
     select o.* from held o where ($2::uuid is null or o.user_id = $2
-    and role_now(o.workspace_id, $2) in ('owner', 'admin', 'member'))),
+    and case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then (
+        select m.role from workspace_members m where m.workspace_id = o.workspace_id and m.user_id = $2)
+    else role_now(o.workspace_id, $2) end in ('owner', 'admin', 'member'))),
 s as (
     update agent_sessions s set mail = o.mail + 1, last_position = next_position(o.last_position, 0)
     from old o

@@ -9,7 +9,7 @@ held as materialized (
     where t.host_id = $1 and t.state = 'running' and not t.stop_requested and s.status = 'running'
         and ($5::uuid is null or exists (
         select from workspace_members w
-        where w.workspace_id = t.workspace_id and w.user_id = $5 and w.role <> 'viewer'))
+        where w.workspace_id = t.workspace_id and w.user_id = $5 and w.role in ('owner', 'admin', 'member')))
     order by t.id
     for no key update of t),
 extended as (
@@ -26,7 +26,7 @@ from given g
 cross join beating
 left join turns t on t.id = g.turn_id and ($5::uuid is null or exists (
         select from workspace_members w
-        where w.workspace_id = t.workspace_id and w.user_id = $5 and w.role <> 'viewer'))
+        where w.workspace_id = t.workspace_id and w.user_id = $5 and w.role in ('owner', 'admin', 'member')))
 left join agent_sessions s on s.id = t.session_id
 left join held h on h.id = t.id
 order by g.n

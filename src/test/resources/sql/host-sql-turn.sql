@@ -10,5 +10,7 @@ with held as materialized (
     join agent_sessions s on s.id = t.session_id
     where t.id = $1
     for no key update of s, t)
-select h.*, coalesce($3::uuid is null or role_now(h.workspace_id, $3) <> 'viewer', false) as served
+select h.*, coalesce($3::uuid is null or case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then (
+        select m.role from workspace_members m where m.workspace_id = h.workspace_id and m.user_id = $3)
+    else role_now(h.workspace_id, $3) end in ('owner', 'admin', 'member'), false) as served
 from held h

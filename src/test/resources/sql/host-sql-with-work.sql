@@ -10,8 +10,7 @@ where h.capacity > (select count(*) from turns t
     and (h.models is null or s.model = any (h.models))
     and (a.everywhere or exists (
         select from workspace_members w
-        where w.workspace_id = s.workspace_id and w.user_id = h.user_id
-            and w.role in ('owner', 'admin', 'member'))) and s.hosting = 'external' and s.status in ('idle', 'running')
+        where w.workspace_id = s.workspace_id and w.user_id = h.user_id and w.role in ('owner', 'admin', 'member'))) and s.hosting = 'external' and s.status in ('idle', 'running')
     and (s.turn_id is null or exists (
         select from turns w where w.id = s.turn_id and w.state = 'waiting' and w.epoch = s.epoch)))
         or exists (
@@ -25,5 +24,4 @@ where h.capacity > (select count(*) from turns t
     and (h.models is null or s.model = any (h.models))
     and (a.everywhere or exists (
         select from workspace_members w
-        where w.workspace_id = s.workspace_id and w.user_id = h.user_id
-            and w.role in ('owner', 'admin', 'member')))))
+        where w.workspace_id = s.workspace_id and w.user_id = h.user_id and w.role in ('owner', 'admin', 'member')))))

@@ -20,7 +20,9 @@ moved as (
     where s.id = o.id
         and o.ended_at is null
         and ($2::uuid is null or o.user_id = $2
-    and role_now(o.workspace_id, $2) in ('owner', 'admin', 'member'))
+    and case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then (
+        select m.role from workspace_members m where m.workspace_id = o.workspace_id and m.user_id = $2)
+    else role_now(o.workspace_id, $2) end in ('owner', 'admin', 'member'))
         and ($3::bigint[] is null or o.version = any ($3))
         and ($13::bigint is null or o.epoch = $13)
     returning s.*, o.current_task as previous_task),

@@ -13,7 +13,9 @@ room as (
     set live_sessions = u.live_sessions + 1, total_sessions = u.total_sessions + 1
     from place p
     where u.workspace_id = p.place_id
-        and ($5::text[] is null or role_now(p.place_id, $4) = any ($5))
+        and ($5::text[] is null or case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then (
+        select m.role from workspace_members m where m.workspace_id = p.place_id and m.user_id = $4)
+    else role_now(p.place_id, $4) end = any ($5))
         and not exists (select from occupied)
         and u.live_sessions < p.max_live_sessions
         and (select takes from host)

@@ -35,8 +35,9 @@ o as (
     from placed p
     where up_to <= 4096 or up_to = places),
 ending as materialized (
-    select o.id, end_work(o.id, o.next, null::uuid, next_position(o.last_position, o.ordinal) + 0) as told
+    select o.id, o.workspace_id, w.*
     from o
+    cross join lateral end_work(o.id, o.next, null::uuid, next_position(o.last_position, o.ordinal) + 0) w
     where o.ends and (o.mail > 0 or o.turn_id is distinct from null::uuid)),
 moved as (
     update agent_sessions s
@@ -46,11 +47,11 @@ moved as (
         current_task = coalesce(o.task, o.current_task),
         error_message = coalesce(o.message, o.error_message),
         result = coalesce(o.outcome, o.result),
-        ended_at = case when o.ends then clock_timestamp() end,
-        last_heartbeat = case when o.ends then greatest(
-            o.created_at,
-            (select h.beat_at from session_heartbeats h where h.session_id = o.id),
-            (select v.renewed_at from servers v where v.id = o.server_id)) end,
+ended_at = case when o.ends then clock_timestamp() end,
+last_heartbeat = case when o.ends then greatest(
+    o.created_at,
+    (select h.beat_at from session_heartbeats h where h.session_id = o.id),
+    (select v.renewed_at from servers v where v.id = o.server_id)) end,
         pause_id = o.new_pause_id,
         pause_reason = case when o.next = 'paused' then o.why end,
         pause_by = case when o.next = 'paused' then o.actor end,
@@ -66,7 +67,9 @@ moved as (
 end is null then 0 else 1 end,
         stalled_at = null,
         last_position = next_position(o.last_position, o.ordinal) + 0 + coalesce(e.told, 0) + 2 + 0
-        , mail = case when o.ends then 0 else o.mail end,
+        , input_tokens = o.input_tokens + coalesce(e.input, 0),
+        output_tokens = o.output_tokens + coalesce(e.output, 0),
+        mail = case when o.ends then 0 else o.mail end,
         turn_id = case when o.ends then null else o.turn_id end,
         blocked_on = case when o.ends and o.turn_id is not null then null else o.blocked_on end
     from o
@@ -119,6 +122,16 @@ select m.last_position - 0, m.workspace_id, m.chat_id, m.id, 'agent_command', js
     'applied_at', utc(c.applied_at), 'at', utc(c.accepted_at), 'epoch', c.epoch, 'server_id', c.server_id,
     'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why), c.accepted_at, false
 from commanded c join moved m on m.id = c.session_id)
+,
+spent as (
+    insert into workspace_spending as w (workspace_id, turns, input_tokens, output_tokens)
+    select e.workspace_id, sum(e.turns), sum(e.input), sum(e.output) from ending e
+    where e.turns > 0
+    group by 1
+    order by 1
+    on conflict (workspace_id) do update
+    set turns = w.turns + excluded.turns, input_tokens = w.input_tokens + excluded.input_tokens,
+        output_tokens = w.output_tokens + excluded.output_tokens)
 
 select (select count(*) from moved) as n, next.workspace_id, next.id
 from (select) one

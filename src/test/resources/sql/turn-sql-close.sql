@@ -66,8 +66,9 @@ o as materialized (
     from mine m
     where m.status = 'running' and m.ending not in ('parked', 'paused')),
 ending as materialized (
-    select o.id, end_work(o.id, o.next, o.closed_turn, next_position(o.last_position, o.ordinal) + 1) as told
+    select o.id, o.workspace_id, w.*
     from o
+    cross join lateral end_work(o.id, o.next, o.closed_turn, next_position(o.last_position, o.ordinal) + 1) w
     where o.ends and (o.mail > 0 or o.turn_id is distinct from o.closed_turn)),
 moved as (
     update agent_sessions s
@@ -77,11 +78,11 @@ moved as (
         current_task = coalesce(o.task, o.current_task),
         error_message = coalesce(o.message, o.error_message),
         result = coalesce(o.outcome, o.result),
-        ended_at = case when o.ends then clock_timestamp() end,
-        last_heartbeat = case when o.ends then greatest(
-            o.created_at,
-            (select h.beat_at from session_heartbeats h where h.session_id = o.id),
-            (select v.renewed_at from servers v where v.id = o.server_id)) end,
+ended_at = case when o.ends then clock_timestamp() end,
+last_heartbeat = case when o.ends then greatest(
+    o.created_at,
+    (select h.beat_at from session_heartbeats h where h.session_id = o.id),
+    (select v.renewed_at from servers v where v.id = o.server_id)) end,
         pause_id = o.new_pause_id,
         pause_reason = case when o.next = 'paused' then o.why end,
         pause_by = case when o.next = 'paused' then o.actor end,
@@ -113,11 +114,6 @@ end is null then 0 else 1 end,
          when o.next = 'cancelled' then 'cancel'
          when o.status = 'paused' and not o.ends then 'resume' end
 end as command, coalesce(e.told, 0) as left_told),
-revived as (
-    update session_heartbeats h set beat_at = now() from moved m
-    where m.previous_status = 'paused' and m.ended_at is null and not (m.hosting = 'external' and m.status = 'idle'
-        -- looked up one by one: an exists would be read from the whole table
-        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
 silenced as (
     delete from session_heartbeats h using moved m
     where (m.ended_at is not null or m.hosting = 'external' and m.status = 'idle'

@@ -8,8 +8,7 @@ held as materialized (
     and (h.models is null or s.model = any (h.models))
     and ($2::boolean or exists (
         select from workspace_members w
-        where w.workspace_id = s.workspace_id and w.user_id = h.user_id
-            and w.role in ('owner', 'admin', 'member'))) and t.claimed_at is not null and t.ended_at is null and not t.stop_requested
+        where w.workspace_id = s.workspace_id and w.user_id = h.user_id and w.role in ('owner', 'admin', 'member'))) and t.claimed_at is not null and t.ended_at is null and not t.stop_requested
     and (t.state = 'paused' and s.status in ('idle', 'running')
         or t.state = 'parked' and s.status = 'running'
         or t.state = 'running' and t.lease_until <= now() and s.status = 'running' and not (t.state = 'running' and t.begun_at is not null and t.attempt >= $5)) and s.turn_id = t.id and s.ended_at is null
@@ -34,10 +33,6 @@ o as (
            null::jsonb as outcome, null::uuid as new_pause_id, null::bigint as pause_seconds, n.user_id as actor,
            false as ends
     from numbered n),
-ending as materialized (
-    select o.id, end_work(o.id, o.next, null::uuid, next_position(o.last_position, o.ordinal) + 0) as told
-    from o
-    where o.ends and (o.mail > 0 or o.turn_id is distinct from null::uuid)),
 moved as (
     update agent_sessions s
     set status = o.next,
@@ -46,11 +41,6 @@ moved as (
         current_task = coalesce(o.task, o.current_task),
         error_message = coalesce(o.message, o.error_message),
         result = coalesce(o.outcome, o.result),
-        ended_at = case when o.ends then clock_timestamp() end,
-        last_heartbeat = case when o.ends then greatest(
-            o.created_at,
-            (select h.beat_at from session_heartbeats h where h.session_id = o.id),
-            (select v.renewed_at from servers v where v.id = o.server_id)) end,
         pause_id = o.new_pause_id,
         pause_reason = case when o.next = 'paused' then o.why end,
         pause_by = case when o.next = 'paused' then o.actor end,
@@ -65,32 +55,21 @@ moved as (
          when o.status = 'paused' and not o.ends then 'resume' end
 end is null then 0 else 1 end,
         stalled_at = null,
-        last_position = next_position(o.last_position, o.ordinal) + 0 + coalesce(e.told, 0) + 2 + 1
+        last_position = next_position(o.last_position, o.ordinal) + 0 + 0 + 2 + 1
         , epoch = o.epoch + 1, last_progress_at = clock_timestamp()
     from o
-    left join ending e on e.id = o.id
     where s.id = o.id
     returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
          when o.status = 'paused' and not o.ends then 'resume' end
-end as command, coalesce(e.told, 0) as left_told),
-revived as (
-    update session_heartbeats h set beat_at = now() from moved m
-    where m.previous_status = 'paused' and m.ended_at is null and not (m.hosting = 'external' and m.status = 'idle'
-        -- looked up one by one: an exists would be read from the whole table
-        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
+end as command, 0 as left_told),
 silenced as (
     delete from session_heartbeats h using moved m
     where (m.ended_at is not null or m.hosting = 'external' and m.status = 'idle'
         -- looked up one by one: an exists would be read from the whole table
         and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
-freed as (
-    update workspace_usage u set live_sessions = u.live_sessions - ended.n
-    from (select workspace_id, count(*) as n from moved where ended_at is not null
-          group by 1 order by 1) ended
-    where u.workspace_id = ended.workspace_id),
 commanded as (
     insert into session_commands (id, session_id, command, server_id, epoch, traceparent)
     select next_id(), m.id, m.command, m.server_id, m.epoch, null

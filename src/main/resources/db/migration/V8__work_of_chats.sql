@@ -4,6 +4,9 @@ alter table turns
     -- its session ended while it ran: whoever ran it may still tell what it has used
     add column owes_usage boolean not null default false;
 
+-- what hosts have just now they have begun: nobody knows better
+update turns set begun_at = claimed_at where claimed_at is not null and state = 'running' and ended_at is null;
+
 -- How hosts elsewhere have ended or left their turns, by the epoch that each had then: the same again gets the same answer.
 create table turn_results (
     turn_id        uuid        not null references turns on delete cascade,
@@ -88,28 +91,39 @@ end
 $$;
 
 -- Ends what a session leaves that ends: its open turn, with what was said in it, unless that is the one that is closed just
--- now, and all messages that wait. Tells of each at the places from the first one on; returns how many it took. Volatile, so
--- that under the lock of the session's row it leaves out nothing that was committed before.
-create function end_work(ended uuid, next_status text, closing uuid, first_place bigint) returns integer
+-- now, and all messages that wait. Tells of each at the places from the first one on; returns how many it took, how many turns
+-- it ended, and what their hosts have told them to have used, for the sums of the session and the workspace. Volatile, so that
+-- under the lock of the session's row it leaves out nothing that was committed before.
+create function end_work(ended uuid, next_status text, closing uuid, first_place bigint,
+                         out told integer, out turns integer, out input bigint, out output bigint)
     language plpgsql volatile
 as $$
 declare
     s agent_sessions;
     t turns;
     why text := case next_status when 'error' then 'failed' else next_status end;
-    turn_told integer := 0;
     mail_told integer;
 begin
+    turns := 0;
     select * into s from agent_sessions where id = ended;
     if s.turn_id is distinct from closing then
-        update turns
-            set said = case when state = 'running' then said_so_far(chat_id, id, said) else said end,
-                owes_usage = state = 'running', state = 'stopped', ended_at = clock_timestamp()
-            where id = s.turn_id and ended_at is null and state in ('running', 'parked', 'paused', 'waiting')
+        select u.told_input, u.told_output into input, output
+            from turns u
+            where u.id = s.turn_id and u.ended_at is null
+            for no key update;
+        update turns u
+            set said = case when u.state = 'running' then said_so_far(u.chat_id, u.id, u.said) else u.said end,
+                owes_usage = u.state = 'running', state = 'stopped', ended_at = clock_timestamp(),
+                input_tokens = u.input_tokens + u.told_input, output_tokens = u.output_tokens + u.told_output,
+                told_input = 0, told_output = 0
+            where u.id = s.turn_id and u.ended_at is null and u.state in ('running', 'parked', 'paused', 'waiting')
             returning * into t;
     end if;
-    if t.id is not null then
-        turn_told := 1;
+    if t.id is null then
+        input := 0;
+        output := 0;
+    else
+        turns := 1;
         update messages set state = 'withdrawn'
             where chat_id = t.chat_id and turn_id = t.id and kind = 'question' and state = 'open';
         if t.said <> '' then
@@ -129,7 +143,7 @@ begin
         where session_id = ended and state in ('new', 'waiting') and kind in ('user', 'answer')
         returning id, workspace_id, chat_id, session_id, kind, position)
     insert into events (position, workspace_id, chat_id, session_id, type, data, at, ends_session)
-    select first_place + turn_told + row_number() over (order by d.position, d.id) - 1, d.workspace_id, d.chat_id,
+    select first_place + turns + row_number() over (order by d.position, d.id) - 1, d.workspace_id, d.chat_id,
            d.session_id, 'stopped',
            jsonb_build_object('session_id', d.session_id, 'chat_id', d.chat_id, 'turn_id', null, 'message_id', d.id,
                'reason', 'ended', 'partial_response', '', 'at', utc(clock_timestamp())),
@@ -137,6 +151,6 @@ begin
     from dropped d
     where d.kind = 'user';
     get diagnostics mail_told = row_count;
-    return turn_told + mail_told;
+    told := turns + mail_told;
 end
 $$;

@@ -28,11 +28,22 @@ final class BeforeRow implements Bench.Row {
                 PackagedService then =
                         PackagedService.start(Path.of(earlier).toAbsolutePath(), thenDatabase, lab.keys())) {
             for (String database : List.of(nowDatabase, thenDatabase)) {
-                Lab.fill(database, WriteRow.WORKSPACES, WORKSPACE, WriteRow.SESSIONS, "server", "idle");
+                Lab.fill(database, WriteRow.WORKSPACES, WORKSPACE, GetRow.SESSIONS, "server", "idle");
             }
-            compare(report, "`GET` a session by id", GetRow.script(lab.token()), GetRow.CONNECTIONS, now, then);
-            compare(report, "create", WriteRow.creating(lab.token()), WriteRow.CLIENTS, now, then);
-            compare(report, "transition", WriteRow.transitioning(lab.token()), WriteRow.CLIENTS, now, then);
+            Path get = GetRow.script(lab.token());
+            int readers = GetRow.CONNECTIONS;
+            compare(report, "`GET` a session by id", readers, wrk(get, readers, now), wrk(get, readers, then));
+            Path create = WriteRow.creating(lab.token());
+            Path transition = WriteRow.transitioning(lab.token());
+            int writers = WriteRow.CLIENTS;
+            for (Path script : List.of(create, transition)) {
+                compare(
+                        report,
+                        script.equals(create) ? "create" : "transition",
+                        writers,
+                        WriteRow.checked(nowDatabase, wrk(script, writers, now)),
+                        WriteRow.checked(thenDatabase, wrk(script, writers, then)));
+            }
             try (SseClient ofNow = SseClient.start("sse-now", SseRow.service(now, now, nowDatabase, lab.token()));
                     SseClient ofThen =
                             SseClient.start("sse-then", SseRow.service(then, then, thenDatabase, lab.token()))) {
@@ -45,12 +56,18 @@ final class BeforeRow implements Bench.Row {
         }
     }
 
-    private static void compare(
-            Report report, String what, Path script, int connections, PackagedService now, PackagedService then)
+    private static Rounds.Side wrk(Path script, int connections, PackagedService service) {
+        return seconds -> Peer.wrk(script, connections, seconds, service.url("/"));
+    }
+
+    private static void compare(Report report, String what, int connections, Rounds.Side now, Rounds.Side then)
             throws Exception {
-        Rounds rounds = Rounds.of(
-                seconds -> Peer.wrk(script, connections, seconds, now.url("/")),
-                seconds -> Peer.wrk(script, connections, seconds, then.url("/")));
-        report.ratio(what + ", " + connections + " connections; against the earlier build", "/s", rounds, 0, 1, REACH);
+        report.ratio(
+                what + ", " + connections + " connections; against the earlier build",
+                "/s",
+                Rounds.of(now, then),
+                0,
+                1,
+                REACH);
     }
 }

@@ -9,7 +9,7 @@ import java.util.Map;
 /** GET of a session by id, with a JWT, random among 10,000: against the same select behind bare Vert.x. */
 final class GetRow implements Bench.Row {
     static final int CONNECTIONS = 64;
-    private static final int SESSIONS = 10_000;
+    static final int SESSIONS = 10_000;
     private static final String PATH = "/api/v1/agent-sessions/" + Lab.SESSION;
     private static final String POOL = "16";
 

@@ -110,7 +110,11 @@ final class WriteRow implements Bench.Row {
                 {yield}
                 \\endif
                 """,
-                Map.of("start", transition(":startable", ":running"), "yield", transition(":yielding", ":idle")));
+                Map.of(
+                        "start",
+                        transition(SessionStatements.start(), ":startable", ":running"),
+                        "yield",
+                        transition(SessionStatements.yielding(), ":yielding", ":idle")));
         Map<String, ?> variables = Map.of(
                 "user", Lab.USER,
                 "startable", "{idle,paused}",
@@ -170,9 +174,9 @@ final class WriteRow implements Bench.Row {
                 Map.of("token", token, "sessions", SESSIONS, "prefix", Lab.SESSION, "first", Lab.FIRST));
     }
 
-    private static String transition(String from, String to) {
+    private static String transition(String statement, String from, String to) {
         return substitute(
-                SessionStatements.transition(),
+                statement,
                 Lab.id(Lab.SESSION, ":n"),
                 ":user::uuid",
                 from + "::text[]",

@@ -12,8 +12,12 @@ public final class SessionStatements {
         return SessionSql.CREATE;
     }
 
-    public static String transition() {
-        return SessionSql.TRANSITION;
+    public static String start() {
+        return SessionSql.transition(SessionCommand.START);
+    }
+
+    public static String yielding() {
+        return SessionSql.transition(SessionCommand.YIELD);
     }
 
     public static String handOver() {

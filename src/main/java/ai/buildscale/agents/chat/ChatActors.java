@@ -7,6 +7,7 @@ import ai.buildscale.agents.chat.TurnRepository.Open;
 import ai.buildscale.agents.chat.engine.Engine;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.PeriodicTimers;
 import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.platform.Unknown;
 import ai.buildscale.agents.platform.Wire;
@@ -41,8 +42,8 @@ import org.jboss.logging.Logger;
 @ApplicationScoped
 class ChatActors implements HostedAgents {
     private static final Logger LOG = Logger.getLogger(ChatActors.class);
-    private static final long POLL_MILLIS = 1_000;
-    private static final long STRAY_MILLIS = 5_000;
+    private static final Duration POLL = Duration.ofSeconds(1);
+    private static final Duration STRAY_POLL = Duration.ofSeconds(5);
     /** Turns that lost their owner are looked for at most this often. */
     private static final long LOST_MILLIS = 500;
     /** After this long a turn that was parked here is not handed over any more. */
@@ -59,6 +60,7 @@ class ChatActors implements HostedAgents {
     private final SessionHost host;
     private final WakeUps wakeUps;
     private final Vertx vertx;
+    private final PeriodicTimers timers;
     private final ChatConfig config;
     private final TurnOutcomes outcomes;
     private final Counter activated;
@@ -82,6 +84,7 @@ class ChatActors implements HostedAgents {
             SessionHost host,
             WakeUps wakeUps,
             Vertx vertx,
+            PeriodicTimers timers,
             ChatConfig config,
             TurnOutcomes outcomes,
             MeterRegistry metrics) {
@@ -92,6 +95,7 @@ class ChatActors implements HostedAgents {
         this.host = host;
         this.wakeUps = wakeUps;
         this.vertx = vertx;
+        this.timers = timers;
         this.config = config;
         this.outcomes = outcomes;
         this.goneSessions = new GoneSessions(turns, actors.keySet());
@@ -105,13 +109,13 @@ class ChatActors implements HostedAgents {
         for (int i = 0; i < Runtime.getRuntime().availableProcessors() * 2; i++) {
             loops.add(((VertxInternal) vertx).createEventLoopContext());
         }
-        vertx.setPeriodic(POLL_MILLIS, _ -> {
+        timers.every(POLL, () -> {
             passivate();
             findGone();
             findWaiting();
             ownershipChanged();
         });
-        vertx.setPeriodic(STRAY_MILLIS, _ -> findStrays());
+        timers.every(STRAY_POLL, this::findStrays);
     }
 
     private double running() {
@@ -339,7 +343,8 @@ class ChatActors implements HostedAgents {
             case ERROR -> stop(run, "failed");
             case RUNNING ->
                 vertx.setTimer(
-                        POLL_MILLIS, _ -> run.park(Duration.ZERO).subscribe().with(_ -> {}, trouble::met));
+                        POLL.toMillis(),
+                        _ -> run.park(Duration.ZERO).subscribe().with(_ -> {}, trouble::met));
             case PAUSED, CANCELLED -> {}
             case null -> {
                 left.met(open.status());

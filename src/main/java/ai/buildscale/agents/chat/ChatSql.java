@@ -85,14 +85,14 @@ final class ChatSql {
                 for no key update of s),
             place as materialized (
                 select e.workspace_id, e.chat_id, e.on_busy,
-                       case when h.id is null then e.role else role_now(e.workspace_id, $3) end as role
+                       case when h.id is null then e.role else %s end as role
                 from entered e
                 left join held h on true),
             old as materialized (
                 select h.* from held h
                 cross join place p
                 where $4::text[] is null or p.role = any ($4)),
-            """;
+            """.formatted(Permission.roleNow("e.role", "e.workspace_id", "$3"));
 
     private static String commanded(String traceparent) {
         return """

@@ -48,10 +48,10 @@ class HostEndings {
     }
 
     /**
-     * Ends a turn, or lets go of it. The same again is a success.
+     * Ends a turn, or lets go of it. The same again is a success; so is what meets the end of the session: it tells what the
+     * turn has used.
      *
-     * @throws Problem as {@link HostTurns#tell}; {@code CONFLICT} if
-     *     it has ended in another way; {@code VALIDATION_ERROR}
+     * @throws Problem as {@link HostTurns#tell}; {@code CONFLICT} if it has ended in another way; {@code VALIDATION_ERROR}
      */
     Uni<Lease> end(Db db, Caller caller, UUID host, UUID turn, HostResult result) {
         result.check();
@@ -140,9 +140,13 @@ class HostEndings {
         });
     }
 
-    /** Whether the turn is in the state that the host asks for, without having said so itself. */
+    /**
+     * Whether the turn is in the state that the host asks for, without having said so itself; or its session ended over it, and
+     * all that counts of any outcome is what it has used.
+     */
     private static boolean isSo(Held held, HostResult.Outcome outcome) {
-        return held.state().equals(outcome.ending())
+        return held.owesUsage()
+                || held.state().equals(outcome.ending())
                 || (outcome == HostResult.Outcome.PAUSED && (held.state().equals("parked") || held.sessionEnded()));
     }
 

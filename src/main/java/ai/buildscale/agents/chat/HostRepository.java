@@ -129,7 +129,8 @@ class HostRepository {
 
     Uni<Void> unread(UUID host, List<HostWork> work) {
         UUID[] turns = work.stream().map(HostWork::turnId).toArray(UUID[]::new);
-        return database.rows(HostSql.UNREAD, host, turns).replaceWithVoid();
+        Long[] epochs = work.stream().map(HostWork::epoch).toArray(Long[]::new);
+        return database.rows(HostSql.UNREAD, host, turns, epochs).replaceWithVoid();
     }
 
     /** Emits how turns that nobody runs are to be closed; they are locked. */
@@ -285,9 +286,9 @@ class HostRepository {
                                 HostTurns.Desired.read(row.getString("desired_status"))));
     }
 
-    /** Emits how each of the turns that were seized is to be closed. */
-    Uni<List<Ending>> seize(int attempts, int limit) {
-        return database.rows(HostSql.SEIZE, attempts, limit)
+    /** Emits how each of the turns that were seized is to be closed, in the same transaction. */
+    Uni<List<Ending>> seize(Db db, int attempts, int limit) {
+        return db.rows(HostSql.SEIZE, attempts, limit)
                 .map(rows -> Rows.map(rows, row -> {
                     String ending = row.getString("ending");
                     String words = ending.equals("failed")

@@ -158,14 +158,19 @@ class HostService {
                                         .toList()));
     }
 
-    /** With what its agents remember; who has gone meanwhile gets none, and it is work again at once. */
+    /** With what its agents remember; a caller that has gone meanwhile, or cannot be answered, gets none. */
     private Uni<List<HostWork>> given(Asking asking, List<HostWork> work, BooleanSupplier gone) {
         return hosts.withHistory(work, chats.history())
+                .onFailure()
+                .call(() -> unread(asking, work).onFailure().recoverWithNull())
                 .chain(whole -> gone.getAsBoolean()
-                        ? hosts.unread(asking.host(), work)
-                                .chain(sweep::giveBack)
-                                .replaceWith(List.<HostWork>of())
+                        ? unread(asking, work).replaceWith(List.<HostWork>of())
                         : Uni.createFrom().item(whole))
                 .invoke(wakeUps::appended);
+    }
+
+    /** The turns are work again at once. */
+    private Uni<Void> unread(Asking asking, List<HostWork> work) {
+        return hosts.unread(asking.host(), work).chain(sweep::giveBack).replaceWithVoid();
     }
 }

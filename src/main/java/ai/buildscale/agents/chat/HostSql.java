@@ -1,6 +1,7 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.workspace.Permission;
 
 /**
  * The statements on hosts elsewhere and their turns. Locks are taken in this order: host, session, turn; a host that only
@@ -16,15 +17,19 @@ final class HostSql {
     /** Whether the host {@code h} serves the session {@code s}; $2 whether it serves all workspaces. */
     static final String SERVED = served("$2::boolean");
 
+    /** Whether a member of this role may work in the workspace, and so may its hosts; no role that only a newer server knows. */
+    private static String serves(String role) {
+        return role + " in ('owner', 'admin', 'member')";
+    }
+
     private static String served(String everywhere) {
         return """
             s.hosting = 'external' and s.ended_at is null
                 and (h.agent_types is null or s.agent_type = any (h.agent_types))
                 and (h.models is null or s.model = any (h.models))
-                and (%s or exists (
+                and (%1$s or exists (
                     select from workspace_members w
-                    where w.workspace_id = s.workspace_id and w.user_id = h.user_id
-                        and w.role in ('owner', 'admin', 'member')))""".formatted(everywhere);
+                    where w.workspace_id = s.workspace_id and w.user_id = h.user_id and %2$s))""".formatted(everywhere, serves("w.role"));
     }
 
     /**
@@ -104,10 +109,14 @@ final class HostSql {
             where %s and t.ended_at is null and t.state = 'running'""".formatted(which);
     }
 
-    /** The answer with these turns was not read: unless their host was heard of them, their leases are over. $1 host, $2 turns. */
+    /**
+     * The answer with these turns was not read: unless their host was heard of them, or was given them again, their leases are
+     * over. $1 host, $2 turns, $3 their epochs.
+     */
     static final String UNREAD = """
             update turns t set lease_until = now()
-            where t.id = any ($2::uuid[]) and t.host_id = $1 and t.ended_at is null and t.state = 'running'
+            from unnest($2::uuid[], $3::bigint[]) as g (turn_id, epoch)
+            where t.id = g.turn_id and t.epoch = g.epoch and t.host_id = $1 and t.ended_at is null and t.state = 'running'
                 and t.begun_at is null""";
 
     /**
@@ -159,7 +168,7 @@ final class HostSql {
         return """
             (%1$s::uuid is null or exists (
                     select from workspace_members w
-                    where w.workspace_id = t.workspace_id and w.user_id = %1$s and w.role <> 'viewer'))""".formatted(user);
+                    where w.workspace_id = t.workspace_id and w.user_id = %1$s and %2$s))""".formatted(user, serves("w.role"));
     }
 
     /** Whether one of the turns $1 is of a workspace that the user $2 does not serve (any more). */
@@ -218,8 +227,8 @@ final class HostSql {
                 join agent_sessions s on s.id = t.session_id
                 where t.id = $1
                 for no key update of s, t)
-            select h.*, coalesce($3::uuid is null or role_now(h.workspace_id, $3) <> 'viewer', false) as served
-            from held h""";
+            select h.*, coalesce($3::uuid is null or %s, false) as served
+            from held h""".formatted(serves(Permission.roleNow("h.workspace_id", "$3")));
 
     /**
      * Keeps and shows a piece of an answer, after all that the session has told before: also within this transaction. $1

@@ -3,6 +3,7 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Sweeps;
 import ai.buildscale.agents.platform.Trouble;
 import io.quarkus.scheduler.Scheduled;
@@ -10,6 +11,7 @@ import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
@@ -76,26 +78,25 @@ class HostSweep {
     }
 
     private Uni<Integer> seize() {
-        return hosts.seize(chats.maxAttempts(), BATCH)
-                .chain(endings -> endings.isEmpty()
-                        ? Uni.createFrom().item(0)
-                        : turns.close(null, endings).invoke(() -> told(endings)).replaceWith(endings.size()));
+        return closed(db -> hosts.seize(db, chats.maxAttempts(), BATCH));
     }
 
     /** What hosts have let go of, or were not heard of, waits for the next one, and its session rests. Emits how many. */
     Uni<Integer> giveBack() {
-        return Sweeps.drain(
-                BATCH,
-                () -> database.inTransaction(db -> hosts.left(db, BATCH)
-                                .call(endings -> endings.isEmpty()
-                                        ? Uni.createFrom().voidItem()
-                                        : turns.close(db, null, endings)))
-                        .invoke(endings -> {
-                            if (!endings.isEmpty()) {
-                                told(endings);
-                            }
-                        })
-                        .map(List::size));
+        return Sweeps.drain(BATCH, () -> closed(db -> hosts.left(db, BATCH)));
+    }
+
+    /** Closes turns in the transaction that finds and locks them; emits how many. */
+    private Uni<Integer> closed(Function<Db, Uni<List<Ending>>> found) {
+        return database.inTransaction(db -> found.apply(db)
+                        .call(endings ->
+                                endings.isEmpty() ? Uni.createFrom().voidItem() : turns.close(db, null, endings)))
+                .invoke(endings -> {
+                    if (!endings.isEmpty()) {
+                        told(endings);
+                    }
+                })
+                .map(List::size);
     }
 
     private void told(List<Ending> endings) {

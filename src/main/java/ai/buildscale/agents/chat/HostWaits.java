@@ -2,6 +2,7 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.HostRepository.Asking;
 import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.platform.PeriodicTimers;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -21,7 +22,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 @ApplicationScoped
 class HostWaits {
-    private static final long LOOK_MILLIS = 1_000;
+    private static final Duration LOOK = Duration.ofSeconds(1);
     /** The least time between two looks. */
     private static final long REST_MILLIS = 10;
 
@@ -44,12 +45,12 @@ class HostWaits {
     private volatile boolean again;
     private volatile boolean stopped;
 
-    HostWaits(HostRepository hosts, ChatConfig config, Vertx vertx, WakeUps wakeUps) {
+    HostWaits(HostRepository hosts, ChatConfig config, Vertx vertx, PeriodicTimers timers, WakeUps wakeUps) {
         this.hosts = hosts;
         this.config = config;
         this.vertx = vertx;
         wakeUps.listen(_ -> look());
-        vertx.setPeriodic(LOOK_MILLIS, _ -> look());
+        timers.every(LOOK, this::look);
     }
 
     void stop(@Observes ShutdownDelayInitiatedEvent event) {

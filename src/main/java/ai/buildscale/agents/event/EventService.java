@@ -1,6 +1,7 @@
 package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Caller;
+import ai.buildscale.agents.platform.EventStreams;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.workspace.Access;
@@ -38,8 +39,6 @@ public class EventService {
     private final EventConfig config;
     private final Clock clock;
     private final Counter slow;
-    private final Counter full;
-    private final Counter draining;
 
     EventService(
             EventLog log,
@@ -58,9 +57,7 @@ public class EventService {
         this.config = config;
         this.clock = clock;
         this.slow = metrics.counter("events.streams.slow");
-        // the status of these is 200: nobody else would notice
-        this.full = metrics.counter("events.streams.refused", "reason", "full");
-        this.draining = metrics.counter("events.streams.refused", "reason", "draining");
+        EventStreams.REASONS.forEach(reason -> metrics.counter(EventStreams.REFUSED, "reason", reason));
     }
 
     /** Ends all streams of this server, and takes none: their clients resume elsewhere. */
@@ -81,9 +78,9 @@ public class EventService {
     <T> Uni<T> inAPlace(Supplier<Uni<? extends T>> stream) {
         return Uni.createFrom().deferred(() -> {
             if (!subscribers.enter()) {
-                full.increment();
                 throw new Problem(ProblemType.UNAVAILABLE, "This server has as many streams as it takes; try another")
-                        .retryAfter(1);
+                        .retryAfter(1)
+                        .because("full");
             }
             return Uni.createFrom().<T>deferred(stream).onTermination().invoke(subscribers::leave);
         });
@@ -101,8 +98,9 @@ public class EventService {
      */
     public Uni<Optional<Multi<Buffer>>> follow(Caller caller, Topic topic, Long after, boolean snapshot) {
         if (subscribers.ended()) {
-            draining.increment();
-            throw isDraining();
+            throw new Problem(ProblemType.UNAVAILABLE, "This server is draining; resume on another")
+                    .retryAfter(1)
+                    .because("draining");
         }
         return access.require(caller, topic.workspaceId(), Role.VIEWER)
                 .chain(() -> after == null ? Uni.createFrom().item(true) : log.holds(after))
@@ -171,6 +169,8 @@ public class EventService {
                 .streams(head, past.frames(), live)
                 .onFailure(TokenExpired.class)
                 .recoverWithItem(() -> Frame.tokenExpired(caller.expiresAt()))
+                .onFailure(NoLonger.class)
+                .recoverWithCompletion()
                 .onFailure(e -> !(e instanceof BackPressureFailure))
                 .invoke(e -> LOG.warnf("a stream of %s was cut: %s", topic, e.toString()));
     }
@@ -182,17 +182,27 @@ public class EventService {
         }
     }
 
+    /** This server drains, or the caller was removed, while the past was read: the stream ends as one that is live does. */
+    private static final class NoLonger extends RuntimeException {
+        NoLonger() {
+            super("the stream is served no longer", null, false, false);
+        }
+    }
+
     private Uni<Role> mayStill(Caller caller, Topic topic) {
         if (!caller.expiresAt().isAfter(clock.instant())) {
             return Uni.createFrom().failure(new TokenExpired());
         }
         return subscribers.ended()
-                ? Uni.createFrom().failure(isDraining())
-                : access.require(caller, topic.workspaceId(), Role.VIEWER);
+                ? Uni.createFrom().failure(new NoLonger())
+                : access.require(caller, topic.workspaceId(), Role.VIEWER)
+                        .onFailure(EventService::isRefusal)
+                        .transform(_ -> new NoLonger());
     }
 
-    private static Problem isDraining() {
-        return new Problem(ProblemType.UNAVAILABLE, "This server is draining; resume on another").retryAfter(1);
+    private static boolean isRefusal(Throwable failure) {
+        return failure instanceof Problem problem
+                && (problem.type() == ProblemType.FORBIDDEN || problem.type() == ProblemType.NOT_FOUND);
     }
 
     /** A consumer was closed for being too slow. */

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.event;
 
+import ai.buildscale.agents.platform.PeriodicTimers;
 import ai.buildscale.agents.platform.Trouble;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -32,7 +33,6 @@ class EventTail {
     private final Subscribers subscribers;
     private final Vertx vertx;
     private final long coalesceMillis;
-    private final long pollMillis;
     private final AtomicBoolean woken = new AtomicBoolean();
     private Context context;
     private boolean active;
@@ -49,18 +49,23 @@ class EventTail {
     /** By {@link System#nanoTime}; null while nothing waits. */
     private volatile Long behindSince;
 
-    EventTail(EventLog log, Subscribers subscribers, Vertx vertx, EventConfig config, MeterRegistry metrics) {
+    EventTail(
+            EventLog log,
+            Subscribers subscribers,
+            Vertx vertx,
+            PeriodicTimers timers,
+            EventConfig config,
+            MeterRegistry metrics) {
         this.log = log;
         this.subscribers = subscribers;
         this.vertx = vertx;
         this.coalesceMillis = config.coalesce().toMillis();
-        this.pollMillis = config.pollInterval().toMillis();
         this.context = ((VertxInternal) vertx).createEventLoopContext();
         Gauge.builder("events.tail.lag", this, self -> self.lagMillis() / 1e3)
                 .description("how long something committed has been waiting for an older transaction to end")
                 .baseUnit("seconds")
                 .register(metrics);
-        context.runOnContext(_ -> vertx.setPeriodic(pollMillis, _ -> poll()));
+        context.runOnContext(_ -> timers.every(config.pollInterval(), this::poll));
     }
 
     /** Before the server waits for its open requests: streams end, and their clients resume elsewhere. */

@@ -15,7 +15,8 @@ import java.util.stream.Collectors;
 
 /**
  * The parameters of {@code DATABASE_URL}: those of libpq, and what people know from other clients, each in the words of
- * both drivers, or refused by its name. Nothing is passed on that one driver would not understand as the other does.
+ * both drivers, or refused by its name. Nothing is passed on that one driver would not understand as the other does, but for
+ * {@code channel_binding}: the pool's driver binds where the server offers it, and cannot insist.
  */
 final class DatabaseParameters {
     private static final Pattern NAME = Pattern.compile("[A-Za-z][A-Za-z0-9_.-]{0,62}");

@@ -1,8 +1,10 @@
 package ai.buildscale.agents.platform;
 
+import io.micrometer.core.instrument.Metrics;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import jakarta.ws.rs.core.Response;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** How streams of events (Server-Sent Events) are asked for and answered, whatever they carry. */
@@ -20,6 +22,12 @@ public final class EventStreams {
 
     /** The same, on the average, where it was not served: spread, so that not all come back at once. */
     private static final int COME_AGAIN_MILLIS = 2_000;
+
+    /** Counts the streams that were not served, by reason: as their status is 200, nothing else shows them. */
+    public static final String REFUSED = "events.streams.refused";
+
+    /** Why a stream is not served now. */
+    public static final List<String> REASONS = List.of("full", "draining", "unavailable", "rate_limited");
 
     private EventStreams() {}
 
@@ -40,21 +48,24 @@ public final class EventStreams {
      * The answer where a stream cannot be served now: EventSource gives up for good on any status but 200 and 204. It ends
      * the connection too, or a client behind a balancer of connections would come back to this server for ever.
      */
-    static Response comeAgain() {
-        return Response.ok(later(), MEDIA_TYPE).header(CONNECTION, CLOSE).build();
+    static Response comeAgain(Problem problem) {
+        return Response.ok(later(problem), MEDIA_TYPE).header(CONNECTION, CLOSE).build();
     }
 
     /** The same where no resource answers. */
-    static void comeAgain(HttpServerResponse response) {
+    static void comeAgain(HttpServerResponse response, Problem problem) {
         response.putHeader("Content-Type", MEDIA_TYPE)
                 .putHeader(CONNECTION, CLOSE)
-                .end(later());
+                .end(later(problem));
     }
 
-    private static String later() {
-        int spread = COME_AGAIN_MILLIS / 4;
-        return "retry: " + ThreadLocalRandom.current().nextInt(COME_AGAIN_MILLIS - spread, COME_AGAIN_MILLIS + spread)
-                + "\n";
+    private static String later(Problem problem) {
+        Metrics.counter(REFUSED, "reason", problem.reason()).increment();
+        int wait = Math.max(COME_AGAIN_MILLIS, problem.retryAfterSeconds().orElse(0) * 1_000);
+        int spread = wait / 4;
+        // who was asked to wait comes no sooner
+        int least = wait > COME_AGAIN_MILLIS ? wait : wait - spread;
+        return "retry: " + ThreadLocalRandom.current().nextInt(least, wait + spread) + "\n";
     }
 
     /** The answer to HEAD: a stream's head, and the end. */

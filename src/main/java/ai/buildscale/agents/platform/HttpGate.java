@@ -1,5 +1,6 @@
 package ai.buildscale.agents.platform;
 
+import io.netty.util.AsciiString;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.core.MultiMap;
@@ -143,7 +144,7 @@ public class HttpGate {
             if (name.length() == 4 && name.equalsIgnoreCase("Host")) {
                 hosts++;
             } else if (name.length() == 6 && name.equalsIgnoreCase("Accept")) {
-                acceptsProblems |= header.getValue().contains(STRUCTURED_JSON);
+                acceptsProblems |= AsciiString.containsIgnoreCase(header.getValue(), STRUCTURED_JSON);
             }
         }
         if (size > maxHeaders) {

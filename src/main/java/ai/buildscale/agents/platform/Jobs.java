@@ -2,7 +2,6 @@ package ai.buildscale.agents.platform;
 
 import io.quarkus.runtime.ShutdownEvent;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.Vertx;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
@@ -49,16 +48,16 @@ public class Jobs {
     }
 
     private final Trouble trouble = new Trouble(Jobs.class, "a job that is overdue fails");
-    private final Vertx vertx;
+    private final PeriodicTimers timers;
     private final Map<String, Job> jobs = new ConcurrentHashMap<>();
     private volatile boolean stopping;
 
-    Jobs(Vertx vertx) {
-        this.vertx = vertx;
+    Jobs(PeriodicTimers timers) {
+        this.timers = timers;
     }
 
     void start(@Observes Migrations.Applied event) {
-        vertx.setPeriodic(LOOK.toMillis(), _ -> callOverdue(System.nanoTime()));
+        timers.every(LOOK, () -> callOverdue(System.nanoTime()));
     }
 
     void stop(@Observes ShutdownEvent event) {

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.platform;
 
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -15,6 +16,7 @@ public final class Problem extends RuntimeException {
     private final Map<String, String> fields = new LinkedHashMap<>();
     private final Map<String, Object> members = new LinkedHashMap<>();
     private int retryAfterSeconds = -1;
+    private String reason;
     private boolean tokenMissing;
 
     public Problem(ProblemType type, String detail) {
@@ -71,6 +73,17 @@ public final class Problem extends RuntimeException {
     public Problem retryAfter(int seconds) {
         retryAfterSeconds = seconds;
         return this;
+    }
+
+    /** Names the cause in metrics: one of {@link EventStreams#REASONS}. */
+    public Problem because(String cause) {
+        reason = cause;
+        return this;
+    }
+
+    /** The cause in metrics; the type's unless it was named. */
+    String reason() {
+        return reason == null ? type.name().toLowerCase(Locale.ROOT) : reason;
     }
 
     /** Whether the same request may be served a little later, here or elsewhere. */

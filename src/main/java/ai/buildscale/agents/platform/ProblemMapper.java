@@ -37,7 +37,7 @@ public class ProblemMapper {
     public Response map(Problem problem, UriInfo uri) {
         if (problem.passes()
                 && EventStreams.isAskedFor(CurrentRequestManager.get().getMethod(), uri.getPath())) {
-            return EventStreams.comeAgain();
+            return EventStreams.comeAgain(problem);
         }
         Response.ResponseBuilder response =
                 Response.status(problem.type().status()).type(PROBLEM_JSON).entity(problem.document(uri.getPath()));

@@ -19,7 +19,7 @@ final class ProblemWriter {
             return;
         }
         if (problem.passes() && EventStreams.isAskedFor(request.method().name(), request.path())) {
-            EventStreams.comeAgain(response);
+            EventStreams.comeAgain(response, problem);
             return;
         }
         response.setStatusCode(problem.type().status()).putHeader("Content-Type", ProblemMapper.PROBLEM_JSON);

@@ -4,6 +4,7 @@ import ai.buildscale.agents.event.Wake;
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Gathering;
 import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.PeriodicTimers;
 import ai.buildscale.agents.platform.Span;
 import ai.buildscale.agents.platform.Sweeps;
 import ai.buildscale.agents.platform.Traces;
@@ -62,6 +63,7 @@ class CommandDelivery {
     private final Migration migration;
     private final Sweeps sweeps;
     private final Vertx vertx;
+    private final PeriodicTimers timers;
     private final Counter fenced;
     private final Set<UUID> working = ConcurrentHashMap.newKeySet();
     private final Gathering<Done, Applied> applied = new Gathering<>(BATCH, this::sayAll);
@@ -75,6 +77,7 @@ class CommandDelivery {
             Migration migration,
             Sweeps sweeps,
             Vertx vertx,
+            PeriodicTimers timers,
             WakeUps wakeUps,
             MeterRegistry metrics) {
         this.ownership = ownership;
@@ -83,12 +86,13 @@ class CommandDelivery {
         this.migration = migration;
         this.sweeps = sweeps;
         this.vertx = vertx;
+        this.timers = timers;
         this.fenced = metrics.counter("server.writes.fenced");
         wakeUps.listen(this::woken);
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
-        vertx.setPeriodic(POLL.toMillis(), _ -> take());
+        timers.every(POLL, this::take);
     }
 
     private void woken(Wake wake) {

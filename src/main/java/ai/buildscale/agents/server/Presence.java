@@ -75,10 +75,9 @@ class Presence {
         if (stopping || !wanted.equals(server) || !connecting.compareAndSet(false, true)) {
             return;
         }
-        AtomicBoolean lost = new AtomicBoolean();
         pool.getConnection()
                 .call(fresh -> {
-                    PgConnection.cast(fresh.getDelegate()).closeHandler(_ -> closed(fresh, wanted, lost));
+                    PgConnection.cast(fresh.getDelegate()).closeHandler(_ -> closed(fresh, wanted));
                     return fresh.preparedQuery(HOLD)
                             .execute(Tuple.of(wanted))
                             .ifNoItem()
@@ -99,7 +98,7 @@ class Presence {
                         },
                         e -> {
                             trouble.met(e);
-                            lost(wanted, lost);
+                            notHeld(wanted);
                             goOn(wanted);
                         });
     }
@@ -114,7 +113,8 @@ class Presence {
 
     private Uni<Void> took(UUID wanted, SqlConnection fresh, boolean locked) {
         if (!wanted.equals(server)) {
-            return fresh.close();
+            connections.drop(fresh);
+            return Uni.createFrom().voidItem();
         }
         SqlConnection old = connection;
         connection = fresh;
@@ -150,23 +150,20 @@ class Presence {
                         });
     }
 
-    private void closed(SqlConnection one, UUID wanted, AtomicBoolean lost) {
+    private void closed(SqlConnection one, UUID wanted) {
         if (one.equals(connection)) {
-            lost(wanted, lost);
+            connection = null;
+            notHeld(wanted);
         }
     }
 
-    private void lost(UUID wanted, AtomicBoolean lost) {
-        if (lost.compareAndSet(false, true) && wanted.equals(server) && !stopping) {
+    /** Tells so, and tries again; a connection that is only slow is kept, and with it the lock. */
+    private void notHeld(UUID wanted) {
+        if (wanted.equals(server) && !stopping) {
             held = false;
-            SqlConnection old = connection;
-            connection = null;
-            if (old != null) {
-                connections.drop(old);
-            }
             changed.run();
             vertx.setTimer(AGAIN_MILLIS, _ -> {
-                if (connection == null) {
+                if (!held) {
                     connect(wanted);
                 }
             });

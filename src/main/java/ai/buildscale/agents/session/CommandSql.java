@@ -25,13 +25,13 @@ final class CommandSql {
                 'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why)""".formatted(state, at);
     }
 
-    /** Joins {@code c}, the command that this transition gave to the session {@code s}, else the newest of its kind. */
+    /** Joins {@code c}, the command that this transition gave to the session {@code s}; of one that was not applied, the newest of its kind. */
     static final String NEWEST = """
             left join lateral (
                 select c.* from commanded c
                 union all
                 (select c.* from session_commands c
-                 where c.session_id = s.id and not exists (select from commanded)
+                 where not s.applied and c.session_id = s.id
                      and c.command = case $4::text
                          when 'paused' then 'pause' when 'cancelled' then 'cancel' else 'resume' end
                  order by c.accepted_at desc, c.id desc

@@ -2,6 +2,7 @@ package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.WakeUps;
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.PeriodicTimers;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Vertx;
@@ -17,7 +18,7 @@ import java.util.stream.Collectors;
 /** Callers who wait until a command is applied: each wake-up looks for all of them in one statement. */
 @ApplicationScoped
 class CommandWaits {
-    private static final long LOOK_MILLIS = 250;
+    private static final Duration LOOK = Duration.ofMillis(250);
 
     private record Waiter(UUID command, UniEmitter<? super Void> emitter) {}
 
@@ -28,12 +29,12 @@ class CommandWaits {
     private final AtomicBoolean looking = new AtomicBoolean();
     private volatile boolean again;
 
-    CommandWaits(Database database, CommandRepository commands, Vertx vertx, WakeUps wakeUps) {
+    CommandWaits(Database database, CommandRepository commands, Vertx vertx, PeriodicTimers timers, WakeUps wakeUps) {
         this.database = database;
         this.commands = commands;
         this.vertx = vertx;
         wakeUps.listen(_ -> look());
-        vertx.setPeriodic(LOOK_MILLIS, _ -> look());
+        timers.every(LOOK, this::look);
     }
 
     /** Completes once the command is applied or rejected, or after that time. */

@@ -158,7 +158,7 @@ class SessionRepository {
     Uni<Outcome> transition(Db db, UUID id, UUID caller, UUID newPauseId, UUID actor, Transition t) {
         SessionStatus target = t.command().target();
         return db.row(
-                        SessionSql.TRANSITION,
+                        SessionSql.transition(t.command()),
                         id,
                         caller,
                         t.command().from(),

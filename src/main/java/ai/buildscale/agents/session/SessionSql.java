@@ -77,16 +77,28 @@ final class SessionSql {
                         when %1$s.work = 'none' or %1$s.hosting = 'external' then 'idle'
                         else 'running' end""";
 
-    /** Whether a row of {@link #TRANSITION} is a chat's session that is started: its owner begins its turn. */
+    /** Whether a row of {@link #GO_ON} is a chat's session that is started: its owner begins its turn. */
     private static final String STARTS = "o.status = 'idle' and o.next = 'running' and o.work is not null";
 
+    /** What a session gets from a command, beside its next state. */
+    private static final String ASKED = """
+            $6::text as task, $7::text as message,
+                       $8::text::jsonb as outcome, $11::uuid as new_pause_id, $12::bigint as pause_seconds,
+                       $13::uuid as actor""";
+
+    /** Whether the command fits the session {@code o}, whoever asks. */
+    private static final String FITS = """
+            o.status = any ($3::text[])
+                    and ($9::bigint[] is null or o.version = any ($9))
+                    and ($10::uuid is null or o.pause_id = $10)""";
+
     /**
-     * Carries out a command. $1 id, $2 caller (null: one who may everything), $3 the states it may come from, $4 the state
-     * it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the versions one of which it expects,
-     * $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 who it is by, $14 the trace that
-     * its command goes on with (null: none).
+     * Carries out a command to go on. $1 id, $2 caller (null: one who may everything), $3 the states it may come from, $4 the
+     * state it leads to (null: resume), $5 reason, $6 task, $7 error message, $8 result, $9 the versions one of which it
+     * expects, $10 the pause it means, $11 the new pause's id, $12 seconds until that expires, $13 who it is by, $14 the trace
+     * that its command goes on with (null: none).
      */
-    static final String TRANSITION = OLD
+    static final String GO_ON = OLD
             + """
             asked as materialized (
                 select old.*, w.wanted, case when w.wanted = 'running' then %s end as work
@@ -98,31 +110,59 @@ final class SessionSql {
                 select o.*, n.next, coalesce($5::text, $7::text, case
                            when o.wanted <> n.next then case o.work when 'none' then 'nothing to do' else 'waits for a host' end
                            end) as why,
-                       $6::text as task, $7::text as message,
-                       $8::text::jsonb as outcome, $11::uuid as new_pause_id, $12::bigint as pause_seconds,
-                       $13::uuid as actor, coalesce($4::text in ('completed', 'cancelled', 'error'), false) as ends,
-                       0 as ordinal
+                       %s, false as ends, 0 as ordinal
                 from asked o
                 cross join lateral (select %s as next) n
-                where o.status = any ($3::text[])
-                    and ($9::bigint[] is null or o.version = any ($9))
-                    and ($10::uuid is null or o.pause_id = $10)
+                where %s
                     and o.status <> n.next
                     and not coalesce($4::text = 'running' and o.work = 'none', false)
-                    and (%s or $4::text = 'cancelled' and %s)),
-            """.formatted(work("old"), GOING_ON.formatted("o"), Permission.controlled("$2"), Permission.ended("$2"))
-            + SessionMove.requested("$14::text", STARTS) + """
-            ,
-            -- those of a turn that its session takes along are counted by whoever closes them
-            counted as (
-                insert into workspace_spending as w (workspace_id, turns)
-                select o.workspace_id, 1 from o
-                join moved m on m.id = o.id
-                where o.ends and o.turn_id is not null
-                on conflict (workspace_id) do update set turns = w.turns + 1)
-            """
-            + OUTCOME.replace("{command}", ", " + CommandSql.VIEW + ",\n       (select a.work from asked a) as work")
-            + CommandSql.NEWEST;
+                    and %s),
+            """.formatted(work("old"), ASKED, GOING_ON.formatted("o"), FITS, Permission.controlled("$2"))
+            + SessionMove.requestedToGoOn("$14::text", STARTS)
+            + outcome("(select a.work from asked a)");
+
+    /** Carries out a command to rest, with the parameters of {@link #GO_ON}. */
+    static final String REST = OLD
+            + straight("false", Permission.controlled("$2"))
+            + SessionMove.requested("$14::text")
+            + outcome("null::text");
+
+    /** Carries out a command to end, with the parameters of {@link #GO_ON}. */
+    static final String END = OLD
+            + straight(
+                    "true",
+                    "(" + Permission.controlled("$2") + " or $4::text = 'cancelled' and " + Permission.ended("$2")
+                            + ")")
+            + SessionMove.requestedToEnd("$14::text")
+            + outcome("null::text");
+
+    /** What a command does to a session that leads to the state $4, whatever there is to do in it. */
+    private static String straight(String ends, String permitted) {
+        return """
+            o as (
+                select o.*, $4::text as next, coalesce($5::text, $7::text) as why,
+                       %s, %s as ends, 0 as ordinal
+                from old o
+                where %s
+                    and o.status <> $4
+                    and %s),
+            """.formatted(ASKED, ends, FITS, permitted);
+    }
+
+    /** What became of a command. */
+    private static String outcome(String work) {
+        return OUTCOME.replace("{command}", ", " + CommandSql.VIEW + ",\n       " + work + " as work")
+                + CommandSql.NEWEST;
+    }
+
+    /** The statement that carries out a command. */
+    static String transition(SessionCommand command) {
+        return switch (command) {
+            case START, RESUME -> GO_ON;
+            case YIELD, PAUSE -> REST;
+            case COMPLETE, FAIL, CANCEL -> END;
+        };
+    }
 
     /**
      * Changes what is not the state, and beats at once where that is asked. $1 id, $2 caller (null: one who may
@@ -187,8 +227,7 @@ final class SessionSql {
      * counters), or they would wait for each other. Who edits the workspace's members holds its lock: the caller's role is
      * read after that, as of then.
      */
-    static final String CREATE =
-            """
+    static final String CREATE = """
             with host as materialized (
                 select $12::uuid is null or exists (
                     select from servers v
@@ -204,7 +243,7 @@ final class SessionSql {
                 set live_sessions = u.live_sessions + 1, total_sessions = u.total_sessions + 1
                 from place p
                 where u.workspace_id = p.place_id
-                    and ($5::text[] is null or role_now(p.place_id, $4) = any ($5))
+                    and ($5::text[] is null or {role} = any ($5))
                     and not exists (select from occupied)
                     and u.live_sessions < p.max_live_sessions
                     and (select takes from host)
@@ -233,7 +272,9 @@ final class SessionSql {
             select %s, p.max_live_sessions, exists (select from occupied) as occupied, host.takes
             from place p
             cross join host
-            left join created s on true""".formatted(SessionMove.LOGGED.replace("{commanded}", "").replace("{after}", "0"), ONE);
+            left join created s on true""".formatted(
+                    SessionMove.LOGGED.replace("{commanded}", "").replace("{after}", "0"), ONE)
+            .replace("{role}", Permission.roleNow("p.place_id", "$4"));
 
     private static final String FILTERS = """
             where s.workspace_id = $1
@@ -511,8 +552,7 @@ final class SessionSql {
                        up_to - places as ordinal
                 from placed p
                 where up_to <= %5$d or up_to = places),
-            %6$s""".formatted(
-                columns, next, due, SessionMove.places("g"), MAX_BATCH, SessionMove.of(SessionMove.NOTHING_LEFT, 0, 0));
+            %6$s""".formatted(columns, next, due, SessionMove.places("g"), MAX_BATCH, SessionMove.swept());
     }
 
     /** The columns of agent_sessions, so that rows of {@code moved} and {@code old} can stand in one union. */

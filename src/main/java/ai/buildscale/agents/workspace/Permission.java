@@ -36,11 +36,36 @@ public enum Permission {
 
     private static final String CONTROLLED = """
             ({caller}::uuid is null or o.user_id = {caller}
-                and role_now(o.workspace_id, {caller}) in ('owner', 'admin', 'member'))""";
+                and %s in ('owner', 'admin', 'member'))""".formatted(roleNow("o.workspace_id", "{caller}"));
 
-    private static final String ENDED = """
-            (o.user_id <> {caller} and role_now(o.workspace_id, {caller}) in ('owner', 'admin')
-                and coalesce(role_now(o.workspace_id, o.user_id) not in ('owner', 'admin', 'member'), true))""";
+    private static final String ENDED =
+            """
+            (o.user_id <> {caller} and %s in ('owner', 'admin')
+                and coalesce(%s not in ('owner', 'admin', 'member'), true))""".formatted(roleNow("o.workspace_id", "{caller}"), roleNow("o.workspace_id", "o.user_id"));
+
+    /**
+     * A user's role in a workspace, or null, as of the moment when a statement has its locks. A statement reads as of when it
+     * began; one that has waited for a lock asks again, since a removal that was committed meanwhile counts. What takes less
+     * than a millisecond was no wait: it is as good as the time between any look and its commit, and costs a tenth of the
+     * statement less.
+     */
+    public static String roleNow(String workspace, String user) {
+        String known = """
+            (
+                    select m.role from workspace_members m where m.workspace_id = %s and m.user_id = %s)""".formatted(workspace, user);
+        return roleNow(known, workspace, user);
+    }
+
+    /**
+     * The same.
+     *
+     * @param known the role as of when the statement began
+     */
+    public static String roleNow(String known, String workspace, String user) {
+        return """
+            case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then %s
+                else role_now(%s, %s) end""".formatted(known, workspace, user);
+    }
 
     /**
      * The permission on the session {@code s} in SQL, null for none; for statements that lock nothing.

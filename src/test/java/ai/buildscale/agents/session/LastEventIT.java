@@ -128,7 +128,7 @@ class LastEventIT {
             sql.rows("update agent_sessions set status = 'idle'");
         }
 
-        sql.execute(SessionSql.TRANSITION, transition(session, to));
+        sql.execute(SessionSql.END, transition(session, to));
 
         String why = to.equals("error") ? "failed" : to;
         assertThat(told(session)).containsExactly(why, "ended", "ended", last);
@@ -145,7 +145,7 @@ class LastEventIT {
     void aCancelledAgentsLastEventIsThatItHasStopped() {
         String session = session("server", "running", "running", 1);
 
-        sql.execute(SessionSql.TRANSITION, transition(session, "cancelled"));
+        sql.execute(SessionSql.END, transition(session, "cancelled"));
 
         assertThat(told(session)).containsExactly("cancelled", "ended", "cancelled", "agent_command");
     }
@@ -185,7 +185,7 @@ class LastEventIT {
         show(8, "\uD83D\uDE42");
         show(40, "lost");
 
-        sql.execute(SessionSql.TRANSITION, transition(session, "completed"));
+        sql.execute(SessionSql.END, transition(session, "completed"));
 
         assertThat(sql.rows("select content from messages")).containsExactly("one two \uD83D\uDE42\uD83D\uDE42 three");
         assertThat(sql.rows("select data ->> 'partial_response' from events where type = 'stopped'"))
@@ -197,7 +197,7 @@ class LastEventIT {
     void aMailboxMayBeFull(int messages) {
         String session = session("external", "running", null, messages);
 
-        sql.execute(SessionSql.TRANSITION, transition(session, "cancelled"));
+        sql.execute(SessionSql.END, transition(session, "cancelled"));
 
         assertTold(session, messages);
         assertThat(told(session).getLast()).isEqualTo("cancelled.");
@@ -236,8 +236,8 @@ class LastEventIT {
         sql.connection().setAutoCommit(false);
         sql.rows("update agent_sessions set mail = 2");
         try (Statements other = Statements.on(database)) {
-            CompletableFuture<List<String>> ending = CompletableFuture.supplyAsync(
-                    () -> other.execute(SessionSql.TRANSITION, transition(session, "error")));
+            CompletableFuture<List<String>> ending =
+                    CompletableFuture.supplyAsync(() -> other.execute(SessionSql.END, transition(session, "error")));
             await().until(() -> !Postgres.query(
                             database,
                             "select from pg_stat_activity where wait_event_type = 'Lock' and datname ="

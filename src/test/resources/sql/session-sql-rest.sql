@@ -1,36 +1,19 @@
 with old as (
     select s.* from agent_sessions s where s.id = $1 for no key update),
-asked as materialized (
-    select old.*, w.wanted, case when w.wanted = 'running' then case when (select c.id from chats c where c.id = old.chat_id and c.workspace_id = old.workspace_id) is not null
-        then chat_work(old.id) end end as work
-    from old
-    cross join lateral (
-        select coalesce($4::text, case when $6::text is null and old.paused_from is distinct from 'running'
-                   then 'idle' else 'running' end) as wanted) w),
 o as (
-    select o.*, n.next, coalesce($5::text, $7::text, case
-               when o.wanted <> n.next then case o.work when 'none' then 'nothing to do' else 'waits for a host' end
-               end) as why,
+    select o.*, $4::text as next, coalesce($5::text, $7::text) as why,
            $6::text as task, $7::text as message,
            $8::text::jsonb as outcome, $11::uuid as new_pause_id, $12::bigint as pause_seconds,
-           $13::uuid as actor, coalesce($4::text in ('completed', 'cancelled', 'error'), false) as ends,
-           0 as ordinal
-    from asked o
-    cross join lateral (select case when o.wanted <> 'running' or o.work is null or o.work = 'held' then o.wanted
-            when o.work = 'none' or o.hosting = 'external' then 'idle'
-            else 'running' end as next) n
+           $13::uuid as actor, false as ends, 0 as ordinal
+    from old o
     where o.status = any ($3::text[])
         and ($9::bigint[] is null or o.version = any ($9))
         and ($10::uuid is null or o.pause_id = $10)
-        and o.status <> n.next
-        and not coalesce($4::text = 'running' and o.work = 'none', false)
-        and (($2::uuid is null or o.user_id = $2
-    and role_now(o.workspace_id, $2) in ('owner', 'admin', 'member')) or $4::text = 'cancelled' and (o.user_id <> $2 and role_now(o.workspace_id, $2) in ('owner', 'admin')
-    and coalesce(role_now(o.workspace_id, o.user_id) not in ('owner', 'admin', 'member'), true)))),
-ending as materialized (
-    select o.id, end_work(o.id, o.next, null::uuid, next_position(o.last_position, o.ordinal) + 0) as told
-    from o
-    where o.ends and (o.mail > 0 or o.turn_id is distinct from null::uuid)),
+        and o.status <> $4
+        and ($2::uuid is null or o.user_id = $2
+    and case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then (
+        select m.role from workspace_members m where m.workspace_id = o.workspace_id and m.user_id = $2)
+    else role_now(o.workspace_id, $2) end in ('owner', 'admin', 'member'))),
 moved as (
     update agent_sessions s
     set status = o.next,
@@ -39,11 +22,6 @@ moved as (
         current_task = coalesce(o.task, o.current_task),
         error_message = coalesce(o.message, o.error_message),
         result = coalesce(o.outcome, o.result),
-        ended_at = case when o.ends then clock_timestamp() end,
-        last_heartbeat = case when o.ends then greatest(
-            o.created_at,
-            (select h.beat_at from session_heartbeats h where h.session_id = o.id),
-            (select v.renewed_at from servers v where v.id = o.server_id)) end,
         pause_id = o.new_pause_id,
         pause_reason = case when o.next = 'paused' then o.why end,
         pause_by = case when o.next = 'paused' then o.actor end,
@@ -55,39 +33,24 @@ moved as (
         open_commands = o.open_commands + case when case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
-         when o.status = 'paused' and not o.ends
-                         or o.status = 'idle' and o.next = 'running' and o.work is not null then 'resume' end
+         when o.status = 'paused' and not o.ends then 'resume' end
 end is null then 0 else 1 end,
         stalled_at = null,
-        last_position = next_position(o.last_position, o.ordinal) + 0 + coalesce(e.told, 0) + 2 + 0
-        , mail = case when o.ends then 0 else o.mail end,
-        turn_id = case when o.ends then null else o.turn_id end,
-        blocked_on = case when o.ends and o.turn_id is not null then null else o.blocked_on end
+        last_position = next_position(o.last_position, o.ordinal) + 0 + 0 + 2 + 0
+
     from o
-    left join ending e on e.id = o.id
     where s.id = o.id
     returning s.*, o.status as previous_status, o.current_task as previous_task, o.why,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
-         when o.status = 'paused' and not o.ends
-                         or o.status = 'idle' and o.next = 'running' and o.work is not null then 'resume' end
-end as command, coalesce(e.told, 0) as left_told),
-revived as (
-    update session_heartbeats h set beat_at = now() from moved m
-    where m.previous_status = 'paused' and m.ended_at is null and not (m.hosting = 'external' and m.status = 'idle'
-        -- looked up one by one: an exists would be read from the whole table
-        and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
+         when o.status = 'paused' and not o.ends then 'resume' end
+end as command, 0 as left_told),
 silenced as (
     delete from session_heartbeats h using moved m
     where (m.ended_at is not null or m.hosting = 'external' and m.status = 'idle'
         -- looked up one by one: an exists would be read from the whole table
         and (select c.id from chats c where c.id = m.chat_id and c.workspace_id = m.workspace_id) is not null) and h.session_id = m.id),
-freed as (
-    update workspace_usage u set live_sessions = u.live_sessions - ended.n
-    from (select workspace_id, count(*) as n from moved where ended_at is not null
-          group by 1 order by 1) ended
-    where u.workspace_id = ended.workspace_id),
 commanded as (
     insert into session_commands (id, session_id, command, server_id, epoch, traceparent)
     select next_id(), m.id, m.command, m.server_id, m.epoch, $14::text
@@ -114,14 +77,6 @@ select m.last_position - 0, m.workspace_id, m.chat_id, m.id, 'agent_command', js
     'applied_at', utc(c.applied_at), 'at', utc(c.accepted_at), 'epoch', c.epoch, 'server_id', c.server_id,
     'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why), c.accepted_at, false
 from commanded c join moved m on m.id = c.session_id)
-,
--- those of a turn that its session takes along are counted by whoever closes them
-counted as (
-    insert into workspace_spending as w (workspace_id, turns)
-    select o.workspace_id, 1 from o
-    join moved m on m.id = o.id
-    where o.ends and o.turn_id is not null
-    on conflict (workspace_id) do update set turns = w.turns + 1)
 select s.id, s.workspace_id, s.chat_id, s.user_id, s.agent_type, s.status, s.model, s.mode, s.chat_name,
 s.current_task, s.error_message, s.result::text, s.created_at, s.updated_at,
 coalesce(s.last_heartbeat, greatest(s.created_at, case s.hosting
@@ -134,7 +89,7 @@ s.max_seconds,
        s.applied, old.status as old_status, old.version as old_version, old.pause_id as old_pause_id,
        old.resumed_pause_id as old_resumed_pause_id, old.epoch as old_epoch, c.id, c.session_id, c.command, c.server_id, c.epoch, c.target_id, c.accepted_at, c.delivered_at,
 c.applied_at, c.fenced, c.rejected_why,
-       (select a.work from asked a) as work
+       null::text as work
 from (select id, workspace_id, chat_id, user_id, agent_type, status, model, mode, chat_name, current_task, blocked_on,
 labels, error_message, result, hosting, server_id, server_hostname, epoch, version, created_at, updated_at,
 last_progress_at, ended_at, last_heartbeat, pause_id, pause_reason, pause_by, pause_at, pause_expires_at,
@@ -151,7 +106,7 @@ left join lateral (
     select c.* from commanded c
     union all
     (select c.* from session_commands c
-     where c.session_id = s.id and not exists (select from commanded)
+     where not s.applied and c.session_id = s.id
          and c.command = case $4::text
              when 'paused' then 'pause' when 'cancelled' then 'cancel' else 'resume' end
      order by c.accepted_at desc, c.id desc
