@@ -48,8 +48,8 @@ class ObservabilityIT {
     private static final Set<String> OF_PROMETHEUS = Set.of("job", "namespace", "instance");
 
     /** The first words of this service's own metrics. */
-    private static final Pattern OURS =
-            Pattern.compile("(server|fleet|sessions|events|chat|llm|sweep|database|requests|process_resident)_.*");
+    private static final Pattern OURS = Pattern.compile(
+            "(server|fleet|sessions|events|chat|llm|sweep|database|requests|issuer|process_resident)_.*");
 
     private static final Set<String> OUR_LABELS =
             Set.of("reason", "outcome", "sweep", "command", "fenced", "model", "kind");
