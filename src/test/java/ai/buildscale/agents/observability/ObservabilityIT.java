@@ -242,6 +242,9 @@ class ObservabilityIT {
                         "read_only",
                         "contention",
                         "broken");
+        assertThat(labels(atRest, "database_connections_given_up_total", "reason"))
+                .containsExactlyInAnyOrder("silent", "read_only");
+        assertThat(labels(atRest, "events_streams_refused_total", "reason")).contains("full", "draining");
         assertThat(labels(atRest, "chat_turns_total", "outcome")).contains("failed");
         assertThat(labels(atRest, "llm_requests_total", "outcome")).contains("ok", "shut", "unavailable");
         assertThat(labels(atRest, "server_migrated_total", "reason"))
