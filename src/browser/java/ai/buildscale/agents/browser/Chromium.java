@@ -25,12 +25,22 @@ final class Chromium implements AutoCloseable {
         if (System.getProperty("user.name").equals("root")) {
             flags.add("--no-sandbox");
         }
-        browser = playwright
-                .chromium()
-                .launch(new BrowserType.LaunchOptions()
-                        .setExecutablePath(executable())
-                        .setHeadless(true)
-                        .setArgs(flags));
+        browser = launch(flags);
+    }
+
+    /** Or nothing is left: what Playwright runs would be nobody's to end. */
+    private Browser launch(List<String> flags) {
+        try {
+            return playwright
+                    .chromium()
+                    .launch(new BrowserType.LaunchOptions()
+                            .setExecutablePath(executable())
+                            .setHeadless(true)
+                            .setArgs(flags));
+        } catch (RuntimeException | Error e) {
+            playwright.close();
+            throw e;
+        }
     }
 
     private static Path executable() {
@@ -52,7 +62,10 @@ final class Chromium implements AutoCloseable {
 
     @Override
     public void close() {
-        browser.close();
-        playwright.close();
+        try {
+            browser.close();
+        } finally {
+            playwright.close();
+        }
     }
 }

@@ -6,6 +6,7 @@ import ai.buildscale.agents.platform.security.Verified;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Expiry;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.StartupEvent;
 import io.quarkus.security.AuthenticationFailedException;
 import io.quarkus.security.identity.IdentityProviderManager;
@@ -67,12 +68,12 @@ public class Authentication implements HttpAuthenticationMechanism {
     }
 
     /** Without one of these the check would let tokens of other issuers or for other services pass. */
-    void start(@Observes StartupEvent event) {
+    void start(@Observes StartupEvent event, MeterRegistry metrics) {
         if (verifier == null) {
             throw new IllegalStateException(
                     "Set JWT_KEYS (address of a JWKS, or of a PEM key), JWT_ISSUER and JWT_AUDIENCE");
         }
-        verifier.start(vertx);
+        verifier.start(vertx, metrics);
     }
 
     @Override

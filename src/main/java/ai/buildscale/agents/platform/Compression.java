@@ -31,15 +31,22 @@ public class Compression {
         this.json = json;
     }
 
-    /** The tag of what was compressed is weak: it stands for the same version, but not for the same bytes. */
     @ServerResponseFilter
     public void compress(ContainerResponseContext response) throws JsonProcessingException {
-        String accepted = CurrentRequestManager.get().serverRequest().getRequestHeader(HttpHeaders.ACCEPT_ENCODING);
-        if (!accepts(accepted) || !isJson(response.getEntity())) {
+        write(response, CurrentRequestManager.get().serverRequest().getRequestHeader(HttpHeaders.ACCEPT_ENCODING));
+    }
+
+    /**
+     * The bytes become the answer also where they are too few to compress: they are made only once. The tag of what was
+     * compressed is weak: it stands for the same version, but not for the same bytes.
+     */
+    void write(ContainerResponseContext response, String acceptEncoding) throws JsonProcessingException {
+        if (!accepts(acceptEncoding) || !isJson(response.getEntity())) {
             return;
         }
         byte[] plain = json.writeValueAsBytes(response.getEntity());
         if (plain.length < WORTH_IT) {
+            response.setEntity(plain);
             return;
         }
         MultivaluedMap<String, Object> headers = response.getHeaders();

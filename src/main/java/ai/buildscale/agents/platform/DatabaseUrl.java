@@ -27,7 +27,7 @@ public class DatabaseUrl implements ConfigSource {
     private final Map<String, String> settings;
 
     public DatabaseUrl() {
-        this(System.getProperty("database.url", System.getenv("DATABASE_URL")));
+        this(CapitalProperties.find("database.url"));
     }
 
     DatabaseUrl(String url) {

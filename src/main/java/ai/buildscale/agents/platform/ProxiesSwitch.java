@@ -15,7 +15,7 @@ public class ProxiesSwitch implements ConfigSource {
     private final Map<String, String> settings;
 
     public ProxiesSwitch() {
-        this(System.getProperty("trusted.proxies", System.getenv("TRUSTED_PROXIES")));
+        this(CapitalProperties.find("trusted.proxies"));
     }
 
     ProxiesSwitch(String proxies) {

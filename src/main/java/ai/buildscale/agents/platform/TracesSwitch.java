@@ -15,7 +15,7 @@ public class TracesSwitch implements ConfigSource {
     private final Map<String, String> settings;
 
     public TracesSwitch() {
-        this(System.getProperty("otel.exporter.otlp.endpoint", System.getenv("OTEL_EXPORTER_OTLP_ENDPOINT")));
+        this(CapitalProperties.find("otel.exporter.otlp.endpoint"));
     }
 
     TracesSwitch(String endpoint) {

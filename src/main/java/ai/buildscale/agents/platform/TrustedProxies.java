@@ -32,8 +32,16 @@ public class TrustedProxies {
 
     private final List<IpSubnetFilterRule> trusted;
 
-    TrustedProxies(@ConfigProperty(name = "trusted.proxies") Optional<String> configured) {
+    /** @throws IllegalArgumentException if a list is configured where it does not turn Quarkus' part on as well */
+    TrustedProxies(
+            @ConfigProperty(name = "trusted.proxies") Optional<String> configured,
+            @ConfigProperty(name = "quarkus.http.proxy.proxy-address-forwarding", defaultValue = "false")
+                    boolean believed) {
         this.trusted = parse(configured.orElse(""));
+        if (isAnybodyTrusted() && !believed) {
+            throw new IllegalArgumentException("TRUSTED_PROXIES must be a variable of the environment or a system"
+                    + " property: in a file it comes too late");
+        }
     }
 
     static List<String> entries(String list) {

@@ -23,7 +23,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
 /**
@@ -48,7 +47,6 @@ class Fleet {
     private final Vertx vertx;
     private final ServerConfig config;
     private final Jobs jobs;
-    private final Duration forgetEvery;
     private final Counter lostByLease;
     private final Counter lostByConnection;
     private final Suspicion suspicion;
@@ -67,7 +65,6 @@ class Fleet {
             Vertx vertx,
             ServerConfig config,
             Jobs jobs,
-            @ConfigProperty(name = "server.forget-interval", defaultValue = "1m") Duration forgetEvery,
             MeterRegistry metrics) {
         this.servers = servers;
         this.self = self;
@@ -77,7 +74,6 @@ class Fleet {
         this.vertx = vertx;
         this.config = config;
         this.jobs = jobs;
-        this.forgetEvery = forgetEvery;
         this.lostByLease = metrics.counter("fleet.servers.lost", "reason", "lease_expired");
         this.lostByConnection = metrics.counter("fleet.servers.lost", "reason", "connection_lost");
         Gauge.builder("server.ready", this, fleet -> fleet.isReady() ? 1 : 0)
@@ -203,9 +199,9 @@ class Fleet {
         return orphaning > 0 || recovery.isRunning();
     }
 
-    @Scheduled(every = "${server.forget-interval:1m}")
+    @Scheduled(every = "${server.forget-interval}")
     Uni<Void> tick() {
-        return jobs.run("servers-forgotten", forgetEvery, this::forget);
+        return jobs.run("servers-forgotten", config.forgetInterval(), this::forget);
     }
 
     private Uni<Void> forget() {

@@ -42,7 +42,13 @@ class ProxyCheck {
 
     private static HttpServer server(int status, AtomicInteger requests) throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.createContext("/", exchange -> {
+        answer(server, "/", status, requests);
+        server.start();
+        return server;
+    }
+
+    private static void answer(HttpServer server, String path, int status, AtomicInteger requests) {
+        server.createContext(path, exchange -> {
             requests.incrementAndGet();
             exchange.getRequestBody().readAllBytes();
             if (status > 0) {
@@ -51,8 +57,6 @@ class ProxyCheck {
             // without an answer: the connection is cut
             exchange.close();
         });
-        server.start();
-        return server;
     }
 
     @Test
@@ -170,6 +174,37 @@ class ProxyCheck {
         } finally {
             one.stop(0);
             two.stop(0);
+        }
+    }
+
+    /** As where one workspace asks for what no server has: that is no failure of the servers. */
+    @Test
+    void whatOneCallerIsRefusedByAllServersTakesNoneFromTheOthers() throws IOException, InterruptedException {
+        AtomicInteger refused = new AtomicInteger();
+        AtomicInteger answered = new AtomicInteger();
+        List<HttpServer> servers = List.of(server(204, answered), server(204, answered), server(204, answered));
+        for (HttpServer server : servers) {
+            answer(server, "/api/v1/nowhere", 503, refused);
+        }
+        try (Nginx nginx = Nginx.start(
+                folder,
+                servers.stream()
+                        .mapToInt(server -> server.getAddress().getPort())
+                        .toArray())) {
+            for (int i = 1; i <= 5; i++) {
+                assertThat(nginx.send("GET", "/api/v1/nowhere", null).statusCode())
+                        .isEqualTo(503);
+                assertThat(refused).as("each server was asked").hasValue(3 * i);
+                for (String method : List.of("GET", "POST", "DELETE")) {
+                    assertThat(nginx.send(method, "/api/v1/workspaces", null).statusCode())
+                            .as(method)
+                            .isEqualTo(204);
+                }
+            }
+            assertThat(answered).hasValue(15);
+            assertThat(nginx.isAlive()).isTrue();
+        } finally {
+            servers.forEach(server -> server.stop(0));
         }
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.observability.Deployed.Alert;
 import ai.buildscale.agents.observability.PromQl.Condition;
+import ai.buildscale.agents.observability.PromQl.Selector;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.HashSet;
 import java.util.List;
@@ -14,6 +15,7 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Alert rules, runbook and dashboard as files; whether the metrics exist is for {@link ObservabilityIT}. */
@@ -80,6 +82,36 @@ class AlertsTest {
                 assertThat(selector.metric()).matches(COUNTED.negate());
             }
         });
+    }
+
+    /** A page that waits asks again every two seconds: beside many of those nothing else would be a share worth an alert. */
+    @ParameterizedTest
+    @CsvSource({
+        "/api/v1/agent-sessions/{id},                      SUCCESS,      true",
+        "/api/v1/agent-sessions/{id},                      CLIENT_ERROR, true",
+        "/api/v1/agent-sessions/{id},                      SERVER_ERROR, true",
+        "/api/v1/agent-sessions/{id}/events,               SUCCESS,      true",
+        "/api/v1/agent-hosts/{id}/turns/{turn}/events,     SUCCESS,      true",
+        "/unmatched,                                       SERVER_ERROR, true",
+        "/unmatched,                                       SUCCESS,      false",
+        "/unmatched,                                       CLIENT_ERROR, false",
+        "/api/v1/workspaces/{id}/events,                   SUCCESS,      false",
+        "/api/v1/workspaces/{id}/events,                   SERVER_ERROR, false",
+        "/api/v1/workspaces/{id}/chats/{chat}/events,      SUCCESS,      false",
+        "/api/v1/agent-hosts/{id}/work,                    SUCCESS,      false"
+    })
+    void whatFailsIsAShareOfWhatCouldFail(String uri, String outcome, boolean counts) {
+        Alert alert = alerts().stream()
+                .filter(one -> one.name().equals("AgentSessionsRequestsFailing"))
+                .findFirst()
+                .orElseThrow();
+        List<Selector> wanting = PromQl.read(alert.expression()).selectors().stream()
+                .filter(selector -> selector.matches(Map.of("uri", uri, "outcome", outcome)))
+                .toList();
+
+        assertThat(wanting.stream().anyMatch(selector -> !selector.excluded())
+                        && wanting.stream().noneMatch(Selector::excluded))
+                .isEqualTo(counts);
     }
 
     @Test

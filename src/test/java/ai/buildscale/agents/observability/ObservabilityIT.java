@@ -48,8 +48,8 @@ class ObservabilityIT {
     private static final Set<String> OF_PROMETHEUS = Set.of("job", "namespace", "instance");
 
     /** The first words of this service's own metrics. */
-    private static final Pattern OURS =
-            Pattern.compile("(server|fleet|sessions|events|chat|llm|sweep|database|requests|process_resident)_.*");
+    private static final Pattern OURS = Pattern.compile(
+            "(server|fleet|sessions|events|chat|llm|sweep|database|requests|issuer|process_resident)_.*");
 
     private static final Set<String> OUR_LABELS =
             Set.of("reason", "outcome", "sweep", "command", "fenced", "model", "kind");
@@ -242,6 +242,9 @@ class ObservabilityIT {
                         "read_only",
                         "contention",
                         "broken");
+        assertThat(labels(atRest, "database_connections_given_up_total", "reason"))
+                .containsExactlyInAnyOrder("silent", "read_only");
+        assertThat(labels(atRest, "events_streams_refused_total", "reason")).contains("full", "draining");
         assertThat(labels(atRest, "chat_turns_total", "outcome")).contains("failed");
         assertThat(labels(atRest, "llm_requests_total", "outcome")).contains("ok", "shut", "unavailable");
         assertThat(labels(atRest, "server_migrated_total", "reason"))

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,8 +20,16 @@ record PromQl(List<Selector> selectors, Set<String> groupings) {
      *
      * @param function what they are given to, empty if nothing
      * @param ranged whether as a range
+     * @param excluded whether to take them away from what stands before, by {@code unless}
      */
-    record Selector(String metric, List<Condition> conditions, String function, boolean ranged) {}
+    record Selector(String metric, List<Condition> conditions, String function, boolean ranged, boolean excluded) {
+        /** Whether it wants the series with these labels; one that is not among them it does not look at. */
+        boolean matches(Map<String, String> labels) {
+            return conditions.stream()
+                    .allMatch(condition ->
+                            !labels.containsKey(condition.label()) || condition.matches(labels.get(condition.label())));
+        }
+    }
 
     /** A label matcher. */
     record Condition(String label, String operator, String value) {
@@ -54,6 +63,9 @@ record PromQl(List<Selector> selectors, Set<String> groupings) {
         private final String expression;
         private final List<String> tokens;
         private final Deque<String> open = new ArrayDeque<>();
+        /** For each parenthesis that is open, and outside of all: whether what follows is taken away. */
+        private final Deque<Boolean> excluding = new ArrayDeque<>(List.of(false));
+
         private final List<Selector> selectors = new ArrayList<>();
         private final Set<String> groupings = new HashSet<>();
         private int at;
@@ -77,12 +89,13 @@ record PromQl(List<Selector> selectors, Set<String> groupings) {
         /** Whether what was read is a value: it may stand at the end, and before an operator. */
         private boolean next(String token, boolean value) {
             if (token.equals("(")) {
-                open.push("");
+                enter("");
                 return false;
             }
             if (token.equals(")")) {
                 check(value && !open.isEmpty(), "a parenthesis is closed too early");
                 open.pop();
+                excluding.pop();
                 return true;
             }
             if (isName(token)) {
@@ -113,6 +126,10 @@ record PromQl(List<Selector> selectors, Set<String> groupings) {
             }
             if (WORDS.contains(name)) {
                 check(value, "nothing stands before " + name);
+                if (!name.equals("bool")) {
+                    excluding.pop();
+                    excluding.push(name.equals("unless") || (!excluding.isEmpty() && excluding.peek()));
+                }
                 return false;
             }
             if (called || peek().equals("by") || peek().equals("without")) {
@@ -123,12 +140,17 @@ record PromQl(List<Selector> selectors, Set<String> groupings) {
                     name(grouping, false);
                 }
                 at++;
-                open.push(name);
+                enter(name);
                 return false;
             }
             check(!value, "there is no operator before " + name);
             selector(name);
             return true;
+        }
+
+        private void enter(String function) {
+            open.push(function);
+            excluding.push(excluding.peek());
         }
 
         private void selector(String metric) {
@@ -155,7 +177,7 @@ record PromQl(List<Selector> selectors, Set<String> groupings) {
             }
             String function = open.isEmpty() ? "" : open.peek();
             check(ranged == OF_RANGES.contains(function), metric + " must have a range in " + OF_RANGES + " alone");
-            selectors.add(new Selector(metric, List.copyOf(conditions), function, ranged));
+            selectors.add(new Selector(metric, List.copyOf(conditions), function, ranged, excluding.peek()));
         }
 
         private String peek() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.buildscale.agents.observability.PromQl.Condition;
 import ai.buildscale.agents.observability.PromQl.Selector;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -23,10 +24,30 @@ class PromQlTest {
                                 "a_total",
                                 List.of(new Condition("job", "=", "x"), new Condition("outcome", "!~", "ok|no")),
                                 "rate",
-                                true),
-                        new Selector("b", List.of(), "max", false),
-                        new Selector("c", List.of(), "absent", false));
+                                true,
+                                false),
+                        new Selector("b", List.of(), "max", false, false),
+                        new Selector("c", List.of(), "absent", false, false));
         assertThat(read.groupings()).containsExactlyInAnyOrder("namespace", "le", "pod");
+    }
+
+    @Test
+    void saysWhichSeriesAreTakenAway() {
+        PromQl read = PromQl.read("sum(a unless rate(b[5m]) > 0 unless (c or d) and e) + f unless g or h");
+
+        assertThat(read.selectors().stream().filter(Selector::excluded).map(Selector::metric))
+                .containsExactly("b", "c", "d", "g");
+    }
+
+    @Test
+    void aSelectorWantsTheSeriesThatMeetItsConditions() {
+        Selector selector = PromQl.read("a{job=\"x\", uri!~\"/a/.*|/b\", status!=\"200\"}")
+                .selectors()
+                .getFirst();
+
+        assertThat(selector.matches(Map.of("uri", "/c", "status", "503"))).isTrue();
+        assertThat(selector.matches(Map.of("uri", "/a/b", "status", "503"))).isFalse();
+        assertThat(selector.matches(Map.of("uri", "/c", "status", "200"))).isFalse();
     }
 
     @ParameterizedTest

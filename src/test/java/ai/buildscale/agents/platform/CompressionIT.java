@@ -130,6 +130,24 @@ class CompressionIT {
     }
 
     @Test
+    void shortAnswersAreTheSameForWhoAsks() throws Exception {
+        for (String path : List.of("/api/v1/workspaces/" + workspace, "/api/v1/agent-sessions/nowhere")) {
+            Answer plain = send("GET", path);
+            Answer asked = send("GET", path, "Accept-Encoding", "gzip");
+
+            assertThat(asked.header("content-encoding")).as(path).isNull();
+            assertThat(asked.response().body()).isEqualTo(plain.response().body());
+            for (String header : List.of("content-type", "etag", "vary", "cache-control")) {
+                assertThat(asked.header(header)).as(header).isEqualTo(plain.header(header));
+            }
+            for (Answer answer : List.of(plain, asked)) {
+                assertThat(answer.header("content-length"))
+                        .isEqualTo(Integer.toString(answer.response().body().length));
+            }
+        }
+    }
+
+    @Test
     void theYamlOfTheDocumentIsCompressedToo() throws Exception {
         Answer plain = send("GET", "/q/openapi");
         Answer compressed = send("GET", "/q/openapi", "Accept-Encoding", "gzip");

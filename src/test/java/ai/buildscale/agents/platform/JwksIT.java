@@ -68,10 +68,14 @@ class JwksIT {
             Api.Reply reply = user.get("/workspaces");
             reply.expectProblem(503, "UNAVAILABLE");
             assertThat(service.log()).contains("the keys of JWT_KEYS do not come");
+            assertThat(service.metric("issuer_keys")).isZero();
+            assertThat(service.metric("issuer_keys_age_seconds")).isPositive();
+            assertThat(service.statusOf("/q/health/ready")).isEqualTo(200);
 
             HttpServer jwks = jwks(port);
             try {
                 user.get("/workspaces").expect(200);
+                assertThat(service.metric("issuer_keys")).isEqualTo(1);
             } finally {
                 jwks.stop(0);
             }

@@ -25,9 +25,18 @@ class TrustedProxiesTest {
         "'',                             127.0.0.1,    false"
     })
     void trustsWhomItIsTold(String configured, String peer, boolean trusted) {
-        TrustedProxies proxies = new TrustedProxies(Optional.of(configured).filter(list -> !list.isEmpty()));
+        TrustedProxies proxies = new TrustedProxies(Optional.of(configured).filter(list -> !list.isEmpty()), true);
 
         assertThat(proxies.trusts(new InetSocketAddress(peer, 4711))).isEqualTo(trusted);
+    }
+
+    @Test
+    void aListThatComesTooLateForQuarkusIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new TrustedProxies(Optional.of("10.0.0.0/8"), false))
+                .withMessageContaining("TRUSTED_PROXIES");
+        assertThat(new TrustedProxies(Optional.empty(), false).isAnybodyTrusted())
+                .isFalse();
     }
 
     @ParameterizedTest

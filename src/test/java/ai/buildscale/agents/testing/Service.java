@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * The packaged service (a jar, or the native executable) as a process of its own on a free loopback port. Tests speak
@@ -80,7 +81,7 @@ public final class Service implements AutoCloseable {
     /**
      * Starts one without waiting for it to be ready.
      *
-     * @param flags for the JVM, if it is one
+     * @param flags for the JVM, if it is one; an executable gets those that set a property
      */
     public static Service launch(String databaseUrl, Map<String, String> settings, String... flags) {
         return launch(ARTIFACT, databaseUrl, settings, flags);
@@ -106,6 +107,7 @@ public final class Service implements AutoCloseable {
                 command.addAll(List.of(flags));
             } else {
                 command.add(artifact.toString());
+                Stream.of(flags).filter(flag -> flag.startsWith("-D")).forEach(command::add);
             }
             Map<String, String> properties = new HashMap<>(Map.of(
                     "quarkus.http.host", "127.0.0.1",

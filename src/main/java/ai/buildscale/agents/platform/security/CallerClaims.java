@@ -9,6 +9,9 @@ import java.util.UUID;
 
 /** Which user a token stands for, and in which groups: issuers tell that in claims of their own. */
 final class CallerClaims {
+    /** The claims that RFC 8693 (section 4.2) and its neighbours define as one text with spaces between. */
+    private static final Set<String> SPACED = Set.of("scope", "scp");
+
     private final String userIdClaim;
     private final List<String> groupsClaims;
     /** What user ids are derived in; null where the claim is the id. */
@@ -42,7 +45,8 @@ final class CallerClaims {
     }
 
     /**
-     * The groups of all the claims together; none where there are no such claims.
+     * The groups of all the claims together; none where there are no such claims. A single text is one group, whatever is
+     * in its name, but for a claim that is a list by its definition.
      *
      * @throws Refused if a claim is neither a list of texts nor one text
      */
@@ -51,7 +55,9 @@ final class CallerClaims {
         for (String path : groupsClaims) {
             switch (find(claims, path)) {
                 case null -> {}
-                case String text -> List.of(text.split("\\s+")).forEach(group -> add(groups, group));
+                case String text
+                when SPACED.contains(path) -> List.of(text.split(" ")).forEach(group -> add(groups, group));
+                case String text -> add(groups, text);
                 case List<?> texts
                 when texts.stream().allMatch(String.class::isInstance) ->
                     texts.forEach(group -> add(groups, (String) group));

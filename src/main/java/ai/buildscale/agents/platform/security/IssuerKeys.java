@@ -2,6 +2,8 @@ package ai.buildscale.agents.platform.security;
 
 import ai.buildscale.agents.platform.Ticker;
 import ai.buildscale.agents.platform.Trouble;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.vertx.core.Vertx;
@@ -29,6 +31,8 @@ final class IssuerKeys {
     private final LongSupplier nanos;
     private volatile KeySet known = KeySet.NONE;
     private volatile boolean answered;
+    /** When the issuer last had an answer; until it has had one, when this began. */
+    private volatile long heardAt;
 
     private Uni<Void> underWay;
     private boolean asked;
@@ -40,6 +44,18 @@ final class IssuerKeys {
         this.refresh = refresh;
         this.retry = retry;
         this.nanos = nanos;
+        this.heardAt = nanos.getAsLong();
+    }
+
+    /** What operators are told: a server without the keys stays ready, or an issuer that is away would take down all of them. */
+    void measure(MeterRegistry metrics) {
+        Gauge.builder("issuer.keys", this, keys -> keys.known.size())
+                .description("keys of the issuer that tokens are checked with")
+                .register(metrics);
+        Gauge.builder("issuer.keys.age", this, keys -> (keys.nanos.getAsLong() - keys.heardAt) / 1e9)
+                .description("since the issuer last answered with its keys, or since the start if it never did")
+                .baseUnit("seconds")
+                .register(metrics);
     }
 
     /** Asks at once, and from time to time from then on: keys that the issuer has withdrawn must not stay. */
@@ -101,6 +117,7 @@ final class IssuerKeys {
             KeyDocument document = KeyDocument.read(answer);
             take(document);
             answered = true;
+            heardAt = nanos.getAsLong();
             if (known.isEmpty()) {
                 trouble.met(new IOException("there is none that a token may be signed with, " + document.leftOut()));
             } else {

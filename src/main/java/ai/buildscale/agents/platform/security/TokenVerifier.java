@@ -2,6 +2,7 @@ package ai.buildscale.agents.platform.security;
 
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.vertx.core.Vertx;
@@ -30,7 +31,8 @@ public final class TokenVerifier {
         this.check = check;
     }
 
-    public void start(Vertx vertx) {
+    public void start(Vertx vertx, MeterRegistry metrics) {
+        keys.measure(metrics);
         keys.start(vertx);
     }
 

@@ -52,8 +52,11 @@ class CallerClaimsTest {
             value = {
                 "groups | {'groups':['admin','x']}",
                 "groups | {'groups':['/admin','/x']}",
-                "groups | {'groups':'admin x'}",
-                "groups | {'groups':' /admin   x '}",
+                "scope | {'scope':'admin x'}",
+                "scope | {'scope':' /admin   x '}",
+                "scp | {'scp':'x admin'}",
+                "scp | {'scp':['admin','x']}",
+                "groups,scope | {'groups':'/admin','scope':'x x'}",
                 "realm_access/roles | {'realm_access':{'roles':['admin','x']}}",
                 "resource_access/my-app/roles | {'resource_access':{'my-app':{'roles':['admin','x']}}}",
                 "resource_access/https://app/one/roles |"
@@ -86,6 +89,24 @@ class CallerClaimsTest {
             })
     void whereTheyAreNotThereAreNone(String token) {
         assertThat(groups("realm_access/roles", token.replace('\'', '"'))).isEmpty();
+    }
+
+    /** Whoever may name a group there would otherwise be in any. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "groups | {'groups':'Site admin'} | Site admin",
+                "groups | {'groups':'/Site admin'} | Site admin",
+                "groups | {'groups':'admin'} | admin",
+                "roles,groups | {'groups':'Site admin'} | Site admin",
+                "realm_access/roles | {'realm_access':{'roles':'Site admin'}} | Site admin",
+                "https://example.com/scope | {'https://example.com/scope':'Site admin'} | Site admin",
+                "scope | {'scope':['Site admin']} | Site admin",
+                "scope | {'scope':'Site\u00a0admin'} | Site\u00a0admin"
+            })
+    void aTextIsOneGroupUnlessItsClaimIsAListWithSpaces(String paths, String token, String group) {
+        assertThat(groups(paths, token.replace('\'', '"'))).containsExactly(group);
     }
 
     @Test

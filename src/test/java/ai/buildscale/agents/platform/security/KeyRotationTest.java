@@ -12,6 +12,7 @@ import ai.buildscale.agents.testing.Issuer;
 import ai.buildscale.agents.testing.SigningKey;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.mutiny.Uni;
 import java.io.IOException;
 import java.time.Clock;
@@ -240,6 +241,37 @@ class KeyRotationTest {
 
         later(RETRY);
         assertTaken(A);
+    }
+
+    @Test
+    void operatorsAreToldHowManyKeysThereAreAndHowOldTheyAre() {
+        SimpleMeterRegistry metrics = new SimpleMeterRegistry();
+        keys.measure(metrics);
+        page = away();
+        later(Duration.ofMinutes(2));
+        assertRefused(A, ProblemType.UNAVAILABLE, "keys of its issuer cannot be fetched");
+        assertMeasured(metrics, 0, Duration.ofMinutes(2));
+
+        page = published(A, B);
+        assertTaken(A);
+        assertMeasured(metrics, 2, Duration.ZERO);
+
+        page = () -> Uni.createFrom().item("<html><body>Please log in</body></html>");
+        later(Duration.ofHours(2));
+        keys.ask().await().indefinitely();
+        assertTaken(A);
+        assertMeasured(metrics, 2, Duration.ofHours(2));
+
+        // that it has withdrawn all of them is an answer
+        page = published();
+        later(RETRY);
+        keys.ask().await().indefinitely();
+        assertMeasured(metrics, 0, Duration.ZERO);
+    }
+
+    private static void assertMeasured(SimpleMeterRegistry metrics, int known, Duration age) {
+        assertThat(metrics.get("issuer.keys").gauge().value()).isEqualTo(known);
+        assertThat(metrics.get("issuer.keys.age").gauge().value()).isEqualTo((double) age.toSeconds());
     }
 
     @Test
