@@ -86,7 +86,7 @@ class ChatPlansIT {
                 new Judged("give again", TurnSql.GIVE_AGAIN, 4),
                 new Judged("let go", HostSql.LET_GO, 1),
                 new Judged("forget", HostSql.FORGET, 1),
-                new Judged("unread", HostSql.UNREAD, 2),
+                new Judged("unread", HostSql.UNREAD, 3),
                 new Judged("left", HostSql.LEFT, 1),
                 new Judged("seize", HostSql.SEIZE, 2),
                 new Judged("what was accepted", HostSql.ACCEPTED, 2),

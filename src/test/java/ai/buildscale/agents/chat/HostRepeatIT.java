@@ -164,9 +164,18 @@ class HostRepeatIT {
         host.result(work, "paused", "").expect(200);
     }
 
-    /** A turn that its session took along may still be said to have stopped, and what it has used. */
-    @Test
-    void aTurnThatEndedWithItsSessionIsStoppedOnce() {
+    /** Of a turn that its session took along its host may still say what it has used, whatever has become of it. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "stopped|''",
+                "paused|''",
+                "done|,\"message\":\"All of it\"",
+                "question|,\"question\":\"Which?\"",
+                "failed|,\"error\":\"no\"",
+            })
+    void aTurnThatEndedWithItsSessionIsStoppedOnce(String outcome, String more) {
         JsonNode work = given("One");
         host.tell(work, 1, Host.chunk("one") + ",{\"event\":\"usage\",\"input_tokens\":3,\"output_tokens\":4}")
                 .expect(200);
@@ -178,15 +187,15 @@ class HostRepeatIT {
                         .get("desired_status")
                         .asText())
                 .isEqualTo("cancelled");
-        host.result(work, "done", "").expectProblem(409, "CONFLICT");
-        String usage = ",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}";
-        String answer = host.result(work, "stopped", usage).text();
-        assertThat(host.result(work, "stopped", usage)
+        String usage = ",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}" + more;
+        String answer = host.result(work, outcome, usage).text();
+        assertThat(host.result(work, outcome, usage)
                         .expect(200)
                         .get("desired_status")
                         .asText())
                 .isEqualTo("cancelled");
-        assertThat(host.result(work, "stopped", usage).text()).isEqualTo(answer);
+        assertThat(host.result(work, outcome, usage).text()).isEqualTo(answer);
+        host.result(work, "failed", ",\"error\":\"another\"").expectProblem(409, "CONFLICT");
 
         assertThat(talk.session().at("/usage/input_tokens").asInt()).isEqualTo(4);
         assertThat(talk.session().at("/usage/output_tokens").asInt()).isEqualTo(5);

@@ -53,6 +53,20 @@ class TurnWritesIT {
         connection.close();
     }
 
+    /** Its answer was lost, and the host was given the turn again before that was noticed. */
+    @Test
+    void onlyTheTurnThatWasNotReadIsTakenBack() throws SQLException {
+        rows("insert into agent_hosts (id, user_id, name, capacity) values ('%s', '%s', 'h', 1) returning id"
+                .formatted(SERVER, SERVER));
+        rows(
+                "update turns set host_id = '%s', claimed_at = now(), epoch = 3, lease_until = now() + interval '1 minute' returning id"
+                        .formatted(SERVER));
+        String unread = HostSql.UNREAD + " returning t.id";
+
+        assertThat(execute(unread, SERVER, "{" + TURN + "}", "{2}")).isEmpty();
+        assertThat(execute(unread, SERVER, "{" + TURN + "}", "{3}")).containsExactly(TURN);
+    }
+
     /** The first column of what it returns. */
     private List<String> rows(String sql) {
         try (Statement statement = connection.createStatement();

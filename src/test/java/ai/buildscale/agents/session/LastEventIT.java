@@ -141,6 +141,31 @@ class LastEventIT {
         assertThat(sql.rows("select turns from workspace_spending")).containsExactly("1");
     }
 
+    /** What its host has told of a turn that it cannot end any more counts with the session. */
+    @ParameterizedTest
+    @CsvSource({"running, cancelled", "running, silent", "parked, error", "paused, cancelled"})
+    void whatATurnHasUsedCountsThatEndsWithItsSession(String turn, String end) {
+        String session = session("external", "running", turn, 0);
+        sql.rows("update turns set told_input = 50, told_output = 20, input_tokens = 1");
+        sql.rows("update agent_sessions set input_tokens = 1");
+
+        if (end.equals("silent")) {
+            sql.rows("update turns set claimed_at = now(), begun_at = now()");
+            sql.rows("insert into session_heartbeats (session_id, beat_at) values ('%s', '-infinity')"
+                    .formatted(session));
+            sql.execute(SessionSql.batched(SessionSql.SWEEP_SILENT, 10), "1000", "60000");
+        } else {
+            sql.execute(SessionSql.END, transition(session, end));
+        }
+
+        String sums = "input_tokens || ' ' || output_tokens";
+        assertThat(sql.rows("select turns || ' ' || " + sums + " from workspace_spending"))
+                .containsExactly("1 50 20");
+        assertThat(sql.rows("select " + sums + " from agent_sessions")).containsExactly("51 20");
+        assertThat(sql.rows("select " + sums + " || ' ' || told_input || told_output || ' ' || owes_usage from turns"))
+                .containsExactly("51 20 00 " + turn.equals("running"));
+    }
+
     @Test
     void aCancelledAgentsLastEventIsThatItHasStopped() {
         String session = session("server", "running", "running", 1);

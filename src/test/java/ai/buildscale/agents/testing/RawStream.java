@@ -15,8 +15,12 @@ import java.util.regex.Pattern;
 public final class RawStream implements AutoCloseable {
     private static final Pattern FRAME = Pattern.compile("id: (\\d+)\nevent: [a-z_]+\ndata: [^\n]*\n\n");
 
+    private static final String LAST_CHUNK = "\r\n0\r\n\r\n";
+
     private final Socket socket;
     private final ByteArrayOutputStream read = new ByteArrayOutputStream();
+    /** What was read last, as long as what ends a stream on a connection that stays open. */
+    private String tail = "";
 
     private RawStream(Socket socket) {
         this.socket = socket;
@@ -52,8 +56,10 @@ public final class RawStream implements AutoCloseable {
                 if (n < 0) {
                     return false;
                 }
-                read.write(some, 0, n);
                 left -= n;
+                if (isLast(some, n)) {
+                    return false;
+                }
             }
             return true;
         } catch (SocketTimeoutException e) {
@@ -67,16 +73,24 @@ public final class RawStream implements AutoCloseable {
     public void drain() {
         byte[] some = new byte[65_536];
         try {
-            for (int n = socket.getInputStream().read(some);
-                    n >= 0;
-                    n = socket.getInputStream().read(some)) {
-                read.write(some, 0, n);
+            int n = socket.getInputStream().read(some);
+            while (n >= 0 && !isLast(some, n)) {
+                n = socket.getInputStream().read(some);
             }
         } catch (SocketTimeoutException e) {
             throw new AssertionError("the stream is still open", e);
         } catch (IOException e) {
             // it was cut
         }
+    }
+
+    /** Keeps what was read; tells whether the last chunk was in it. */
+    private boolean isLast(byte[] some, int length) {
+        read.write(some, 0, length);
+        int newest = Math.min(length, LAST_CHUNK.length());
+        tail += new String(some, length - newest, newest, StandardCharsets.ISO_8859_1);
+        tail = tail.substring(Math.max(0, tail.length() - LAST_CHUNK.length()));
+        return tail.equals(LAST_CHUNK);
     }
 
     /** What was read, as it came. */
