@@ -151,7 +151,7 @@ class LastEventIT {
 
         if (end.equals("silent")) {
             sql.rows("update turns set claimed_at = now(), begun_at = now()");
-            sql.rows("insert into session_heartbeats (session_id, beat_at) values ('%s', '-infinity')"
+            sql.rows("insert into session_heartbeats (session_id, beat_at) values ('%s', now() - interval '1 hour')"
                     .formatted(session));
             sql.execute(SessionSql.batched(SessionSql.SWEEP_SILENT, 10), "1000", "60000");
         } else {
