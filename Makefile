@@ -88,8 +88,8 @@ bench-start: jdk $(CACHE) $(BENCH) ## only: from the start to the first answer, 
 bench-upkeep: jdk $(PRODUCT) $(BENCH) ## only: what each statement costs by which a fleet watches and moves itself
 	@$(BENCH_RUN) upkeep
 
-bench-before: jdk $(PRODUCT) $(BENCH) ## only: get, create, transition and fan-out, against an earlier build (BEFORE=its quarkus-run.jar)
-	@"$(JDK)/bin/java" $(JVM_ARGS) -Dbench.before="$(BEFORE)" -cp "$(BENCH_CLASSES)" ai.buildscale.agents.bench.Bench before
+bench-before: jdk $(PRODUCT) $(BENCH) ## only: get, create, transition and fan-out, against an earlier build (BEFORE=its quarkus-run.jar; ROWS=get,fan-out for some)
+	@"$(JDK)/bin/java" $(JVM_ARGS) -Dbench.before="$(BEFORE)" $(if $(ROWS),-Dbench.before.rows=$(ROWS)) -cp "$(BENCH_CLASSES)" ai.buildscale.agents.bench.Bench before
 
 bench-growth: jdk $(PRODUCT) $(BENCH) ## only: what a request costs with 10,000, 100,000 and a million sessions
 	@$(BENCH_RUN) growth

@@ -1,12 +1,19 @@
 package ai.buildscale.agents.bench;
 
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 /** This build beside an earlier one, both in one run: get, create, transition, fan-out. Each has a database of its own. */
 final class BeforeRow implements Bench.Row {
     private static final String REACH = "≥ 0.97";
     private static final int STREAMS = 1_000;
+    /** Those that are asked for, of get, create, transition and fan-out. */
+    private static final Set<String> WANTED =
+            Set.of(System.getProperty("bench.before.rows", "get,create,transition,fan-out")
+                    .split(","));
     /** The sessions that publish are those of the first workspace, which is followed. */
     private static final String WORKSPACE = "case when n < %1$d + %2$d then %1$d else %1$d + n %% %3$d end"
             .formatted(Lab.FIRST, SseRow.SESSIONS, WriteRow.WORKSPACES);
@@ -32,17 +39,26 @@ final class BeforeRow implements Bench.Row {
             }
             Path get = GetRow.script(lab.token());
             int readers = GetRow.CONNECTIONS;
-            compare(report, "`GET` a session by id", readers, wrk(get, readers, now), wrk(get, readers, then));
+            if (WANTED.contains("get")) {
+                compare(report, "`GET` a session by id", readers, wrk(get, readers, now), wrk(get, readers, then));
+            }
             Path create = WriteRow.creating(lab.token());
             Path transition = WriteRow.transitioning(lab.token());
             int writers = WriteRow.CLIENTS;
-            for (Path script : List.of(create, transition)) {
+            Map<String, Path> writes = new LinkedHashMap<>();
+            writes.put("create", create);
+            writes.put("transition", transition);
+            writes.keySet().retainAll(WANTED);
+            for (Map.Entry<String, Path> write : writes.entrySet()) {
                 compare(
                         report,
-                        script.equals(create) ? "create" : "transition",
+                        write.getKey(),
                         writers,
-                        WriteRow.checked(nowDatabase, wrk(script, writers, now)),
-                        WriteRow.checked(thenDatabase, wrk(script, writers, then)));
+                        WriteRow.checked(nowDatabase, wrk(write.getValue(), writers, now)),
+                        WriteRow.checked(thenDatabase, wrk(write.getValue(), writers, then)));
+            }
+            if (!WANTED.contains("fan-out")) {
+                return;
             }
             try (SseClient ofNow = SseClient.start("sse-now", SseRow.service(now, now, nowDatabase, lab.token()));
                     SseClient ofThen =

@@ -151,7 +151,8 @@ class EventTail {
         }
         reading = true;
         again = false;
-        long rest = coalesceMillis - (System.nanoTime() - lastReadNanos) / 1_000_000;
+        // rounded: half a millisecond more of rest is that much more delay for everybody
+        long rest = coalesceMillis - (System.nanoTime() - lastReadNanos + 500_000) / 1_000_000;
         if (rest > 0) {
             vertx.setTimer(rest, _ -> fetch(true));
         } else {
