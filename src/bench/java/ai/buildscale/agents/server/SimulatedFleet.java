@@ -6,7 +6,7 @@ import ai.buildscale.agents.bench.simulation.Postgres;
 import ai.buildscale.agents.bench.simulation.Sessions;
 import ai.buildscale.agents.bench.simulation.Sessions.Batch;
 import ai.buildscale.agents.server.SimulatedTable.Row;
-import ai.buildscale.agents.session.Ownership.Takers;
+import ai.buildscale.agents.session.Ownership;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -18,8 +18,8 @@ import java.util.stream.IntStream;
 
 /**
  * Servers on one Postgres that watch each other, recover and rebalance: time, the database and the sessions are simulated;
- * who is lost, who takes and who gives is decided by the service's own {@link Suspicion}, {@link PlacementPolicy}, {@link
- * PlacedLately} and {@link RebalancePolicy}, with its own defaults.
+ * who is lost, who takes and who gives is decided by the service's own {@link FailureDetector}, {@link PlacementPolicy}, {@link
+ * RecentPlacements} and {@link RebalancePolicy}, with its own defaults.
  */
 public final class SimulatedFleet {
     private static final long FIRST_ID = 0x0199_0000_0000_7000L;
@@ -252,7 +252,7 @@ public final class SimulatedFleet {
     }
 
     /** Gives servers up, as the statement does: a lease that has been renewed meanwhile counts. */
-    int declareLost(Suspicion.Suspects suspects) {
+    int declareLost(FailureDetector.Suspects suspects) {
         int count = 0;
         for (Row row : table.rows()) {
             boolean late = suspects.byLease().contains(row.id)
@@ -277,7 +277,7 @@ public final class SimulatedFleet {
      *
      * @param done gets how many there were
      */
-    void handOver(List<UUID> from, Takers takers, int atMost, IntConsumer done, Runnable givenUp) {
+    void handOver(List<UUID> from, Ownership.HandoverTargets takers, int atMost, IntConsumer done, Runnable givenUp) {
         long now = agenda.now();
         List<UUID> fit = takers.servers().stream()
                 .filter(id -> table.isFit(id, takers.lostAfter(), now))

@@ -10,7 +10,7 @@ import java.util.UUID;
 
 /**
  * What wake-ups make a server of a {@link SimulatedFleet} do: tell the others, read the log's tail if it has streams, look
- * for work if it is named. As {@code WakeUps}, {@code EventTail} and {@code CommandDelivery} do, and as seldom.
+ * for work if it is named. As {@code Notifier}, {@code EventTail} and {@code CommandDelivery} do, and as seldom.
  */
 final class SimulatedListener {
     /** {@code events.notify-interval}. */

@@ -3,10 +3,10 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.bench.simulation.Agenda;
 import ai.buildscale.agents.bench.simulation.Cost;
 import ai.buildscale.agents.bench.simulation.Postgres;
+import ai.buildscale.agents.server.FailureDetector.Suspects;
 import ai.buildscale.agents.server.RebalancePolicy.Move;
 import ai.buildscale.agents.server.SimulatedTable.Row;
-import ai.buildscale.agents.server.Suspicion.Suspects;
-import ai.buildscale.agents.session.Ownership.Takers;
+import ai.buildscale.agents.session.Ownership;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -27,9 +27,9 @@ final class SimulatedServer {
     private final Agenda agenda;
     private final Postgres postgres;
     private final ServerConfig config;
-    private final Suspicion suspicion;
+    private final FailureDetector suspicion;
     private final SimulatedListener listener;
-    private final PlacedLately placed = new PlacedLately();
+    private final RecentPlacements placed = new RecentPlacements();
     private Row row;
     private boolean alive = true;
     private List<Member> members = List.of();
@@ -55,7 +55,7 @@ final class SimulatedServer {
         this.agenda = fleet.agenda();
         this.postgres = fleet.postgres();
         this.config = fleet.config();
-        this.suspicion = new Suspicion(config, agenda.now());
+        this.suspicion = new FailureDetector(config, agenda.now());
         this.listener = new SimulatedListener(fleet, this);
         join();
     }
@@ -200,7 +200,7 @@ final class SimulatedServer {
         }
     }
 
-    /** As {@code OwnLoad}. */
+    /** As {@code ServerLoad}. */
     private void count() {
         long begun = agenda.now();
         if (counting || (countedAt != 0 && begun - countedAt <= countRest)) {
@@ -227,11 +227,11 @@ final class SimulatedServer {
         double load = (double) found / config.capacity();
         average = Double.isNaN(average)
                 ? load
-                : OwnLoad.smoothed(average, load, now - countedAt, config.rebalanceInterval());
+                : ServerLoad.smoothed(average, load, now - countedAt, config.rebalanceInterval());
         sessions = found;
         countedAt = now;
         countedFrom = begun;
-        countRest = OwnLoad.restNanos(config.leaseRenewal(), now - begun);
+        countRest = ServerLoad.restNanos(config.leaseRenewal(), now - begun);
     }
 
     /** As {@code Fleet}. */
@@ -310,7 +310,7 @@ final class SimulatedServer {
 
     /** As {@code Recovery}: batches until one is empty. */
     private void recover(List<UUID> gone) {
-        Takers takers = PlacementPolicy.share(considered(Set.copyOf(gone)), config.lostAfter());
+        Ownership.HandoverTargets takers = PlacementPolicy.share(considered(Set.copyOf(gone)), config.lostAfter());
         if (takers.isEmpty() || !alive) {
             recovering = false;
             return;
@@ -318,7 +318,7 @@ final class SimulatedServer {
         fleet.handOver(
                 gone,
                 takers,
-                Takers.BATCH,
+                Ownership.HandoverTargets.BATCH,
                 handed -> {
                     if (handed == 0) {
                         recovering = false;
@@ -333,7 +333,7 @@ final class SimulatedServer {
                 () -> recovering = false);
     }
 
-    private void told(Takers takers, int handed) {
+    private void told(Ownership.HandoverTargets takers, int handed) {
         if (!alive) {
             return;
         }
@@ -387,11 +387,11 @@ final class SimulatedServer {
     }
 
     private void give(Iterator<Move> moves, int planned, int moved, UUID to, int left) {
-        Takers one = new Takers(List.of(to), List.of(to), config.lostAfter());
+        Ownership.HandoverTargets one = new Ownership.HandoverTargets(List.of(to), List.of(to), config.lostAfter());
         fleet.handOver(
                 List.of(row.id),
                 one,
-                Math.min(left, Takers.BATCH),
+                Math.min(left, Ownership.HandoverTargets.BATCH),
                 handed -> {
                     if (handed > 0) {
                         rebalanced(handed);

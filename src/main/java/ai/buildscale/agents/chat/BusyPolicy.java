@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** What a message does that finds its agent busy: it waits, it is refused, or it stops the turn and goes first. */
@@ -12,6 +12,6 @@ public enum BusyPolicy {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 }

@@ -1,9 +1,5 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.TurnRepository.Begun;
-import ai.buildscale.agents.chat.TurnRepository.Ending;
-import ai.buildscale.agents.chat.TurnRepository.Fence;
-import ai.buildscale.agents.chat.TurnRepository.Said;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.chat.engine.Engine;
 import ai.buildscale.agents.chat.engine.Turn;
@@ -19,14 +15,14 @@ import java.util.UUID;
  * the database; passivated, it is nothing but that. There is one in the whole fleet: what it writes names its epoch. Lives on
  * one event loop.
  */
-final class ChatActor implements TurnRun.Agent {
+final class ChatActor implements TurnExecution.Agent {
     private final ChatActors house;
     private final UUID session;
     private final Context context;
     private long epoch = -1;
     private List<Turn.Entry> memory;
-    private volatile TurnRun run;
-    private volatile Begun current;
+    private volatile TurnExecution run;
+    private volatile TurnRepository.ClaimedTurn current;
     /** Counts what was begun or given up: what was recalled for an earlier one comes too late. */
     private int begins;
     /** It has a turn, and does not think yet. */
@@ -41,7 +37,7 @@ final class ChatActor implements TurnRun.Agent {
     }
 
     /** Begins a turn, or takes one up again. */
-    void begin(Begun begun) {
+    void begin(TurnRepository.ClaimedTurn begun) {
         beginning = true;
         context.runOnContext(_ -> {
             if (run != null) {
@@ -54,7 +50,10 @@ final class ChatActor implements TurnRun.Agent {
             epoch = begun.fence().epoch();
             if (remembers) {
                 memory.add(begun.news());
-                start(begun, new Said(begun.said(), begun.said().length()));
+                start(
+                        begun,
+                        new TurnRepository.AnswerProgress(
+                                begun.said(), begun.said().length()));
             } else {
                 house.recall(begun)
                         .subscribe()
@@ -71,11 +70,11 @@ final class ChatActor implements TurnRun.Agent {
         });
     }
 
-    private void start(Begun begun, Said said) {
+    private void start(TurnRepository.ClaimedTurn begun, TurnRepository.AnswerProgress said) {
         while (memory.size() > house.config().history()) {
             memory.removeFirst();
         }
-        TurnRun fresh = new TurnRun(this, context, begun, memory, said);
+        TurnExecution fresh = new TurnExecution(this, context, begun, memory, said);
         run = fresh;
         beginning = false;
         Engine engine = house.engineOf(begun.model());
@@ -93,13 +92,13 @@ final class ChatActor implements TurnRun.Agent {
     }
 
     /** The turn that it is at, or null. */
-    TurnRun run() {
+    TurnExecution run() {
         return run;
     }
 
     /** Whether it has no work. */
     boolean rests() {
-        TurnRun now = run;
+        TurnExecution now = run;
         return !beginning && (now == null || !now.isThinking());
     }
 
@@ -109,8 +108,8 @@ final class ChatActor implements TurnRun.Agent {
     }
 
     /** Whether this is the newest turn that it has or had. */
-    boolean wasLastAt(Fence fence) {
-        Begun now = current;
+    boolean wasLastAt(TurnRepository.FencingToken fence) {
+        TurnRepository.ClaimedTurn now = current;
         return now != null && now.fence().equals(fence);
     }
 
@@ -120,7 +119,7 @@ final class ChatActor implements TurnRun.Agent {
             current = null;
             begins++;
         });
-        TurnRun now = run;
+        TurnExecution now = run;
         if (now != null) {
             now.abandon();
         }
@@ -128,7 +127,7 @@ final class ChatActor implements TurnRun.Agent {
 
     /** Whether it is at this turn, or about to be. */
     boolean isAt(UUID turn) {
-        Begun now = current;
+        TurnRepository.ClaimedTurn now = current;
         return now != null && now.fence().turn().equals(turn) && (run == null || !run.isOver());
     }
 
@@ -142,7 +141,7 @@ final class ChatActor implements TurnRun.Agent {
     }
 
     @Override
-    public ChunkFeed feed() {
+    public ChunkPublisher feed() {
         return house.feed();
     }
 
@@ -152,7 +151,7 @@ final class ChatActor implements TurnRun.Agent {
     }
 
     @Override
-    public void closed(TurnRun ended, Ending ending, int mail) {
+    public void closed(TurnExecution ended, TurnRepository.TurnOutcome ending, int mail) {
         run = null;
         restsSince = System.nanoTime();
         switch (ending.ending()) {
@@ -170,17 +169,18 @@ final class ChatActor implements TurnRun.Agent {
     }
 
     @Override
-    public void refused(TurnRun refused) {
+    public void refused(TurnExecution refused) {
         house.refused(this, refused);
     }
 
     /** A turn that is not run here is closed as this says. */
-    static Ending dormant(Fence fence, String ending, String said, String reason) {
-        return new Ending(fence, ending, said, reason, null, null, null, Used.NOTHING);
+    static TurnRepository.TurnOutcome dormant(
+            TurnRepository.FencingToken fence, String ending, String said, String reason) {
+        return new TurnRepository.TurnOutcome(fence, ending, said, reason, null, null, null, Used.NOTHING);
     }
 
     /** What an agent knows when it begins. */
-    record Recalled(List<Turn.Entry> memory, Said said) {
+    record Recalled(List<Turn.Entry> memory, TurnRepository.AnswerProgress said) {
         Recalled {
             memory = new ArrayList<>(memory);
         }

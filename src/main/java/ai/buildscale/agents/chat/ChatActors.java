@@ -1,19 +1,17 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.ChatActor.Recalled;
-import ai.buildscale.agents.chat.TurnRepository.Begun;
-import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Open;
 import ai.buildscale.agents.chat.engine.Engine;
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
+import ai.buildscale.agents.platform.FailureLog;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.PeriodicTimers;
-import ai.buildscale.agents.platform.Trouble;
 import ai.buildscale.agents.platform.Unknown;
-import ai.buildscale.agents.platform.Wire;
-import ai.buildscale.agents.session.HostedAgents;
-import ai.buildscale.agents.session.Order;
-import ai.buildscale.agents.session.SessionHost;
+import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.session.AgentRuntime;
+import ai.buildscale.agents.session.DeliveredCommand;
+import ai.buildscale.agents.session.SessionPlacement;
 import ai.buildscale.agents.session.SessionStatus;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -40,7 +38,7 @@ import org.jboss.logging.Logger;
  * messages to begin turns with, and turns that nobody runs. Gives each to its actor, which it makes when there is none.
  */
 @ApplicationScoped
-class ChatActors implements HostedAgents {
+class ChatActors implements AgentRuntime {
     private static final Logger LOG = Logger.getLogger(ChatActors.class);
     private static final Duration POLL = Duration.ofSeconds(1);
     private static final Duration STRAY_POLL = Duration.ofSeconds(5);
@@ -51,14 +49,14 @@ class ChatActors implements HostedAgents {
     /** What the agent of a session that has ended has for its last write. */
     private static final Duration LAST_WORDS = Duration.ofSeconds(1);
 
-    private final Trouble trouble = new Trouble(ChatActors.class, "agents do not get their messages");
+    private final FailureLog failureLog = new FailureLog(ChatActors.class, "agents do not get their messages");
     private final Unknown left = new Unknown(ChatActors.class, "turns are parked while their session is in a state");
     private final TurnRepository turns;
     private final TurnWriter writer;
-    private final ChunkFeed feed;
+    private final ChunkPublisher feed;
     private final Engines engines;
-    private final SessionHost host;
-    private final WakeUps wakeUps;
+    private final SessionPlacement host;
+    private final Notifier notifier;
     private final Vertx vertx;
     private final PeriodicTimers timers;
     private final ChatConfig config;
@@ -67,7 +65,7 @@ class ChatActors implements HostedAgents {
     private final Counter passivated;
     private final Map<UUID, ChatActor> actors = new ConcurrentHashMap<>();
     private final Set<UUID> free = ConcurrentHashMap.newKeySet();
-    private final InOrder orders = new InOrder();
+    private final SerialByKey orders = new SerialByKey();
     private final AtomicBoolean looking = new AtomicBoolean();
     private final AtomicBoolean seeking = new AtomicBoolean();
     private final List<Context> loops = new ArrayList<>();
@@ -79,10 +77,10 @@ class ChatActors implements HostedAgents {
     ChatActors(
             TurnRepository turns,
             TurnWriter writer,
-            ChunkFeed feed,
+            ChunkPublisher feed,
             Engines engines,
-            SessionHost host,
-            WakeUps wakeUps,
+            SessionPlacement host,
+            Notifier notifier,
             Vertx vertx,
             PeriodicTimers timers,
             ChatConfig config,
@@ -93,7 +91,7 @@ class ChatActors implements HostedAgents {
         this.feed = feed;
         this.engines = engines;
         this.host = host;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.vertx = vertx;
         this.timers = timers;
         this.config = config;
@@ -133,7 +131,7 @@ class ChatActors implements HostedAgents {
         return writer;
     }
 
-    ChunkFeed feed() {
+    ChunkPublisher feed() {
         return feed;
     }
 
@@ -186,7 +184,7 @@ class ChatActors implements HostedAgents {
                         },
                         e -> {
                             free.addAll(freed);
-                            trouble.met(e);
+                            failureLog.met(e);
                             looking.set(false);
                         });
     }
@@ -210,7 +208,7 @@ class ChatActors implements HostedAgents {
                         }
                     }))
                     .subscribe()
-                    .with(this::begun, trouble::met);
+                    .with(this::begun, failureLog::met);
         }
     }
 
@@ -226,7 +224,7 @@ class ChatActors implements HostedAgents {
                                     look();
                                 }
                             },
-                            trouble::met);
+                            failureLog::met);
         }
     }
 
@@ -234,14 +232,14 @@ class ChatActors implements HostedAgents {
     private void findStrays() {
         UUID self = host.self();
         if (self != null && mayAct()) {
-            turns.strays(self).subscribe().with(strays -> strays.forEach(this::putRight), trouble::met);
+            turns.strays(self).subscribe().with(strays -> strays.forEach(this::putRight), failureLog::met);
         }
     }
 
     private void putRight(Open stray) {
         ChatActor actor = actors.get(stray.fence().session());
         if (actor == null || !actor.isAt(stray.fence().turn())) {
-            boolean idle = Wire.is(SessionStatus.IDLE, stray.status());
+            boolean idle = WireEnum.is(SessionStatus.IDLE, stray.status());
             LOG.infof(
                     "session %s turn %s has no agent here",
                     stray.fence().session(), stray.fence().turn());
@@ -251,14 +249,14 @@ class ChatActors implements HostedAgents {
                                     stray.fence(), idle ? "stopped" : "parked", said.text(), idle ? "yielded" : null),
                             () -> true))
                     .subscribe()
-                    .with(mail -> dormantClosed(stray.fence().session(), mail), trouble::met);
+                    .with(mail -> dormantClosed(stray.fence().session(), mail), failureLog::met);
         }
     }
 
-    private void begun(List<Begun> all) {
-        trouble.over();
+    private void begun(List<TurnRepository.ClaimedTurn> all) {
+        failureLog.over();
         if (!all.isEmpty()) {
-            wakeUps.appended();
+            notifier.appended();
             all.stream()
                     .filter(begun -> begun.news() == null)
                     .forEach(begun -> LOG.infof(
@@ -279,7 +277,7 @@ class ChatActors implements HostedAgents {
     }
 
     /** What the agent remembers, and all that was said in the turn. */
-    Uni<Recalled> recall(Begun begun) {
+    Uni<Recalled> recall(TurnRepository.ClaimedTurn begun) {
         return Uni.combine()
                 .all()
                 .unis(
@@ -293,15 +291,15 @@ class ChatActors implements HostedAgents {
     }
 
     /** It is left for whoever can: a moment later, or another server. */
-    void notRecalled(Begun begun, Throwable failure) {
+    void notRecalled(TurnRepository.ClaimedTurn begun, Throwable failure) {
         LOG.warnf("session %s: its history cannot be read: %s", begun.fence().session(), failure);
         writer.close(ChatActor.dormant(begun.fence(), "parked", begun.said(), null), () -> true)
                 .subscribe()
-                .with(_ -> {}, trouble::met);
+                .with(_ -> {}, failureLog::met);
     }
 
-    void closed(ChatActor actor, Ending ending, int mail) {
-        wakeUps.appended();
+    void closed(ChatActor actor, TurnRepository.TurnOutcome ending, int mail) {
+        notifier.appended();
         outcomes.count(ending.ending());
         if (ending.ending().equals("failed")) {
             // its session has ended with it
@@ -314,7 +312,7 @@ class ChatActors implements HostedAgents {
     }
 
     /** Its turn was not accepted: what has become of the session says what is left to do. */
-    void refused(ChatActor actor, TurnRun run) {
+    void refused(ChatActor actor, TurnExecution run) {
         UUID self = host.self();
         LOG.infof(
                 "session %s turn %s: a write was refused",
@@ -323,42 +321,42 @@ class ChatActors implements HostedAgents {
             run.abandon();
             return;
         }
-        turns.open(self, actor.session()).subscribe().with(open -> judge(actor, run, open), trouble::met);
+        turns.open(self, actor.session()).subscribe().with(open -> judge(actor, run, open), failureLog::met);
     }
 
-    private void judge(ChatActor actor, TurnRun run, Open open) {
+    private void judge(ChatActor actor, TurnExecution run, Open open) {
         if (open == null || !open.fence().equals(run.fence())) {
             if (run.isOver()) {
                 forget(actor, run);
             } else {
                 // its session has ended, and it may still say what it has used; or it is another's, and nobody listens
-                run.interrupt("stopped", "ended").subscribe().with(_ -> forget(actor, run), trouble::met);
+                run.interrupt("stopped", "ended").subscribe().with(_ -> forget(actor, run), failureLog::met);
             }
             return;
         }
         // where people have ended the turn by a command to its owner, that is on its way
-        switch (Wire.known(SessionStatus.class, open.status())) {
+        switch (WireEnum.known(SessionStatus.class, open.status())) {
             case IDLE -> stop(run, "yielded");
             case COMPLETED -> stop(run, "completed");
             case ERROR -> stop(run, "failed");
             case RUNNING ->
                 vertx.setTimer(
                         POLL.toMillis(),
-                        _ -> run.park(Duration.ZERO).subscribe().with(_ -> {}, trouble::met));
+                        _ -> run.park(Duration.ZERO).subscribe().with(_ -> {}, failureLog::met));
             case PAUSED, CANCELLED -> {}
             case null -> {
                 left.met(open.status());
-                run.park(Duration.ZERO).subscribe().with(_ -> {}, trouble::met);
+                run.park(Duration.ZERO).subscribe().with(_ -> {}, failureLog::met);
             }
         }
     }
 
-    private void stop(TurnRun run, String reason) {
-        run.interrupt("stopped", reason).subscribe().with(_ -> {}, trouble::met);
+    private void stop(TurnExecution run, String reason) {
+        run.interrupt("stopped", reason).subscribe().with(_ -> {}, failureLog::met);
     }
 
     /** Unless it has another turn by now. */
-    private void forget(ChatActor actor, TurnRun last) {
+    private void forget(ChatActor actor, TurnExecution last) {
         if (actor.wasLastAt(last.fence())) {
             forget(actor);
         }
@@ -372,14 +370,14 @@ class ChatActors implements HostedAgents {
     private void findGone() {
         UUID self = host.self();
         if (self != null) {
-            goneSessions.look(self, this::gone, trouble::met);
+            goneSessions.look(self, this::gone, failureLog::met);
         }
     }
 
     private void gone(UUID session, boolean ended) {
         ChatActor actor = actors.get(session);
         if (actor != null && ended) {
-            ended(actor, "ended").subscribe().with(_ -> {}, trouble::met);
+            ended(actor, "ended").subscribe().with(_ -> {}, failureLog::met);
         } else if (actor != null && actor.rests()) {
             forget(actor);
         }
@@ -390,7 +388,7 @@ class ChatActors implements HostedAgents {
      * used, but where the session was removed nobody takes that.
      */
     private Uni<Void> ended(ChatActor actor, String reason) {
-        TurnRun run = actor.run();
+        TurnExecution run = actor.run();
         Uni<Void> stopped = run == null
                 ? nothing()
                 : run.interrupt("stopped", reason).ifNoItem().after(LAST_WORDS).recoverWithUni(ChatActors::nothing);
@@ -409,11 +407,11 @@ class ChatActors implements HostedAgents {
 
     /** One after the other, as they were accepted. */
     @Override
-    public Uni<Void> obey(Order order) {
+    public Uni<Void> obey(DeliveredCommand order) {
         return orders.after(order.command().sessionId(), () -> carryOut(order));
     }
 
-    private Uni<Void> carryOut(Order order) {
+    private Uni<Void> carryOut(DeliveredCommand order) {
         return switch (order.command().command()) {
             case "pause" -> interrupt(order, "paused", "paused");
             case "cancel" -> cancel(order);
@@ -424,7 +422,7 @@ class ChatActors implements HostedAgents {
     }
 
     /** The session has ended: with its turn, unless it was cancelled by a server of the version before. */
-    private Uni<Void> cancel(Order order) {
+    private Uni<Void> cancel(DeliveredCommand order) {
         ChatActor actor = actors.get(order.command().sessionId());
         Uni<Void> closed = order.turn() == null ? nothing() : interrupt(order, "stopped", "cancelled");
         return closed.chain(() -> actor == null ? nothing() : ended(actor, "cancelled"));
@@ -435,12 +433,12 @@ class ChatActors implements HostedAgents {
     }
 
     /** Nothing to do if the turn that was meant is over. */
-    private Uni<Void> interrupt(Order order, String ending, String reason) {
+    private Uni<Void> interrupt(DeliveredCommand order, String ending, String reason) {
         if (order.turn() == null) {
             return nothing();
         }
         ChatActor actor = actors.get(order.command().sessionId());
-        TurnRun run = actor == null ? null : actor.run();
+        TurnExecution run = actor == null ? null : actor.run();
         return run == null || !run.fence().turn().equals(order.turn())
                 ? dormant(order, ending, reason)
                 : run.interrupt(ending, reason)
@@ -450,7 +448,7 @@ class ChatActors implements HostedAgents {
     }
 
     /** The same for a turn that nobody runs. */
-    private Uni<Void> dormant(Order order, String ending, String reason) {
+    private Uni<Void> dormant(DeliveredCommand order, String ending, String reason) {
         UUID self = host.self();
         UUID session = order.command().sessionId();
         return self == null
@@ -468,7 +466,7 @@ class ChatActors implements HostedAgents {
     }
 
     private void dormantClosed(UUID session, Integer mail) {
-        wakeUps.appended();
+        notifier.appended();
         if (mail != null && mail > 0) {
             free.add(session);
             look();
@@ -491,7 +489,7 @@ class ChatActors implements HostedAgents {
     @Override
     public Uni<Void> checkpoint(UUID session) {
         ChatActor actor = actors.get(session);
-        TurnRun run = actor == null ? null : actor.run();
+        TurnExecution run = actor == null ? null : actor.run();
         return run == null ? nothing() : run.park(config.safePointWait());
     }
 

@@ -2,11 +2,11 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.ChatRepository.Found;
 import ai.buildscale.agents.chat.ChatRepository.Stopped;
-import ai.buildscale.agents.platform.Answer;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Idempotency;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.StoredResponse;
 import ai.buildscale.agents.session.SessionResource;
 import ai.buildscale.agents.session.SessionView;
 import ai.buildscale.agents.workspace.Access;
@@ -129,12 +129,12 @@ public class ChatResource {
                         body,
                         (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.create(db, caller, workspaceId, body)
-                                .map(made -> Answer.created(
+                                .map(made -> StoredResponse.created(
                                         "/api/v1/workspaces/" + workspaceId + "/chats/"
                                                 + made.chat().id(),
                                         new NewlyMade(
                                                 made.chat().id(), made.session().id()))))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
     @GET
@@ -218,11 +218,11 @@ public class ChatResource {
                         (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.post(db, caller, workspaceId, chatId, body.content(), body.onBusy())
                                 .map(message -> accepted(new Accepted("accepted", message))))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
-    private static Answer accepted(Object body) {
-        return new Answer(202, Map.of(), body);
+    private static StoredResponse accepted(Object body) {
+        return new StoredResponse(202, Map.of(), body);
     }
 
     @POST
@@ -254,9 +254,9 @@ public class ChatResource {
                         (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.stop(db, caller, workspaceId, chatId)
                                 .invoke(told::set)
-                                .replaceWith(Answer.ok(new Cancelled("cancelled", chatId))),
+                                .replaceWith(StoredResponse.ok(new Cancelled("cancelled", chatId))),
                         answer -> stopped(told.get(), atMost).replaceWith(answer))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
     private Uni<Void> stopped(Stopped stopped, Duration atMost) {
@@ -291,7 +291,7 @@ public class ChatResource {
                         (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.answer(db, caller, workspaceId, chatId, body.questionId(), body.answer())
                                 .map(question -> accepted(new AnswerAccepted("accepted", question))))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
     @GET

@@ -6,7 +6,7 @@ import ai.buildscale.agents.chat.ChatRepository.Place;
 import ai.buildscale.agents.chat.ChatRepository.Posted;
 import ai.buildscale.agents.chat.ChatRepository.Question;
 import ai.buildscale.agents.chat.ChatRepository.Stopped;
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
@@ -14,7 +14,7 @@ import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Budget;
 import ai.buildscale.agents.session.Hosting;
@@ -51,9 +51,9 @@ class ChatService {
     private final ChatRepository chats;
     private final SessionService sessions;
     private final Engines engines;
-    private final Answers answers;
+    private final AnswerValidator answers;
     private final Access access;
-    private final WakeUps wakeUps;
+    private final Notifier notifier;
     private final HostSweep hosts;
     private final ChatConfig config;
 
@@ -62,9 +62,9 @@ class ChatService {
             ChatRepository chats,
             SessionService sessions,
             Engines engines,
-            Answers answers,
+            AnswerValidator answers,
             Access access,
-            WakeUps wakeUps,
+            Notifier notifier,
             HostSweep hosts,
             ChatConfig config) {
         this.database = database;
@@ -73,7 +73,7 @@ class ChatService {
         this.engines = engines;
         this.answers = answers;
         this.access = access;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.hosts = hosts;
         this.config = config;
     }
@@ -110,16 +110,16 @@ class ChatService {
 
     /** What thinks for an agent elsewhere is not known here. */
     private void requireEngine(ChatView chat) {
-        if (Wire.is(Hosting.SERVER, chat.hosting())) {
+        if (WireEnum.is(Hosting.SERVER, chat.hosting())) {
             engines.require(chat.model());
         }
     }
 
     private static NewSession session(
             ChatView chat, Map<String, String> labels, Map<String, String> requires, Budget budget) {
-        AgentType type = Wire.known(AgentType.class, chat.agentType());
-        Mode mode = Wire.known(Mode.class, chat.mode());
-        Hosting hosting = Wire.known(Hosting.class, chat.hosting());
+        AgentType type = WireEnum.known(AgentType.class, chat.agentType());
+        Mode mode = WireEnum.known(Mode.class, chat.mode());
+        Hosting hosting = WireEnum.known(Hosting.class, chat.hosting());
         if (type == null || mode == null || hosting == null) {
             throw new Problem(
                             ProblemType.UNAVAILABLE,
@@ -225,7 +225,7 @@ class ChatService {
         return session(
                 chat,
                 last == null ? null : labels(last.labels()),
-                last == null || Wire.is(Hosting.EXTERNAL, chat.hosting()) ? null : labels(last.requires()),
+                last == null || WireEnum.is(Hosting.EXTERNAL, chat.hosting()) ? null : labels(last.requires()),
                 last == null ? null : last.budget());
     }
 
@@ -238,9 +238,9 @@ class ChatService {
 
     private void wake(UUID server) {
         if (server == null) {
-            wakeUps.appended();
+            notifier.appended();
         } else {
-            wakeUps.concerns(Set.of(server));
+            notifier.concerns(Set.of(server));
         }
     }
 
@@ -332,13 +332,13 @@ class ChatService {
         return find(caller, workspace, chat)
                 .invoke(found -> {
                     if (change.getModel() != null
-                            && Wire.is(Hosting.SERVER, found.chat().hosting())) {
+                            && WireEnum.is(Hosting.SERVER, found.chat().hosting())) {
                         engines.require(change.getModel());
                     }
                 })
                 .chain(() -> chats.change(database, workspace, chat, caller.userId(), roles(caller), change))
                 .invoke(changed -> judge(caller, changed == null ? null : changed.place()))
-                .invoke(wakeUps::appended)
+                .invoke(notifier::appended)
                 .map(ChatRepository.Changed::chat);
     }
 

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Sweeps;
 import io.quarkus.scheduler.Scheduled;
@@ -16,12 +16,12 @@ class ChatSweep {
 
     private final Database database;
     private final Sweeps sweeps;
-    private final WakeUps wakeUps;
+    private final Notifier notifier;
 
-    ChatSweep(Database database, Sweeps sweeps, WakeUps wakeUps) {
+    ChatSweep(Database database, Sweeps sweeps, Notifier notifier) {
         this.database = database;
         this.sweeps = sweeps;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
     }
 
     @Scheduled(every = "5s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
@@ -38,7 +38,7 @@ class ChatSweep {
                 .map(counts -> counts.stream().mapToInt(Integer::intValue).sum())
                 .invoke(n -> {
                     if (n > 0) {
-                        wakeUps.appended();
+                        notifier.appended();
                     }
                 });
     }

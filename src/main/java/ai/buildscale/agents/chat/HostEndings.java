@@ -3,15 +3,14 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.chat.HostRepository.Held;
 import ai.buildscale.agents.chat.HostTurns.Desired;
 import ai.buildscale.agents.chat.HostTurns.Lease;
-import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Used;
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.SessionStatus;
 import ai.buildscale.agents.workspace.Access;
 import io.smallrye.mutiny.Uni;
@@ -28,7 +27,7 @@ class HostEndings {
     private final HostService registry;
     private final HostRepository hosts;
     private final TurnRepository turns;
-    private final WakeUps wakeUps;
+    private final Notifier notifier;
     private final ChatConfig chats;
     private final TurnOutcomes outcomes;
 
@@ -36,13 +35,13 @@ class HostEndings {
             HostService registry,
             HostRepository hosts,
             TurnRepository turns,
-            WakeUps wakeUps,
+            Notifier notifier,
             ChatConfig chats,
             TurnOutcomes outcomes) {
         this.registry = registry;
         this.hosts = hosts;
         this.turns = turns;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.chats = chats;
         this.outcomes = outcomes;
     }
@@ -64,12 +63,12 @@ class HostEndings {
                                         && held.state().equals("running")
                                 ? ended(transaction, held, host, result)
                                 : repeated(transaction, held, host, result))))
-                .invoke(() -> db.afterCommit(wakeUps::appended));
+                .invoke(() -> db.afterCommit(notifier::appended));
     }
 
     private Uni<Lease> ended(Db db, Held held, UUID host, HostResult result) {
         String ending = ending(held, result.outcome());
-        Ending how = new Ending(
+        TurnRepository.TurnOutcome how = new TurnRepository.TurnOutcome(
                 held.fence(),
                 ending,
                 result.message() == null ? held.said() : result.message(),
@@ -86,7 +85,7 @@ class HostEndings {
         if (outcome != HostResult.Outcome.PAUSED) {
             return outcome.ending();
         }
-        return switch (Wire.known(SessionStatus.class, held.status())) {
+        return switch (WireEnum.known(SessionStatus.class, held.status())) {
             case RUNNING -> held.stopRequested() ? "stopped" : "returned";
             case IDLE, COMPLETED, CANCELLED, ERROR -> "stopped";
             // in a state that only a newer server knows, it is kept
@@ -99,9 +98,11 @@ class HostEndings {
         return switch (ending) {
             case "paused" -> "paused";
             case "stopped" ->
-                Wire.is(SessionStatus.CANCELLED, held.status())
+                WireEnum.is(SessionStatus.CANCELLED, held.status())
                         ? "cancelled"
-                        : Wire.is(SessionStatus.IDLE, held.status()) && !held.stopRequested() ? "yielded" : "stopped";
+                        : WireEnum.is(SessionStatus.IDLE, held.status()) && !held.stopRequested()
+                                ? "yielded"
+                                : "stopped";
             default -> null;
         };
     }
@@ -121,7 +122,7 @@ class HostEndings {
 
     /** What a host is told of a turn that it does not run any more. */
     static Desired afterwards(String status) {
-        return Wire.is(SessionStatus.RUNNING, status) ? Desired.IDLE : Desired.of(status, false);
+        return WireEnum.is(SessionStatus.RUNNING, status) ? Desired.IDLE : Desired.of(status, false);
     }
 
     /** The turn does not run, or not by this host: it may have said so before. */
@@ -152,7 +153,8 @@ class HostEndings {
 
     /** A turn that ended with its session: what is left to say is what it has used. */
     private Uni<Lease> tookAlong(Db db, Held held, UUID host, HostResult result) {
-        Ending how = new Ending(held.fence(), "stopped", held.said(), null, null, null, null, used(held, result));
+        TurnRepository.TurnOutcome how = new TurnRepository.TurnOutcome(
+                held.fence(), "stopped", held.said(), null, null, null, null, used(held, result));
         Uni<Void> told =
                 held.owesUsage() ? close(db, held, how) : Uni.createFrom().voidItem();
         return told.chain(() -> accepted(db, held, host, result));
@@ -161,10 +163,11 @@ class HostEndings {
     /** Closes a turn that is this host's to close. */
     Uni<Void> close(Db db, Held held, String ending, String said, String reason) {
         Used used = new Used(held.toldInput(), held.toldOutput(), held.workedMillis());
-        return close(db, held, new Ending(held.fence(), ending, said, reason, null, null, null, used));
+        return close(
+                db, held, new TurnRepository.TurnOutcome(held.fence(), ending, said, reason, null, null, null, used));
     }
 
-    private Uni<Void> close(Db db, Held held, Ending how) {
+    private Uni<Void> close(Db db, Held held, TurnRepository.TurnOutcome how) {
         return turns.close(db, null, List.of(how))
                 .chain(() -> hosts.counted(db, held.fence()))
                 .invoke(() -> db.afterCommit(() -> outcomes.count(how.ending())));

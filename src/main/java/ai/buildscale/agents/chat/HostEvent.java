@@ -1,9 +1,8 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.TurnRepository.Fence;
 import ai.buildscale.agents.chat.TurnRepository.Step;
 import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.Mode;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vertx.core.json.JsonObject;
@@ -53,7 +52,7 @@ public record HostEvent(
 
         @Override
         public String toString() {
-            return Wire.name(this);
+            return WireEnum.name(this);
         }
     }
 
@@ -88,7 +87,7 @@ public record HostEvent(
     }
 
     /** What is written down of it; null for what is not a step. */
-    Step step(Fence fence, int saidLength) {
+    Step step(TurnRepository.FencingToken fence, int saidLength) {
         return switch (event) {
             case CHUNK, USAGE -> null;
             case THOUGHT -> step(fence, "thought", text, new JsonObject(), new JsonObject().put("text", text));
@@ -118,7 +117,8 @@ public record HostEvent(
         };
     }
 
-    private static Step step(Fence fence, String kind, String content, JsonObject data, JsonObject told) {
+    private static Step step(
+            TurnRepository.FencingToken fence, String kind, String content, JsonObject data, JsonObject told) {
         return new Step(fence, null, kind, content, data, told, null, null, null);
     }
 }

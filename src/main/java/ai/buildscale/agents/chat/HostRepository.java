@@ -1,7 +1,5 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.TurnRepository.Ending;
-import ai.buildscale.agents.chat.TurnRepository.Fence;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
@@ -43,7 +41,7 @@ class HostRepository {
      * @param served whether the host's user may work in its workspace
      */
     record Held(
-            Fence fence,
+            TurnRepository.FencingToken fence,
             UUID host,
             String state,
             boolean stopRequested,
@@ -134,12 +132,13 @@ class HostRepository {
     }
 
     /** Emits how turns that nobody runs are to be closed; they are locked. */
-    Uni<List<Ending>> left(Db db, int limit) {
+    Uni<List<TurnRepository.TurnOutcome>> left(Db db, int limit) {
         return db.rows(HostSql.LEFT, limit)
                 .map(rows -> Rows.map(rows, row -> {
                     Used worked = new Used(0, 0, Math.max(0, row.getLong("worked_ms")));
                     String said = row.getString("said");
-                    return new Ending(fence(row, "turn_id", "epoch"), "returned", said, null, null, null, null, worked);
+                    return new TurnRepository.TurnOutcome(
+                            fence(row, "turn_id", "epoch"), "returned", said, null, null, null, null, worked);
                 }));
     }
 
@@ -246,22 +245,24 @@ class HostRepository {
                                 row.getBoolean("served")));
     }
 
-    Uni<Void> say(Db db, Fence fence, String text, int from) {
+    Uni<Void> say(Db db, TurnRepository.FencingToken fence, String text, int from) {
         return db.rows(HostSql.SAY, fence.session(), fence.turn(), text, from, from + text.length())
                 .replaceWithVoid();
     }
 
     /** @param seq the request's number, or null */
-    Uni<Void> note(Db db, Fence fence, Duration lease, Long seq, long inputTokens, long outputTokens) {
+    Uni<Void> note(
+            Db db, TurnRepository.FencingToken fence, Duration lease, Long seq, long inputTokens, long outputTokens) {
         return db.rows(HostSql.NOTED, fence.turn(), lease.toMillis(), seq, inputTokens, outputTokens)
                 .replaceWithVoid();
     }
 
-    Uni<Void> counted(Db db, Fence fence) {
+    Uni<Void> counted(Db db, TurnRepository.FencingToken fence) {
         return db.rows(HostSql.COUNTED, fence.turn()).replaceWithVoid();
     }
 
-    Uni<Void> accept(Db db, Fence fence, UUID host, HostResult result, HostTurns.Desired desired) {
+    Uni<Void> accept(
+            Db db, TurnRepository.FencingToken fence, UUID host, HostResult result, HostTurns.Desired desired) {
         return db.rows(
                         HostSql.ACCEPT,
                         fence.turn(),
@@ -287,7 +288,7 @@ class HostRepository {
     }
 
     /** Emits how each of the turns that were seized is to be closed, in the same transaction. */
-    Uni<List<Ending>> seize(Db db, int attempts, int limit) {
+    Uni<List<TurnRepository.TurnOutcome>> seize(Db db, int attempts, int limit) {
         return db.rows(HostSql.SEIZE, attempts, limit)
                 .map(rows -> Rows.map(rows, row -> {
                     String ending = row.getString("ending");
@@ -295,7 +296,7 @@ class HostRepository {
                             ? "The turn was begun " + row.getInteger("attempt")
                                     + " times, and its host was lost each time"
                             : null;
-                    return new Ending(
+                    return new TurnRepository.TurnOutcome(
                             fence(row, "turn_id", "next"),
                             ending,
                             row.getString("said"),
@@ -310,8 +311,9 @@ class HostRepository {
                 }));
     }
 
-    private static Fence fence(Row row, String turn, String epoch) {
-        return new Fence(row.getUUID(turn), row.getUUID("session_id"), row.getUUID("chat_id"), row.getLong(epoch));
+    private static TurnRepository.FencingToken fence(Row row, String turn, String epoch) {
+        return new TurnRepository.FencingToken(
+                row.getUUID(turn), row.getUUID("session_id"), row.getUUID("chat_id"), row.getLong(epoch));
     }
 
     private static List<HostWork> work(Iterable<Row> rows, Duration lease) {

@@ -1,9 +1,9 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Answer;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Idempotency;
+import ai.buildscale.agents.platform.StoredResponse;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.SessionResource;
 import io.quarkus.runtime.annotations.RegisterForReflection;
@@ -142,7 +142,7 @@ public class HostResource {
                 body,
                 Idempotency.Review.NONE,
                 db -> service.register(db, caller, body.name(), body.agentTypes(), body.models(), capacity)
-                        .map(host -> Answer.created(HOSTS + "/" + host.id(), new OneHost(host))));
+                        .map(host -> StoredResponse.created(HOSTS + "/" + host.id(), new OneHost(host))));
     }
 
     private Uni<Response> once(
@@ -151,10 +151,10 @@ public class HostResource {
             String path,
             Object body,
             Idempotency.Review review,
-            Function<Db, Uni<Answer>> work) {
+            Function<Db, Uni<StoredResponse>> work) {
         return idempotency
                 .once(caller, key, "POST " + HOSTS + path, body, review, work)
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
     @GET
@@ -235,11 +235,11 @@ public class HostResource {
                 body,
                 (db, kept) -> turns.review(db, caller, hostId, answered(kept)),
                 db -> turns.beat(db, caller, hostId, ids, epochs)
-                        .map(beat -> Answer.ok(new Beaten(beat.host(), beat.turns()))));
+                        .map(beat -> StoredResponse.ok(new Beaten(beat.host(), beat.turns()))));
     }
 
     /** The turns that this answer tells of. */
-    private static UUID[] answered(Answer kept) {
+    private static UUID[] answered(StoredResponse kept) {
         return new JsonObject(((Idempotency.Kept) kept.body()).json())
                 .getJsonArray("turns").stream()
                         .map(JsonObject.class::cast)
@@ -271,7 +271,7 @@ public class HostResource {
                 body,
                 (db, _) -> turns.review(db, caller, hostId, turnId),
                 db -> turns.tell(db, caller, hostId, turnId, body.epoch(), body.seq(), body.events())
-                        .map(Answer::ok));
+                        .map(StoredResponse::ok));
     }
 
     @POST
@@ -296,6 +296,6 @@ public class HostResource {
                 "/" + hostId + "/turns/" + turnId + "/result",
                 body,
                 (db, _) -> turns.review(db, caller, hostId, turnId),
-                db -> endings.end(db, caller, hostId, turnId, body).map(Answer::ok));
+                db -> endings.end(db, caller, hostId, turnId, body).map(StoredResponse::ok));
     }
 }

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vertx.core.json.JsonObject;
 import jakarta.validation.Valid;
@@ -66,7 +66,7 @@ public record HostResult(
 
         @Override
         public String toString() {
-            return Wire.name(this);
+            return WireEnum.name(this);
         }
     }
 

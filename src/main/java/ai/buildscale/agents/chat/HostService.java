@@ -2,7 +2,7 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.HostRepository.Asking;
 import ai.buildscale.agents.chat.HostResource.TurnBeat;
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
@@ -28,25 +28,25 @@ class HostService {
 
     private final Database database;
     private final HostRepository hosts;
-    private final HostWaits waits;
+    private final HostWaiters waits;
     private final HostSweep sweep;
-    private final WakeUps wakeUps;
+    private final Notifier notifier;
     private final HostConfig config;
     private final ChatConfig chats;
 
     HostService(
             Database database,
             HostRepository hosts,
-            HostWaits waits,
+            HostWaiters waits,
             HostSweep sweep,
-            WakeUps wakeUps,
+            Notifier notifier,
             HostConfig config,
             ChatConfig chats) {
         this.database = database;
         this.hosts = hosts;
         this.waits = waits;
         this.sweep = sweep;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.config = config;
         this.chats = chats;
     }
@@ -103,7 +103,7 @@ class HostService {
         return get(caller, id)
                 .chain(() -> hosts.leave(id))
                 .chain(sweep::giveBack)
-                .invoke(wakeUps::appended)
+                .invoke(notifier::appended)
                 .replaceWithVoid();
     }
 
@@ -166,7 +166,7 @@ class HostService {
                 .chain(whole -> gone.getAsBoolean()
                         ? unread(asking, work).replaceWith(List.<HostWork>of())
                         : Uni.createFrom().item(whole))
-                .invoke(wakeUps::appended);
+                .invoke(notifier::appended);
     }
 
     /** The turns are work again at once. */

@@ -23,7 +23,7 @@ import java.util.function.BooleanSupplier;
 class HostStream {
     private final Database database;
     private final HostService service;
-    private final HostWaits waits;
+    private final HostWaiters waits;
     private final HostConfig config;
     private final ObjectMapper json;
     private final Clock clock;
@@ -31,7 +31,7 @@ class HostStream {
     HostStream(
             Database database,
             HostService service,
-            HostWaits waits,
+            HostWaiters waits,
             HostConfig config,
             ObjectMapper json,
             Clock clock) {

@@ -1,11 +1,10 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.TurnRepository.Ending;
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.FailureLog;
 import ai.buildscale.agents.platform.Sweeps;
-import ai.buildscale.agents.platform.Trouble;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -24,12 +23,12 @@ class HostSweep {
     private static final Logger LOG = Logger.getLogger(HostSweep.class);
     private static final int BATCH = 200;
 
-    private final Trouble trouble = new Trouble(HostSweep.class, "turns of hosts elsewhere are not stopped");
+    private final FailureLog failureLog = new FailureLog(HostSweep.class, "turns of hosts elsewhere are not stopped");
     private final Database database;
     private final HostRepository hosts;
     private final TurnRepository turns;
     private final Sweeps sweeps;
-    private final WakeUps wakeUps;
+    private final Notifier notifier;
     private final HostConfig config;
     private final ChatConfig chats;
     private final TurnOutcomes outcomes;
@@ -39,7 +38,7 @@ class HostSweep {
             HostRepository hosts,
             TurnRepository turns,
             Sweeps sweeps,
-            WakeUps wakeUps,
+            Notifier notifier,
             HostConfig config,
             ChatConfig chats,
             TurnOutcomes outcomes) {
@@ -47,7 +46,7 @@ class HostSweep {
         this.hosts = hosts;
         this.turns = turns;
         this.sweeps = sweeps;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.config = config;
         this.chats = chats;
         this.outcomes = outcomes;
@@ -66,7 +65,7 @@ class HostSweep {
                         .invoke(forgotten -> {
                             if (forgotten > 0) {
                                 LOG.infof("forgot %d hosts elsewhere, silent for %s", forgotten, config.forgetAfter());
-                                wakeUps.appended();
+                                notifier.appended();
                             }
                         })
                         .map(forgotten -> seized + forgotten));
@@ -74,7 +73,7 @@ class HostSweep {
 
     /** People have stopped something: what no host runs is stopped now. */
     void stopSoon() {
-        seize().subscribe().with(_ -> trouble.over(), trouble::met);
+        seize().subscribe().with(_ -> failureLog.over(), failureLog::met);
     }
 
     private Uni<Integer> seize() {
@@ -87,7 +86,7 @@ class HostSweep {
     }
 
     /** Closes turns in the transaction that finds and locks them; emits how many. */
-    private Uni<Integer> closed(Function<Db, Uni<List<Ending>>> found) {
+    private Uni<Integer> closed(Function<Db, Uni<List<TurnRepository.TurnOutcome>>> found) {
         return database.inTransaction(db -> found.apply(db)
                         .call(endings ->
                                 endings.isEmpty() ? Uni.createFrom().voidItem() : turns.close(db, null, endings)))
@@ -99,8 +98,8 @@ class HostSweep {
                 .map(List::size);
     }
 
-    private void told(List<Ending> endings) {
-        wakeUps.appended();
+    private void told(List<TurnRepository.TurnOutcome> endings) {
+        notifier.appended();
         endings.forEach(ending -> outcomes.count(ending.ending()));
         endings.forEach(ending -> LOG.infof(
                 "session %s turn %s is %s, epoch %d: %s",

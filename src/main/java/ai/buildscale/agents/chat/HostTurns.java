@@ -2,12 +2,11 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.HostRepository.Beaten;
 import ai.buildscale.agents.chat.HostRepository.Held;
-import ai.buildscale.agents.chat.TurnRepository.Fence;
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.SessionStatus;
 import ai.buildscale.agents.workspace.Access;
 import io.quarkus.runtime.annotations.RegisterForReflection;
@@ -30,7 +29,7 @@ class HostTurns {
     private final HostRepository hosts;
     private final TurnRepository turns;
     private final HostEndings endings;
-    private final WakeUps wakeUps;
+    private final Notifier notifier;
     private final HostConfig config;
     private final ChatConfig chats;
 
@@ -39,14 +38,14 @@ class HostTurns {
             HostRepository hosts,
             TurnRepository turns,
             HostEndings endings,
-            WakeUps wakeUps,
+            Notifier notifier,
             HostConfig config,
             ChatConfig chats) {
         this.registry = registry;
         this.hosts = hosts;
         this.turns = turns;
         this.endings = endings;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.config = config;
         this.chats = chats;
     }
@@ -61,18 +60,18 @@ class HostTurns {
 
         @Override
         public String toString() {
-            return Wire.name(this);
+            return WireEnum.name(this);
         }
 
         /** What was written down; what only a newer server knows of is over. */
         static Desired read(String name) {
-            Desired known = Wire.known(Desired.class, name);
+            Desired known = WireEnum.known(Desired.class, name);
             return known == null ? IDLE : known;
         }
 
         /** In a state that only a newer server knows, the turn is kept, and not gone on with. */
         static Desired of(String status, boolean stopRequested) {
-            return switch (Wire.known(SessionStatus.class, status)) {
+            return switch (WireEnum.known(SessionStatus.class, status)) {
                 case null -> PAUSED;
                 case CANCELLED -> CANCELLED;
                 case IDLE, COMPLETED, ERROR -> IDLE;
@@ -140,7 +139,7 @@ class HostTurns {
                 beaten.turn(),
                 beaten.extended(),
                 beaten.extended() ? config.turnLease().toSeconds() : runs ? beaten.secondsLeft() : 0,
-                runs || Wire.is(SessionStatus.CANCELLED, beaten.status())
+                runs || WireEnum.is(SessionStatus.CANCELLED, beaten.status())
                         ? Desired.of(beaten.status(), beaten.stopRequested())
                         : Desired.IDLE,
                 beaten.epoch());
@@ -166,7 +165,7 @@ class HostTurns {
                                 held.isHeldBy(host, epoch) && held.state().equals("running")
                                         ? taken(transaction, held, seq, events)
                                         : told(transaction, held, host, epoch, seq))))
-                .invoke(() -> db.afterCommit(wakeUps::appended));
+                .invoke(() -> db.afterCommit(notifier::appended));
     }
 
     /** The answer to what comes too late, or once more. */
@@ -211,7 +210,7 @@ class HostTurns {
     }
 
     /** The same as for agents that live here: the session is paused until its owner raises its budget. */
-    private Uni<Lease> spent(Db db, Fence fence) {
+    private Uni<Lease> spent(Db db, TurnRepository.FencingToken fence) {
         return hosts.hold(db, fence.turn(), null, true)
                 .chain(held -> endings.close(db, held, "spent", held.said(), "budget: its tokens are used up"))
                 .replaceWith(new Lease(false, 0, Desired.PAUSED, fence.epoch()));
@@ -249,10 +248,11 @@ class HostTurns {
     }
 
     /** Returns how long the answer is then. */
-    private int say(Db db, Fence fence, StringBuilder unsaid, int said, List<Supplier<Uni<?>>> pieces) {
+    private int say(
+            Db db, TurnRepository.FencingToken fence, StringBuilder unsaid, int said, List<Supplier<Uni<?>>> pieces) {
         int from = 0;
         while (from < unsaid.length()) {
-            int end = Spoken.end(unsaid, from);
+            int end = TextLimits.end(unsaid, from);
             String text = unsaid.substring(from, end);
             int place = said + from;
             pieces.add(() -> hosts.say(db, fence, text, place));

@@ -6,7 +6,7 @@ import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Unknown;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import io.smallrye.mutiny.Multi;
@@ -36,7 +36,7 @@ class TurnRepository {
     }
 
     /** Whose a turn is; every write names it. */
-    record Fence(UUID turn, UUID session, UUID chat, long epoch) {}
+    record FencingToken(UUID turn, UUID session, UUID chat, long epoch) {}
 
     /**
      * A turn that is this server's to run from now on.
@@ -47,8 +47,8 @@ class TurnRepository {
      * @param millisLeft the same for its time
      * @param traceparent the trace of the message that it works on, or null
      */
-    record Begun(
-            Fence fence,
+    record ClaimedTurn(
+            TurnRepository.FencingToken fence,
             int attempt,
             String said,
             AgentType agentType,
@@ -61,7 +61,7 @@ class TurnRepository {
             String traceparent) {}
 
     /** A turn that is not over, the state of its session, and what was said in it. */
-    record Open(Fence fence, String state, String status, String said) {}
+    record Open(TurnRepository.FencingToken fence, String state, String status, String said) {}
 
     /**
      * Something that a running turn does.
@@ -70,7 +70,7 @@ class TurnRepository {
      * @param kind the event's, or {@code mode} or {@code task}
      */
     record Step(
-            Fence fence,
+            TurnRepository.FencingToken fence,
             Long seq,
             String kind,
             String content,
@@ -91,7 +91,7 @@ class TurnRepository {
                     .put("task", task);
         }
 
-        static JsonObject json(Fence fence) {
+        static JsonObject json(TurnRepository.FencingToken fence) {
             return new JsonObject()
                     .put("turn_id", fence.turn().toString())
                     .put("session_id", fence.session().toString())
@@ -100,8 +100,8 @@ class TurnRepository {
     }
 
     /** How a turn is closed; see {@link TurnSql#CLOSE}. */
-    record Ending(
-            Fence fence,
+    record TurnOutcome(
+            TurnRepository.FencingToken fence,
             String ending,
             String said,
             String reason,
@@ -128,7 +128,7 @@ class TurnRepository {
      *
      * @param shown how much of it those who follow have seen; what they have not is shown next
      */
-    record Said(String text, int shown) {}
+    record AnswerProgress(String text, int shown) {}
 
     /** What a turn has used. */
     record Used(long inputTokens, long outputTokens, long millis) {
@@ -136,20 +136,20 @@ class TurnRepository {
     }
 
     /** A piece of an answer, and its place in it. */
-    record Piece(Fence fence, int from, String text) {}
+    record Piece(TurnRepository.FencingToken fence, int from, String text) {}
 
     /** Begins the next turns of this server's sessions: those with new messages, and these. */
-    Uni<List<Begun>> begin(UUID server, Collection<UUID> sessions) {
+    Uni<List<TurnRepository.ClaimedTurn>> begin(UUID server, Collection<UUID> sessions) {
         return database.rows(TurnSql.BEGIN, server, sessions.toArray(UUID[]::new))
                 .map(rows -> Rows.map(rows, TurnRepository::begun));
     }
 
-    Uni<List<Begun>> takeUpLost(UUID server, Duration parkedFor) {
+    Uni<List<TurnRepository.ClaimedTurn>> takeUpLost(UUID server, Duration parkedFor) {
         return database.rows(TurnSql.TAKE_UP_LOST, server, parkedFor.toMillis())
                 .map(rows -> Rows.map(rows, TurnRepository::begun));
     }
 
-    Uni<List<Begun>> takeUpPaused(UUID server, UUID session) {
+    Uni<List<TurnRepository.ClaimedTurn>> takeUpPaused(UUID server, UUID session) {
         return database.rows(TurnSql.TAKE_UP_PAUSED, server, new UUID[] {session})
                 .map(rows -> Rows.map(rows, TurnRepository::begun));
     }
@@ -167,12 +167,12 @@ class TurnRepository {
     }
 
     /** Emits how many messages wait in the sessions whose turns were this server's to close. */
-    Uni<Map<UUID, Integer>> close(UUID server, Collection<Ending> endings) {
+    Uni<Map<UUID, Integer>> close(UUID server, Collection<TurnRepository.TurnOutcome> endings) {
         return close(database, server, endings);
     }
 
     /** The same; the server is null for what hosts elsewhere do. */
-    Uni<Map<UUID, Integer>> close(Db db, UUID server, Collection<Ending> endings) {
+    Uni<Map<UUID, Integer>> close(Db db, UUID server, Collection<TurnRepository.TurnOutcome> endings) {
         Map<UUID, Integer> waiting = new HashMap<>();
         return Multi.createFrom()
                 .iterable(statements(endings))
@@ -186,11 +186,11 @@ class TurnRepository {
     }
 
     /** Those that end a session stand apart, a few together: each tells of all that waits for it. */
-    private static List<List<Ending>> statements(Collection<Ending> endings) {
-        List<Ending> failed = new ArrayList<>();
-        List<Ending> others = new ArrayList<>();
+    private static List<List<TurnRepository.TurnOutcome>> statements(Collection<TurnRepository.TurnOutcome> endings) {
+        List<TurnRepository.TurnOutcome> failed = new ArrayList<>();
+        List<TurnRepository.TurnOutcome> others = new ArrayList<>();
         endings.forEach(ending -> (ending.ending().equals("failed") ? failed : others).add(ending));
-        List<List<Ending>> statements = new ArrayList<>();
+        List<List<TurnRepository.TurnOutcome>> statements = new ArrayList<>();
         if (!others.isEmpty()) {
             statements.add(others);
         }
@@ -200,7 +200,7 @@ class TurnRepository {
         return statements;
     }
 
-    private static Uni<Map<UUID, Integer>> closed(Db db, UUID server, List<Ending> endings) {
+    private static Uni<Map<UUID, Integer>> closed(Db db, UUID server, List<TurnRepository.TurnOutcome> endings) {
         JsonArray all = new JsonArray();
         endings.forEach(ending -> all.add(ending.json()));
         return db.rows(TurnSql.CLOSE, server, all.encode()).map(rows -> {
@@ -229,7 +229,8 @@ class TurnRepository {
             if (row == null) {
                 return Uni.createFrom().nullItem();
             }
-            Fence fence = new Fence(row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
+            TurnRepository.FencingToken fence = new TurnRepository.FencingToken(
+                    row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
             return said(fence, row.getString("said"))
                     .map(said -> new Open(fence, row.getString("state"), row.getString("status"), said.text()));
         });
@@ -256,7 +257,7 @@ class TurnRepository {
                 .map(rows -> Rows.map(
                         rows,
                         row -> new Open(
-                                new Fence(
+                                new TurnRepository.FencingToken(
                                         row.getUUID("id"),
                                         row.getUUID("session_id"),
                                         row.getUUID("chat_id"),
@@ -267,7 +268,7 @@ class TurnRepository {
     }
 
     /** What was said in a turn: up to its last durable point, and what was shown beyond. */
-    Uni<Said> said(Fence fence, String durable) {
+    Uni<TurnRepository.AnswerProgress> said(TurnRepository.FencingToken fence, String durable) {
         return database.rows(TurnSql.CHUNKS, fence.chat(), fence.turn()).map(rows -> {
             StringBuilder said = new StringBuilder(durable);
             int shown = 0;
@@ -282,7 +283,7 @@ class TurnRepository {
                     shown = Math.max(shown, from + text.length());
                 }
             }
-            return new Said(said.toString(), Math.min(shown, said.length()));
+            return new TurnRepository.AnswerProgress(said.toString(), Math.min(shown, said.length()));
         });
     }
 
@@ -305,22 +306,22 @@ class TurnRepository {
     private static Turn.Entry entry(Row row) {
         return new Turn.Entry(
                 row.getUUID("turn_id"),
-                Wire.known(Kind.class, row.getString("kind")),
+                WireEnum.known(Kind.class, row.getString("kind")),
                 row.getString("content"),
                 row.getString("data"));
     }
 
-    private static Begun begun(Row row) {
-        return new Begun(
-                new Fence(
+    private static TurnRepository.ClaimedTurn begun(Row row) {
+        return new TurnRepository.ClaimedTurn(
+                new TurnRepository.FencingToken(
                         row.getUUID("turn_id"),
                         row.getUUID("session_id"),
                         row.getUUID("chat_id"),
                         row.getLong("epoch")),
                 row.getInteger("attempt"),
                 row.getString("said"),
-                Wire.known(AgentType.class, row.getString("agent_type")),
-                Wire.known(Mode.class, row.getString("mode")),
+                WireEnum.known(AgentType.class, row.getString("agent_type")),
+                WireEnum.known(Mode.class, row.getString("mode")),
                 row.getString("model"),
                 row.getString("goal"),
                 row.getString("kind") == null ? null : entry(row),

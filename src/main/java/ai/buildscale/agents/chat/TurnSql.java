@@ -1,10 +1,10 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.event.EventLog;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
-import ai.buildscale.agents.session.SessionMove;
+import ai.buildscale.agents.session.SessionTransition;
 
 /**
  * The statements of those who run agents, each on many turns. They lock the sessions in the order of their ids and look at
@@ -24,7 +24,7 @@ final class TurnSql {
     /** Characters of a message that become the session's current task. */
     private static final int TASK = 200;
 
-    /** What a {@link TurnRepository.Begun} is read from: {@code t} the turn, {@code s} its session. */
+    /** What a {@link TurnRepository.ClaimedTurn} is read from: {@code t} the turn, {@code s} its session. */
     private static final String BEGUN = """
             t.id as turn_id, t.message_id, t.said, t.attempt, s.id as session_id, s.chat_id, s.workspace_id, s.epoch,
             s.agent_type, s.mode, s.model, s.max_tokens - s.input_tokens - s.output_tokens as tokens_left,
@@ -37,8 +37,8 @@ final class TurnSql {
                 'partial_response', t.said, 'at', utc(clock_timestamp()), 'epoch', s.epoch)""";
 
     /** Whether a server can think for the session {@code s}: what only a newer one knows waits for that. */
-    private static final String THINKABLE = "s.hosting = 'server' and s.agent_type in " + Wire.sql(AgentType.class)
-            + " and s.mode in " + Wire.sql(Mode.class);
+    private static final String THINKABLE = "s.hosting = 'server' and s.agent_type in " + WireEnum.sql(AgentType.class)
+            + " and s.mode in " + WireEnum.sql(Mode.class);
 
     /**
      * Begins turns: each session that is free takes its next message, goes to running, and counts it against its budget;
@@ -46,21 +46,24 @@ final class TurnSql {
      * its waiting. For the others the message waits. $1 server, $2 sessions to look at besides those with new messages.
      */
     static final String BEGIN = begin(
-            TurnTaker.SERVER, """
+            TurnClaimant.SERVER,
+            """
             found as materialized (
                 select m.session_id from messages m
                 join agent_sessions s on s.id = m.session_id
                 where m.state = 'new' and m.kind in ('user', 'answer') and s.server_id = $1 and s.ended_at is null
                     and %s
                 union
-                select unnest($2::uuid[]))""".formatted(THINKABLE), "s.server_id = $1 and " + THINKABLE, "h.id = any ($2::uuid[])");
+                select unnest($2::uuid[]))""".formatted(THINKABLE),
+            "s.server_id = $1 and " + THINKABLE,
+            "h.id = any ($2::uuid[])");
 
     /**
      * The same by a host elsewhere, which raises the epoch of each session that it gets. $1 host, $2 whether it serves all
      * workspaces, $3 turns at most, $4 its lease in ms.
      */
     static final String BEGIN_ELSEWHERE = begin(
-            TurnTaker.HOST,
+            TurnClaimant.HOST,
             HostSql.ROOM + """
             ,
             found as materialized (
@@ -71,7 +74,7 @@ final class TurnSql {
             HostSql.READY,
             "false");
 
-    private static String begin(TurnTaker taker, String found, String owned, String freed) {
+    private static String begin(TurnClaimant taker, String found, String owned, String freed) {
         return "with " + found + """
             ,
             held as materialized (
@@ -114,7 +117,8 @@ final class TurnSql {
                     and not exists (select from next n where n.session_id = h.id)
                     and exists (select from chats c where c.id = h.chat_id)),
             """.formatted(owned, taker.pick(), TASK, freed)
-                + SessionMove.of(taker.raised("o.epoch + case when o.next = 'running' then 1 else 0 end") + """
+                + SessionTransition.of(
+                        taker.raised("o.epoch + case when o.next = 'running' then 1 else 0 end") + """
             , turn_id = case when o.next = 'running' then o.next_turn else o.turn_id end,
                     mail = case when o.next = 'running' then o.mail - 1 else o.mail end,
                     turns = case when o.next = 'running' and not o.answered then o.turns + 1 else o.turns end,
@@ -209,7 +213,7 @@ final class TurnSql {
      * $1 server, $2 the milliseconds after which one that this server has parked itself is not handed over any more.
      */
     static final String TAKE_UP_LOST = takeUp(
-            TurnTaker.SERVER,
+            TurnClaimant.SERVER,
             OWN,
             "own t join agent_sessions s on s.id = t.session_id",
             """
@@ -220,7 +224,7 @@ final class TurnSql {
 
     /** The same for turns that were paused with their sessions. $1 server, $2 sessions. */
     static final String TAKE_UP_PAUSED = takeUp(
-            TurnTaker.SERVER,
+            TurnClaimant.SERVER,
             "",
             "turns t join agent_sessions s on s.id = t.session_id",
             """
@@ -239,7 +243,7 @@ final class TurnSql {
      * rest runs again. $1 to $4 as {@link #BEGIN_ELSEWHERE}, $5 the attempts that a turn has.
      */
     static final String TAKE_UP_ELSEWHERE = takeUp(
-            TurnTaker.HOST,
+            TurnClaimant.HOST,
             HostSql.ROOM + ",\n",
             TURNS_AND_HOST,
             "%s and %s".formatted(HostSql.SERVED, HostSql.TO_TAKE_UP),
@@ -250,13 +254,13 @@ final class TurnSql {
      * among its turns. $1 to $4 as {@link #BEGIN_ELSEWHERE}.
      */
     static final String GIVE_AGAIN = takeUp(
-            TurnTaker.HOST,
+            TurnClaimant.HOST,
             "room as materialized (select $3::integer as n),\n",
             TURNS_AND_HOST,
             "%s and %s".formatted(HostSql.SERVED, HostSql.UNKNOWN),
             HostSql.UNKNOWN.replace("s.status", "h.status"));
 
-    private static String takeUp(TurnTaker taker, String before, String from, String which, String still) {
+    private static String takeUp(TurnClaimant taker, String before, String from, String which, String still) {
         return "with " + before
                 + """
             held as materialized (
@@ -476,8 +480,8 @@ final class TurnSql {
                        null::bigint as pause_seconds, m.user_id as actor, m.ending = 'failed' as ends
                 from mine m
                 where m.status = 'running' and m.ending not in ('parked', 'paused')),
-            """.formatted(SessionMove.places("h"))
-            + SessionMove.closing("o.closed_turn", """
+            """.formatted(SessionTransition.places("h"))
+            + SessionTransition.closing("o.closed_turn", """
             , mail = case when o.ends then 0 else o.mail end,
                     turn_id = case when o.over then null else o.turn_id end,
                     input_tokens = o.input_tokens + o.used_in,

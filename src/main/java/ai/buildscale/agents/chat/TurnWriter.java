@@ -1,11 +1,10 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.TurnRepository.Ending;
 import ai.buildscale.agents.chat.TurnRepository.Step;
+import ai.buildscale.agents.platform.Batcher;
 import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Gathering;
 import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.session.SessionHost;
+import ai.buildscale.agents.session.SessionPlacement;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
@@ -19,16 +18,16 @@ class TurnWriter {
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
     private static final int ATTEMPTS = 60;
 
-    private final Gathering<Step, java.util.Set<UUID>> steps;
-    private final Gathering<Ending, java.util.Map<UUID, Integer>> endings;
+    private final Batcher<Step, java.util.Set<UUID>> steps;
+    private final Batcher<TurnRepository.TurnOutcome, java.util.Map<UUID, Integer>> endings;
 
-    TurnWriter(TurnRepository turns, SessionHost host) {
-        this.steps = new Gathering<>(TurnSql.BATCH, batch -> turns.step(self(host), batch));
-        this.endings = new Gathering<>(TurnSql.BATCH, batch -> turns.close(self(host), batch));
+    TurnWriter(TurnRepository turns, SessionPlacement host) {
+        this.steps = new Batcher<>(TurnSql.BATCH, batch -> turns.step(self(host), batch));
+        this.endings = new Batcher<>(TurnSql.BATCH, batch -> turns.close(self(host), batch));
     }
 
     /** What is not written while the lease has lapsed is tried again: it may hold again before it is lost. */
-    private static UUID self(SessionHost host) {
+    private static UUID self(SessionPlacement host) {
         UUID self = host.self();
         if (self == null) {
             throw Problem.unavailable();
@@ -47,7 +46,7 @@ class TurnWriter {
     }
 
     /** Emits how many messages wait for the session now; null if the turn was not this server's to close. */
-    Uni<Integer> close(Ending ending, BooleanSupplier wanted) {
+    Uni<Integer> close(TurnRepository.TurnOutcome ending, BooleanSupplier wanted) {
         return persistently(
                 wanted,
                 endings.add(ending).map(closed -> closed.get(ending.fence().session())));

@@ -123,7 +123,7 @@ public class EventLog {
      * @param horizon every event below is visible; nothing new will ever appear there
      * @param ceiling what has been committed by now lies below
      */
-    record Batch(List<Frame> frames, long horizon, long ceiling) {}
+    record Batch(List<SseFrame> frames, long horizon, long ceiling) {}
 
     /**
      * @param after events after this position
@@ -151,7 +151,7 @@ public class EventLog {
      * The topic's events after the position and below the horizon, in order; fewer than {@link #PAGE} if no more. Fails
      * with {@link PositionPruned} if any may be missing.
      */
-    Uni<List<Frame>> page(Topic topic, long after) {
+    Uni<List<SseFrame>> page(Topic topic, long after) {
         return (topic.isChat()
                         ? database.rows(PAGE_OF_CHAT, topic.workspaceId(), after, PAGE, topic.chatId())
                         : database.rows(PAGE_OF_WORKSPACE, topic.workspaceId(), after, PAGE))
@@ -165,9 +165,9 @@ public class EventLog {
     }
 
     /** What the topic's agents have said so far in turns that are not over, up to the position. */
-    Uni<List<SoFar>> soFar(Topic topic, long position) {
+    Uni<List<PartialAnswer>> soFar(Topic topic, long position) {
         return database.rows(topic.isChat() ? SO_FAR_OF_CHAT : SO_FAR, topic.workspaceId(), topic.chatId(), position)
-                .map(SoFar::of);
+                .map(PartialAnswer::of);
     }
 
     /** Reads a row of {@link #HISTORY}. */
@@ -199,9 +199,9 @@ public class EventLog {
                 .map(row -> row.getLong("n").intValue());
     }
 
-    private static Frame liveFrame(Row row) {
+    private static SseFrame liveFrame(Row row) {
         return row.getBoolean("live")
-                ? Frame.live(
+                ? SseFrame.live(
                         row.getLong("position"),
                         row.getUUID("workspace_id"),
                         row.getUUID("chat_id"),
@@ -210,8 +210,8 @@ public class EventLog {
                 : frame(row);
     }
 
-    private static Frame frame(Row row) {
-        return Frame.of(
+    private static SseFrame frame(Row row) {
+        return SseFrame.of(
                 row.getLong("position"),
                 row.getUUID("workspace_id"),
                 row.getUUID("chat_id"),
@@ -220,7 +220,7 @@ public class EventLog {
                 row.getBoolean("ends_session"));
     }
 
-    private static List<Frame> frames(RowSet<Row> rows) {
+    private static List<SseFrame> frames(RowSet<Row> rows) {
         return Rows.map(rows, EventLog::frame);
     }
 }

@@ -34,7 +34,7 @@ public class EventService {
     private final EventLog log;
     private final EventTail tail;
     private final Subscribers subscribers;
-    private final StreamState state;
+    private final SnapshotSource state;
     private final Access access;
     private final EventConfig config;
     private final Clock clock;
@@ -44,7 +44,7 @@ public class EventService {
             EventLog log,
             EventTail tail,
             Subscribers subscribers,
-            StreamState state,
+            SnapshotSource state,
             Access access,
             EventConfig config,
             Clock clock,
@@ -118,12 +118,12 @@ public class EventService {
      */
     private record Start(Buffer head, long after, Set<Long> seen, boolean endsWithSession, boolean ends, boolean over) {
         /** From the present on, behind this head. */
-        static Start at(StreamState.State now, Buffer head, boolean over) {
+        static Start at(SnapshotSource.State now, Buffer head, boolean over) {
             return new Start(head, now.position(), now.seen(), now.endsWithSession(), now.over(), over);
         }
 
         /** From the past on. */
-        static Start after(long position, StreamState.State now, boolean ends, boolean over) {
+        static Start after(long position, SnapshotSource.State now, boolean ends, boolean over) {
             return new Start(null, position, Set.of(), now.endsWithSession(), ends, over);
         }
     }
@@ -135,13 +135,13 @@ public class EventService {
                 throw Problem.notFound("The chat");
             }
             if (full) {
-                Buffer head = Frame.encode(now.position(), "snapshot", now.json());
+                Buffer head = SseFrame.encode(now.position(), "snapshot", now.json());
                 // without an id: a client that loses the rest asks again from where it was, and is reset again
-                Buffer reset = Frame.encode("reset", "{\"reason\":\"position_no_longer_held\"}");
+                Buffer reset = SseFrame.encode("reset", "{\"reason\":\"position_no_longer_held\"}");
                 return Uni.createFrom().item(Start.at(now, held ? head : reset.appendBuffer(head), false));
             }
             if (after == null) {
-                return Uni.createFrom().item(Start.at(now, Frame.open(now.position()), now.over()));
+                return Uni.createFrom().item(Start.at(now, SseFrame.open(now.position()), now.over()));
             }
             // while an event of the topic waits for the horizon, the client cannot have it: the stream is not drained
             if (!now.over() || !now.seen().isEmpty()) {
@@ -159,7 +159,7 @@ public class EventService {
         Multi<Buffer> head = start.head() == null
                 ? Multi.createFrom().empty()
                 : Multi.createFrom().item(start.head());
-        Past past = new Past(log, topic, start.after(), start.seen(), () -> mayStill(caller, topic));
+        CatchUp past = new CatchUp(log, topic, start.after(), start.seen(), () -> mayStill(caller, topic));
         Multi<Buffer> live = Multi.createFrom()
                 .deferred(() -> start.ends() || (start.endsWithSession() && past.endsSession())
                         ? Multi.createFrom().empty()
@@ -168,7 +168,7 @@ public class EventService {
                 .concatenating()
                 .streams(head, past.frames(), live)
                 .onFailure(TokenExpired.class)
-                .recoverWithItem(() -> Frame.tokenExpired(caller.expiresAt()))
+                .recoverWithItem(() -> SseFrame.tokenExpired(caller.expiresAt()))
                 .onFailure(NoLonger.class)
                 .recoverWithCompletion()
                 .onFailure(e -> !(e instanceof BackPressureFailure))
@@ -239,7 +239,7 @@ public class EventService {
     }
 
     /** Joins the live streams, then reads what lies between this stream's position and theirs. */
-    private void join(LoopSubscribers loop, Subscriber subscriber, MultiEmitter<? super Buffer> out) {
+    private void join(EventLoopSubscribers loop, Subscriber subscriber, MultiEmitter<? super Buffer> out) {
         if (subscribers.ended()) {
             subscriber.end();
         } else if (subscriber.join(loop)) {
@@ -257,7 +257,7 @@ public class EventService {
                 .with(
                         page -> {
                             if (!page.isEmpty()) {
-                                subscriber.send(LoopSubscribers.Payload.of(page));
+                                subscriber.send(EventLoopSubscribers.Payload.of(page));
                             }
                             if (page.size() < EventLog.PAGE) {
                                 goLive(subscriber, chunks, out);

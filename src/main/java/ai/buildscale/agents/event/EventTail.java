@@ -1,7 +1,7 @@
 package ai.buildscale.agents.event;
 
+import ai.buildscale.agents.platform.FailureLog;
 import ai.buildscale.agents.platform.PeriodicTimers;
-import ai.buildscale.agents.platform.Trouble;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
@@ -28,7 +28,8 @@ class EventTail {
     private static final long FIRST_LOOK_AGAIN_MILLIS = 2;
     private static final long LAST_LOOK_AGAIN_MILLIS = 50;
 
-    private final Trouble trouble = new Trouble(EventTail.class, "streams stand still, the log cannot be read");
+    private final FailureLog failureLog =
+            new FailureLog(EventTail.class, "streams stand still, the log cannot be read");
     private final EventLog log;
     private final Subscribers subscribers;
     private final Vertx vertx;
@@ -93,7 +94,7 @@ class EventTail {
      * The subscribers of this loop, once the tail runs: whoever joins them misses nothing that is committed later. They
      * are made here, between two deliveries, so that a new loop's first batch is the one after its cursor.
      */
-    Uni<LoopSubscribers> running(Context loop) {
+    Uni<EventLoopSubscribers> running(Context loop) {
         Uni<Void> running = Uni.createFrom()
                 .emitter(emitter -> context.runOnContext(_ -> {
                     if (active) {
@@ -170,10 +171,10 @@ class EventTail {
     }
 
     private void took(EventLog.Batch batch, boolean fresh) {
-        trouble.over();
+        failureLog.over();
         boolean full = batch.frames().size() == EventLog.BATCH;
         chunkCursor = full ? batch.frames().getLast().position() : batch.horizon() - 1;
-        cursor = Math.max(cursor, LoopSubscribers.newest(batch.frames()));
+        cursor = Math.max(cursor, EventLoopSubscribers.newest(batch.frames()));
         if (!batch.frames().isEmpty()) {
             subscribers.deliver(batch.frames(), cursor, chunkCursor);
             lookAgainMillis = FIRST_LOOK_AGAIN_MILLIS;
@@ -199,7 +200,7 @@ class EventTail {
     }
 
     private void failed(Throwable e) {
-        trouble.met(e);
+        failureLog.met(e);
         // if Postgres has crashed, transactions that it undid gave positions that are given again
         chunkCursor = cursor;
         target = 0;

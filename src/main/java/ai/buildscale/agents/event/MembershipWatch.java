@@ -1,8 +1,8 @@
 package ai.buildscale.agents.event;
 
 import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.FailureLog;
 import ai.buildscale.agents.platform.Jobs;
-import ai.buildscale.agents.platform.Trouble;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
@@ -26,7 +26,7 @@ class MembershipWatch {
                     select from workspace_members m
                     where m.workspace_id = f.workspace_id and m.user_id = f.user_id) end""";
 
-    private final Trouble trouble = new Trouble(MembershipWatch.class, "streams may outlive a membership");
+    private final FailureLog failureLog = new FailureLog(MembershipWatch.class, "streams may outlive a membership");
     private final Database database;
     private final Subscribers subscribers;
     private final Jobs jobs;
@@ -52,9 +52,9 @@ class MembershipWatch {
         return subscribers.none()
                 ? Uni.createFrom().voidItem()
                 : runOnce()
-                        .invoke(trouble::over)
+                        .invoke(failureLog::over)
                         .onFailure()
-                        .invoke(trouble::met)
+                        .invoke(failureLog::met)
                         .onFailure()
                         .recoverWithNull();
     }

@@ -24,11 +24,11 @@ final class Subscriber {
     private final Set<Long> seen;
     private final long lastSeen;
     private long after;
-    private List<LoopSubscribers.Payload> held = new ArrayList<>();
+    private List<EventLoopSubscribers.Payload> held = new ArrayList<>();
     private MultiEmitter<? super Buffer> out;
     private long unsentBytes;
     private long lastWriteNanos = System.nanoTime();
-    private LoopSubscribers joined;
+    private EventLoopSubscribers joined;
     private boolean left;
 
     /**
@@ -85,7 +85,7 @@ final class Subscriber {
     }
 
     /** Begins to listen; false if the client has gone before it came to that. */
-    boolean join(LoopSubscribers loop) {
+    boolean join(EventLoopSubscribers loop) {
         if (!left) {
             joined = loop;
             loop.join(this);
@@ -101,14 +101,14 @@ final class Subscriber {
     }
 
     /** The gap is closed: what its agents are saying just now, then what was held, then all that comes. */
-    void live(List<SoFar> saying) {
+    void live(List<PartialAnswer> saying) {
         saying.forEach(soFar -> emit(soFar.frame()));
-        List<LoopSubscribers.Payload> waiting = held;
+        List<EventLoopSubscribers.Payload> waiting = held;
         held = null;
         waiting.forEach(this::take);
     }
 
-    void take(LoopSubscribers.Payload payload) {
+    void take(EventLoopSubscribers.Payload payload) {
         if (held != null) {
             held.add(payload);
         } else {
@@ -117,8 +117,8 @@ final class Subscriber {
     }
 
     /** Sends what the client does not have yet; ends the stream with its session, where there is one such. */
-    void send(LoopSubscribers.Payload payload) {
-        LoopSubscribers.Payload news = payload.first() > Math.max(after, lastSeen)
+    void send(EventLoopSubscribers.Payload payload) {
+        EventLoopSubscribers.Payload news = payload.first() > Math.max(after, lastSeen)
                 ? payload
                 : payload.filter(position -> position > after && !seen.contains(position));
         after = Math.max(after, payload.last());
@@ -143,7 +143,7 @@ final class Subscriber {
     /** Ends the stream with its caller's token; keeps its connection open with a comment after so long a silence. */
     void tick(Instant now, Duration silence) {
         if (!now.isBefore(expiresAt)) {
-            emit(Frame.tokenExpired(expiresAt));
+            emit(SseFrame.tokenExpired(expiresAt));
             end();
         } else if (System.nanoTime() - lastWriteNanos >= silence.toNanos()) {
             lastWriteNanos = System.nanoTime();

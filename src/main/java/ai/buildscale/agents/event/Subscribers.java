@@ -16,7 +16,7 @@ import java.util.function.Consumer;
 /** The open streams of this server, by the event loop that writes them: a batch visits each loop once. */
 @ApplicationScoped
 class Subscribers {
-    private final Map<EventLoop, LoopSubscribers> loops = new ConcurrentHashMap<>();
+    private final Map<EventLoop, EventLoopSubscribers> loops = new ConcurrentHashMap<>();
     private final AtomicInteger open = new AtomicInteger();
     private final EventConfig config;
     private final Clock clock;
@@ -31,11 +31,12 @@ class Subscribers {
     }
 
     /** Those of the context's loop. Called by the tail alone. */
-    LoopSubscribers of(Context context) {
+    EventLoopSubscribers of(Context context) {
         ContextInternal internal = (ContextInternal) context;
         return loops.computeIfAbsent(
                 internal.nettyEventLoop(),
-                _ -> new LoopSubscribers(internal.unwrap(), delivered, deliveredChunks, config.keepAlive(), clock));
+                _ -> new EventLoopSubscribers(
+                        internal.unwrap(), delivered, deliveredChunks, config.keepAlive(), clock));
     }
 
     /**
@@ -59,7 +60,7 @@ class Subscribers {
     }
 
     /** Hands a batch to every loop; the cursors are how far the tail has read events and chunks. Called by the tail alone. */
-    void deliver(List<Frame> frames, long cursor, long chunkCursor) {
+    void deliver(List<SseFrame> frames, long cursor, long chunkCursor) {
         delivered = cursor;
         deliveredChunks = chunkCursor;
         loops.values().forEach(loop -> loop.deliver(frames, cursor, chunkCursor));

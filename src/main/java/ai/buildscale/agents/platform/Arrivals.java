@@ -96,7 +96,7 @@ public class Arrivals implements VertxOptionsCustomizer {
         ProblemWriter.write(
                 request,
                 switch (request.decoderResult().cause()) {
-                    case TooLongHttpLineException _ -> HttpGate.uriTooLong();
+                    case TooLongHttpLineException _ -> RequestGuard.uriTooLong();
                     case TooLongHttpHeaderException _ ->
                         new Problem(ProblemType.HEADERS_TOO_LARGE, "The headers are far too large");
                     case null, default ->

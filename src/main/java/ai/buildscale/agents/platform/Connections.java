@@ -33,8 +33,9 @@ public class Connections {
     /** What a statement's answer may take beyond the statement's own bound. */
     private static final Duration ALLOWANCE = Duration.ofMillis(500);
 
-    private final Trouble silence = new Trouble(Connections.class, "connections to Postgres are without an answer");
-    private final Trouble refusal = new Trouble(Connections.class, "connections to Postgres take no writes");
+    private final FailureLog silence =
+            new FailureLog(Connections.class, "connections to Postgres are without an answer");
+    private final FailureLog refusal = new FailureLog(Connections.class, "connections to Postgres take no writes");
     private final Set<Pulse> pulses = ConcurrentHashMap.newKeySet();
     private final Vertx vertx;
     private final Duration patience;
@@ -55,7 +56,7 @@ public class Connections {
     }
 
     void start(@Observes @Priority(1) StartupEvent event) {
-        Ticker.start(vertx, () -> LOOK, () -> {
+        FixedDelayTimer.start(vertx, () -> LOOK, () -> {
             look(System.nanoTime());
             return Uni.createFrom().voidItem();
         });
@@ -143,15 +144,15 @@ public class Connections {
         }
     }
 
-    /** What is wrong with one of them now, in the words of {@link Outage}. */
-    Optional<Outage> ailing() {
+    /** What is wrong with one of them now, in the words of {@link OutageReason}. */
+    Optional<OutageReason> ailing() {
         long now = System.nanoTime();
         for (Pulse pulse : pulses) {
             if (pulse.isLate(AT_ONCE, now)) {
-                return Optional.of(Outage.TIMEOUT);
+                return Optional.of(OutageReason.TIMEOUT);
             }
             if (pulse.isReadOnly()) {
-                return Optional.of(Outage.READ_ONLY);
+                return Optional.of(OutageReason.READ_ONLY);
             }
         }
         return Optional.empty();

@@ -49,8 +49,8 @@ public class Database implements Db {
     /** Serialization failure and deadlock: Postgres asks to try again. */
     private static final Set<String> CONTENTION = Set.of("40001", "40P01");
 
-    private final Trouble trouble =
-            new Trouble(Database.class, "Postgres does not serve, callers are answered 503", Duration.ofSeconds(5));
+    private final FailureLog failureLog =
+            new FailureLog(Database.class, "Postgres does not serve, callers are answered 503", Duration.ofSeconds(5));
     private final MeterRegistry metrics;
     private final Pool common;
     private final PoolSettings settings;
@@ -75,7 +75,7 @@ public class Database implements Db {
         this.metrics = metrics;
         this.connections = connections;
         this.timeout = timeout;
-        for (Outage outage : Outage.values()) {
+        for (OutageReason outage : OutageReason.values()) {
             counter(outage);
         }
     }
@@ -143,17 +143,17 @@ public class Database implements Db {
                 .ifNoItem()
                 .after(timeout)
                 .fail()
-                .invoke(trouble::over)
+                .invoke(failureLog::over)
                 .onFailure(e -> isAway(e) || isContention(e))
                 .transform(this::unavailable);
     }
 
     private Problem unavailable(Throwable failure) {
-        Outage outage = Outage.of(failure);
-        if (outage == Outage.READ_ONLY) {
+        OutageReason outage = OutageReason.of(failure);
+        if (outage == OutageReason.READ_ONLY) {
             open.replaceAll();
         }
-        trouble.met(failure);
+        failureLog.met(failure);
         counter(outage).increment();
         return Problem.unavailable();
     }
@@ -193,7 +193,7 @@ public class Database implements Db {
         return work.runSubscriptionOn(MutinyHelper.executor(context));
     }
 
-    private Counter counter(Outage outage) {
+    private Counter counter(OutageReason outage) {
         return metrics.counter("database.unavailable", "reason", outage.toString());
     }
 
@@ -227,7 +227,7 @@ public class Database implements Db {
             return true;
         }
         if (failure instanceof PgException pg) {
-            return pg.getSqlState() != null && Outage.ofState(pg.getSqlState()) != null;
+            return pg.getSqlState() != null && OutageReason.ofState(pg.getSqlState()) != null;
         }
         return failure instanceof IOException
                 || failure instanceof ClosedConnectionException

@@ -38,7 +38,7 @@ public class DatabaseHealth implements AsyncHealthCheck {
 
     private Uni<HealthCheckResponse> ask() {
         return database.takesWrites()
-                .map(takes -> takes ? HealthCheckResponse.up(NAME) : down("reason", Outage.READ_ONLY.toString()))
+                .map(takes -> takes ? HealthCheckResponse.up(NAME) : down("reason", OutageReason.READ_ONLY.toString()))
                 .onFailure()
                 .recoverWithItem(e -> down("reason", e.getMessage()));
     }

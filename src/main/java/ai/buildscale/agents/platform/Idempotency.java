@@ -57,7 +57,7 @@ public class Idempotency {
         Review NONE = (_, _) -> Uni.createFrom().voidItem();
 
         /** @param kept its body is a {@link Kept} */
-        Uni<?> of(Db db, Answer kept);
+        Uni<?> of(Db db, StoredResponse kept);
     }
 
     /**
@@ -67,8 +67,13 @@ public class Idempotency {
      * @param target method and path, part of what must be the same the next time
      * @param body the request's body as it was read, likewise
      */
-    public Uni<Answer> once(
-            Caller caller, String key, String target, Object body, Review review, Function<Db, Uni<Answer>> work) {
+    public Uni<StoredResponse> once(
+            Caller caller,
+            String key,
+            String target,
+            Object body,
+            Review review,
+            Function<Db, Uni<StoredResponse>> work) {
         if (key == null) {
             return work.apply(database);
         }
@@ -86,14 +91,14 @@ public class Idempotency {
      *
      * @param hold what comes after the change is committed; not for a repeat
      */
-    public Uni<Answer> once(
+    public Uni<StoredResponse> once(
             Caller caller,
             String key,
             String target,
             Object body,
             Review review,
-            Function<Db, Uni<Answer>> work,
-            Function<Answer, Uni<Answer>> hold) {
+            Function<Db, Uni<StoredResponse>> work,
+            Function<StoredResponse, Uni<StoredResponse>> hold) {
         return once(caller, key, target, body, review, work)
                 .chain(first -> first.body() instanceof Kept
                         ? Uni.createFrom().item(first)
@@ -112,8 +117,13 @@ public class Idempotency {
         return Problem.invalid("Idempotency-Key", "must have 1 to " + MAX_KEY_LENGTH + " printable ASCII characters");
     }
 
-    private Uni<Answer> first(
-            Db db, Caller caller, String key, byte[] fingerprint, Review review, Function<Db, Uni<Answer>> work) {
+    private Uni<StoredResponse> first(
+            Db db,
+            Caller caller,
+            String key,
+            byte[] fingerprint,
+            Review review,
+            Function<Db, Uni<StoredResponse>> work) {
         return db.row(LOCK, caller.userId().toString(), key)
                 .chain(lock -> lock.getBoolean("locked")
                         ? db.row(FIND, caller.userId(), key)
@@ -127,7 +137,7 @@ public class Idempotency {
                         .retryAfter(1));
     }
 
-    private static Uni<Answer> reviewed(Db db, Answer kept, Review review) {
+    private static Uni<StoredResponse> reviewed(Db db, StoredResponse kept, Review review) {
         return review.of(db, kept)
                 .onFailure(e -> e instanceof Problem problem && problem.type() == ProblemType.NOT_FOUND)
                 .recoverWithNull()
@@ -135,18 +145,19 @@ public class Idempotency {
     }
 
     /** A refusal that depends on the state is an answer too: it is given again, although nothing was changed. */
-    private Uni<Answer> remembered(Problem problem, Caller caller, String key, byte[] fingerprint, String target) {
+    private Uni<StoredResponse> remembered(
+            Problem problem, Caller caller, String key, byte[] fingerprint, String target) {
         boolean depends = problem.type() == ProblemType.CONFLICT || problem.type() == ProblemType.STALE_VERSION;
         if (!depends || problem.retryAfterSeconds().isPresent()) {
             return Uni.createFrom().failure(problem);
         }
         String path = target.substring(target.indexOf(' ') + 1);
-        Answer answer = new Answer(problem.type().status(), Map.of(), problem.document(path));
+        StoredResponse answer = new StoredResponse(problem.type().status(), Map.of(), problem.document(path));
         return keep(database, caller, key, fingerprint, answer)
                 .chain(() -> Uni.createFrom().failure(problem));
     }
 
-    private Uni<?> keep(Db db, Caller caller, String key, byte[] fingerprint, Answer answer) {
+    private Uni<?> keep(Db db, Caller caller, String key, byte[] fingerprint, StoredResponse answer) {
         return db.rows(
                 KEEP,
                 caller.userId(),
@@ -157,13 +168,13 @@ public class Idempotency {
                 write(answer.body()));
     }
 
-    private Answer replay(Row kept, byte[] fingerprint) {
+    private StoredResponse replay(Row kept, byte[] fingerprint) {
         if (!Arrays.equals(kept.getBuffer("fingerprint").getBytes(), fingerprint)) {
             throw new Problem(
                     ProblemType.IDEMPOTENCY_MISMATCH,
                     "This Idempotency-Key was used before, with another path or body");
         }
-        return new Answer(
+        return new StoredResponse(
                 kept.getShort("status"), readHeaders(kept.getString("headers")), new Kept(kept.getString("body")));
     }
 

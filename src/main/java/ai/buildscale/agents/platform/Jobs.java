@@ -47,7 +47,7 @@ public class Jobs {
         }
     }
 
-    private final Trouble trouble = new Trouble(Jobs.class, "a job that is overdue fails");
+    private final FailureLog failureLog = new FailureLog(Jobs.class, "a job that is overdue fails");
     private final PeriodicTimers timers;
     private final Map<String, Job> jobs = new ConcurrentHashMap<>();
     private volatile boolean stopping;
@@ -79,7 +79,7 @@ public class Jobs {
         if (!stopping) {
             jobs.values().stream()
                     .filter(job -> job.isOverdue(now))
-                    .forEach(job -> job.run(now).subscribe().with(_ -> trouble.over(), trouble::met));
+                    .forEach(job -> job.run(now).subscribe().with(_ -> failureLog.over(), failureLog::met));
         }
     }
 }

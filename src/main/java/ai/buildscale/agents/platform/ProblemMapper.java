@@ -163,7 +163,7 @@ public class ProblemMapper {
             return "has the wrong type";
         }
         if (type.isEnum()) {
-            return "must be one of " + Wire.names(type);
+            return "must be one of " + WireEnum.names(type);
         }
         if (type == UUID.class) {
             return "must be a UUID";

@@ -20,7 +20,7 @@ import java.util.function.Supplier;
  */
 @ApplicationScoped
 public class Sweeps {
-    private final Trouble trouble = new Trouble(Sweeps.class, "sweeps do not finish", Duration.ofSeconds(5));
+    private final FailureLog failureLog = new FailureLog(Sweeps.class, "sweeps do not finish", Duration.ofSeconds(5));
 
     static final String CLAIM = """
             with claimed as (
@@ -72,7 +72,7 @@ public class Sweeps {
                         ? sweep(name, every, sweep)
                         : Uni.createFrom().voidItem())
                 .onFailure()
-                .invoke(trouble::met)
+                .invoke(failureLog::met)
                 .onFailure()
                 .recoverWithNull();
     }
@@ -93,7 +93,7 @@ public class Sweeps {
                 .invoke(swept -> swept(name).increment(swept))
                 .chain(() -> database.rows(FINISH, name))
                 .invoke(() -> finished(name, every, 0))
-                .invoke(trouble::over)
+                .invoke(failureLog::over)
                 .replaceWithVoid();
     }
 

@@ -47,15 +47,15 @@ public final class Traces {
     }
 
     /** Begins a span under what was {@link #current} once, here or elsewhere; null begins a trace. */
-    public static Span begin(Span.Kind kind, String name, String parent, Map<String, ?> attributes) {
+    public static TraceSpan begin(TraceSpan.Kind kind, String name, String parent, Map<String, ?> attributes) {
         Context context = parent == null
                 ? Context.root()
                 : W3CTraceContextPropagator.getInstance().extract(Context.root(), parent, ITSELF);
         return begin(kind, name, context, attributes);
     }
 
-    static Span begin(Span.Kind kind, String name, Context parent, Map<String, ?> attributes) {
-        return new Span(GlobalOpenTelemetry.getOrNoop()
+    static TraceSpan begin(TraceSpan.Kind kind, String name, Context parent, Map<String, ?> attributes) {
+        return new TraceSpan(GlobalOpenTelemetry.getOrNoop()
                 .getTracer(NAME)
                 .spanBuilder(name)
                 .setSpanKind(SpanKind.valueOf(kind.name()))

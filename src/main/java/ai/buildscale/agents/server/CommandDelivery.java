@@ -1,17 +1,17 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.event.Wake;
-import ai.buildscale.agents.event.WakeUps;
-import ai.buildscale.agents.platform.Gathering;
+import ai.buildscale.agents.event.Notification;
+import ai.buildscale.agents.event.Notifier;
+import ai.buildscale.agents.platform.Batcher;
+import ai.buildscale.agents.platform.FailureLog;
 import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.PeriodicTimers;
-import ai.buildscale.agents.platform.Span;
 import ai.buildscale.agents.platform.Sweeps;
+import ai.buildscale.agents.platform.TraceSpan;
 import ai.buildscale.agents.platform.Traces;
-import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.session.AgentRuntime;
 import ai.buildscale.agents.session.CommandView;
-import ai.buildscale.agents.session.HostedAgents;
-import ai.buildscale.agents.session.Order;
+import ai.buildscale.agents.session.DeliveredCommand;
 import ai.buildscale.agents.session.Ownership;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -43,42 +43,44 @@ class CommandDelivery {
     private static final int BATCH = 500;
 
     /** What this server, as the member that it was then, has carried out. */
-    private record Done(UUID server, Order order, Span span) {}
+    private record Done(UUID server, DeliveredCommand order, TraceSpan span) {}
 
     /** What was accepted as applied, and of which sessions. */
     private record Applied(Set<UUID> commands, Set<UUID> sessions) {
-        static Applied of(List<List<Order>> accepted) {
-            List<CommandView> all =
-                    accepted.stream().flatMap(List::stream).map(Order::command).toList();
+        static Applied of(List<List<DeliveredCommand>> accepted) {
+            List<CommandView> all = accepted.stream()
+                    .flatMap(List::stream)
+                    .map(DeliveredCommand::command)
+                    .toList();
             return new Applied(
                     all.stream().map(CommandView::id).collect(Collectors.toSet()),
                     all.stream().map(CommandView::sessionId).collect(Collectors.toSet()));
         }
     }
 
-    private final Trouble trouble = new Trouble(CommandDelivery.class, "commands are not taken");
+    private final FailureLog failureLog = new FailureLog(CommandDelivery.class, "commands are not taken");
     private final Ownership ownership;
     private final Membership self;
-    private final HostedAgents agents;
+    private final AgentRuntime agents;
     private final Migration migration;
     private final Sweeps sweeps;
     private final Vertx vertx;
     private final PeriodicTimers timers;
     private final Counter fenced;
     private final Set<UUID> working = ConcurrentHashMap.newKeySet();
-    private final Gathering<Done, Applied> applied = new Gathering<>(BATCH, this::sayAll);
+    private final Batcher<Done, Applied> applied = new Batcher<>(BATCH, this::sayAll);
     private final AtomicBoolean taking = new AtomicBoolean();
     private volatile boolean again;
 
     CommandDelivery(
             Ownership ownership,
             Membership self,
-            HostedAgents agents,
+            AgentRuntime agents,
             Migration migration,
             Sweeps sweeps,
             Vertx vertx,
             PeriodicTimers timers,
-            WakeUps wakeUps,
+            Notifier notifier,
             MeterRegistry metrics) {
         this.ownership = ownership;
         this.self = self;
@@ -88,14 +90,14 @@ class CommandDelivery {
         this.vertx = vertx;
         this.timers = timers;
         this.fenced = metrics.counter("server.writes.fenced");
-        wakeUps.listen(this::woken);
+        notifier.listen(this::woken);
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
         timers.every(POLL, this::take);
     }
 
-    private void woken(Wake wake) {
+    private void woken(Notification wake) {
         if (wake.concerns(self.id())) {
             agents.ownershipChanged();
             take();
@@ -112,13 +114,13 @@ class CommandDelivery {
     private void next() {
         again = false;
         ownership.deliver(self.id()).subscribe().with(this::taken, e -> {
-            trouble.met(e);
+            failureLog.met(e);
             taking.set(false);
         });
     }
 
-    private void taken(List<Order> orders) {
-        trouble.over();
+    private void taken(List<DeliveredCommand> orders) {
+        failureLog.over();
         if (!orders.isEmpty()) {
             carryOut(self.id(), orders);
             next();
@@ -131,11 +133,11 @@ class CommandDelivery {
     }
 
     /** An agent that takes its time to stop holds up nobody else's command; who is at it already is not told again. */
-    private void carryOut(UUID server, List<Order> orders) {
-        for (Order order : orders) {
+    private void carryOut(UUID server, List<DeliveredCommand> orders) {
+        for (DeliveredCommand order : orders) {
             UUID id = order.command().id();
             if (working.add(id)) {
-                Span span = begun(order);
+                TraceSpan span = begun(order);
                 Uni<Void> work = order.isMigration()
                         ? migration.carryOut(server, order)
                         : agents.obey(order)
@@ -155,10 +157,10 @@ class CommandDelivery {
     }
 
     /** From when it is delivered until it is applied. */
-    private static Span begun(Order order) {
+    private static TraceSpan begun(DeliveredCommand order) {
         CommandView command = order.command();
         return Traces.begin(
-                Span.Kind.CONSUMER,
+                TraceSpan.Kind.CONSUMER,
                 "command " + command.command(),
                 order.traceparent(),
                 Map.of(

@@ -2,9 +2,8 @@ package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.event.EventService;
 import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.session.HostedAgents;
+import ai.buildscale.agents.session.AgentRuntime;
 import ai.buildscale.agents.session.Ownership;
-import ai.buildscale.agents.session.Ownership.Takers;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
@@ -40,7 +39,7 @@ class Drain {
     private final Database database;
     private final Placement placement;
     private final Ownership ownership;
-    private final HostedAgents agents;
+    private final AgentRuntime agents;
     private final EventService streams;
     private final ServerConfig config;
     private final Counter migrated;
@@ -54,7 +53,7 @@ class Drain {
             Database database,
             Placement placement,
             Ownership ownership,
-            HostedAgents agents,
+            AgentRuntime agents,
             EventService streams,
             ServerConfig config,
             MeterRegistry metrics) {
@@ -114,20 +113,21 @@ class Drain {
     }
 
     private Uni<Integer> batch(UUID server) {
-        Takers takers = placement.share(Set.of(server));
+        Ownership.HandoverTargets takers = placement.share(Set.of(server));
         if (takers.isEmpty()) {
             return Uni.createFrom().item(0);
         }
         return Multi.createFrom()
                 .range(0, AT_ONCE)
                 .onItem()
-                .transformToUniAndMerge(_ -> ownership.giveAway(server, takers, "drain", Takers.BATCH))
+                .transformToUniAndMerge(
+                        _ -> ownership.giveAway(server, takers, "drain", Ownership.HandoverTargets.BATCH))
                 .collect()
                 .with(Collectors.summingInt(Ownership.HandedOver::sessions))
                 .invoke(n -> handedOver(server, takers, n));
     }
 
-    private void handedOver(UUID server, Takers takers, int sessions) {
+    private void handedOver(UUID server, Ownership.HandoverTargets takers, int sessions) {
         if (sessions > 0) {
             placement.placed(takers, sessions);
             migrated.increment(sessions);

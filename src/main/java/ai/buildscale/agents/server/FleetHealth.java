@@ -10,10 +10,10 @@ import org.eclipse.microprofile.health.Readiness;
 @ApplicationScoped
 public class FleetHealth implements HealthCheck {
     private final Drain drain;
-    private final Fleet fleet;
+    private final FleetMonitor fleet;
     private final Membership self;
 
-    FleetHealth(Drain drain, Fleet fleet, Membership self) {
+    FleetHealth(Drain drain, FleetMonitor fleet, Membership self) {
         this.fleet = fleet;
         this.drain = drain;
         this.self = self;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -40,12 +40,12 @@ record Member(
         Instant rebalanceAt) {
 
     boolean isGone() {
-        return Wire.is(ServerState.GONE, state);
+        return WireEnum.is(ServerState.GONE, state);
     }
 
     /** It may be given sessions, as far as is known. */
     boolean takes(Duration lostAfter) {
-        return Wire.is(ServerState.ACTIVE, state) && !vanished && silent.compareTo(lostAfter) < 0;
+        return WireEnum.is(ServerState.ACTIVE, state) && !vanished && silent.compareTo(lostAfter) < 0;
     }
 
     boolean has(Map<String, String> required) {

@@ -1,10 +1,10 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.FailureLog;
+import ai.buildscale.agents.platform.FixedDelayTimer;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Migrations;
-import ai.buildscale.agents.platform.Ticker;
-import ai.buildscale.agents.platform.Trouble;
-import ai.buildscale.agents.session.HostedAgents;
+import ai.buildscale.agents.session.AgentRuntime;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -36,11 +36,11 @@ class Membership {
     private static final Duration SHORTEST_WAIT = Duration.ofMillis(500);
     private static final Duration FIRST_JOIN = Duration.ofSeconds(10);
 
-    private final Trouble trouble = new Trouble(Membership.class, "this server cannot renew its lease");
+    private final FailureLog failureLog = new FailureLog(Membership.class, "this server cannot renew its lease");
     private final ServerRepository servers;
     private final Presence presence;
-    private final OwnLoad load;
-    private final HostedAgents agents;
+    private final ServerLoad load;
+    private final AgentRuntime agents;
     private final Vertx vertx;
     private final ServerConfig config;
     private final String version;
@@ -60,13 +60,13 @@ class Membership {
     private volatile String state = ServerState.ACTIVE.toString();
     private volatile Instant rebalanceAt;
     private volatile boolean failing;
-    private Ticker ticker;
+    private FixedDelayTimer ticker;
 
     Membership(
             ServerRepository servers,
             Presence presence,
-            OwnLoad load,
-            HostedAgents agents,
+            ServerLoad load,
+            AgentRuntime agents,
             Vertx vertx,
             ServerConfig config,
             @ConfigProperty(name = "quarkus.application.version") String version,
@@ -153,7 +153,7 @@ class Membership {
     }
 
     void start(@Observes @Priority(100) Migrations.Applied event) {
-        ticker = Ticker.start(
+        ticker = FixedDelayTimer.start(
                 vertx,
                 () -> failing ? shorter(config.leaseRenewal().dividedBy(4), SHORTEST_WAIT) : config.leaseRenewal(),
                 this::runOnce);
@@ -162,7 +162,7 @@ class Membership {
         } catch (RuntimeException e) {
             // the ticker tries again; what else waits for the schema starts all the same
             failing = true;
-            trouble.met(e);
+            failureLog.met(e);
         }
     }
 
@@ -179,14 +179,14 @@ class Membership {
                 .fail()
                 .invoke(() -> {
                     failing = false;
-                    trouble.over();
+                    failureLog.over();
                 })
                 .onFailure()
                 .invoke(e -> {
                     if (!leaving) {
                         failing = true;
                         owns();
-                        trouble.met(e);
+                        failureLog.met(e);
                     }
                 });
     }
@@ -212,7 +212,7 @@ class Membership {
 
     private void joined(UUID fresh, long sent) {
         if (leaving) {
-            servers.leave(fresh).subscribe().with(_ -> {}, trouble::met);
+            servers.leave(fresh).subscribe().with(_ -> {}, failureLog::met);
             return;
         }
         id = fresh;
@@ -227,7 +227,7 @@ class Membership {
     /** The presence lock has come or gone: the others must know at once. */
     private void renewAgain(UUID member) {
         if (joined && member.equals(id)) {
-            renew().subscribe().with(_ -> {}, trouble::met);
+            renew().subscribe().with(_ -> {}, failureLog::met);
         }
     }
 

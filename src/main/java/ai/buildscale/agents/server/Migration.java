@@ -1,10 +1,9 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.session.HostedAgents;
-import ai.buildscale.agents.session.Order;
+import ai.buildscale.agents.session.AgentRuntime;
+import ai.buildscale.agents.session.DeliveredCommand;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.OpenMigration;
-import ai.buildscale.agents.session.Ownership.Takers;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
@@ -27,10 +26,10 @@ class Migration {
 
     private final Ownership ownership;
     private final Placement placement;
-    private final HostedAgents agents;
+    private final AgentRuntime agents;
     private final Counter migrated;
 
-    Migration(Ownership ownership, Placement placement, HostedAgents agents, MeterRegistry metrics) {
+    Migration(Ownership ownership, Placement placement, AgentRuntime agents, MeterRegistry metrics) {
         this.ownership = ownership;
         this.placement = placement;
         this.agents = agents;
@@ -38,7 +37,7 @@ class Migration {
     }
 
     /** As the owner. */
-    Uni<Void> carryOut(UUID self, Order order) {
+    Uni<Void> carryOut(UUID self, DeliveredCommand order) {
         UUID session = order.command().sessionId();
         OpenMigration migration = new OpenMigration(
                 order.command().id(), session, order.command().targetServerId(), self, order.requires(), order.ended());
@@ -98,7 +97,7 @@ class Migration {
                 });
     }
 
-    private Uni<Boolean> moveTo(OpenMigration migration, Takers takers) {
+    private Uni<Boolean> moveTo(OpenMigration migration, Ownership.HandoverTargets takers) {
         return takers.isEmpty()
                 ? Uni.createFrom().item(false)
                 : ownership.migrate(migration.session(), migration.owner(), migration.command(), takers);

@@ -2,8 +2,8 @@ package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
-import ai.buildscale.agents.session.Ownership.Takers;
-import ai.buildscale.agents.session.SessionHost;
+import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.SessionPlacement;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.Map;
@@ -16,10 +16,10 @@ import java.util.UUID;
  * differ by what they place between two looks.
  */
 @ApplicationScoped
-class Placement implements SessionHost {
+class Placement implements SessionPlacement {
     private final ServerConfig config;
     private final Membership self;
-    private final PlacedLately placed = new PlacedLately();
+    private final RecentPlacements placed = new RecentPlacements();
     private volatile List<Member> members = List.of();
     private volatile long seenAt = System.nanoTime();
 
@@ -75,23 +75,23 @@ class Placement implements SessionHost {
     }
 
     /** Who takes the next batch that is handed over, and in which turns. */
-    Takers share(Set<UUID> except) {
+    Ownership.HandoverTargets share(Set<UUID> except) {
         return share(takers(except));
     }
 
-    private Takers share(List<Member> all) {
+    private Ownership.HandoverTargets share(List<Member> all) {
         return PlacementPolicy.share(all, config.lostAfter());
     }
 
     /** The one that was asked for takes it, or nobody. */
-    Takers only(UUID target) {
+    Ownership.HandoverTargets only(UUID target) {
         return share(takers(Set.of()).stream()
                 .filter(member -> member.id().equals(target))
                 .toList());
     }
 
     /** The least loaded one that has the labels, and is not this one. */
-    Takers leastLoaded(Map<String, String> requires, UUID except) {
+    Ownership.HandoverTargets leastLoaded(Map<String, String> requires, UUID except) {
         return share(takers(Set.of(except)).stream()
                 .filter(member -> member.has(requires))
                 .sorted(PlacementPolicy.LEAST_LOADED)
@@ -100,7 +100,7 @@ class Placement implements SessionHost {
     }
 
     /** Counts what was handed over, until the takers have counted for themselves. */
-    void placed(Takers takers, int sessions) {
+    void placed(Ownership.HandoverTargets takers, int sessions) {
         placed.add(takers, sessions, System.nanoTime());
     }
 

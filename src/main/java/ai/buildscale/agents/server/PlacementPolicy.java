@@ -1,6 +1,6 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.session.Ownership.Takers;
+import ai.buildscale.agents.session.Ownership;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -30,7 +30,7 @@ final class PlacementPolicy {
      * @param seenAt when the fleet was as it is here
      */
     static List<Member> takers(
-            List<Member> fleet, Set<UUID> except, Duration lostAfter, PlacedLately placed, long seenAt) {
+            List<Member> fleet, Set<UUID> except, Duration lostAfter, RecentPlacements placed, long seenAt) {
         return fleet.stream()
                 .filter(member -> member.takes(lostAfter) && !except.contains(member.id()))
                 .map(member -> member.with(member.sessions() + placed.since(member.id(), member.countedAgo(), seenAt)))
@@ -38,17 +38,17 @@ final class PlacementPolicy {
     }
 
     /** Who takes the next batch that is handed over: each session goes to whoever is least loaded by then. */
-    static Takers share(List<Member> takers, Duration lostAfter) {
+    static Ownership.HandoverTargets share(List<Member> takers, Duration lostAfter) {
         List<Member> chosen =
                 takers.stream().sorted(LEAST_LOADED).limit(MOST_TAKERS).toList();
         PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
         queue.addAll(chosen);
         List<UUID> turns = new ArrayList<>();
-        while (!queue.isEmpty() && turns.size() < Takers.BATCH) {
+        while (!queue.isEmpty() && turns.size() < Ownership.HandoverTargets.BATCH) {
             Member next = queue.poll();
             turns.add(next.id());
             queue.add(next.with(next.sessions() + 1));
         }
-        return new Takers(ServerRepository.ids(chosen), turns, lostAfter);
+        return new Ownership.HandoverTargets(ServerRepository.ids(chosen), turns, lostAfter);
     }
 }

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.platform.Connections;
-import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.platform.FailureLog;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import io.vertx.mutiny.sqlclient.Pool;
@@ -24,8 +24,8 @@ class Presence {
     private static final String HOLD =
             "select pg_try_advisory_lock_shared(" + ServerRepository.PRESENCE_LOCKS + ", presence_key($1)) as held";
 
-    private final Trouble trouble =
-            new Trouble(Presence.class, "this server's presence lock is not held, its death would be noticed late");
+    private final FailureLog failureLog =
+            new FailureLog(Presence.class, "this server's presence lock is not held, its death would be noticed late");
     private final Pool pool;
     private final Connections connections;
     private final Vertx vertx;
@@ -93,11 +93,11 @@ class Presence {
                 .subscribe()
                 .with(
                         _ -> {
-                            trouble.over();
+                            failureLog.over();
                             goOn(wanted);
                         },
                         e -> {
-                            trouble.met(e);
+                            failureLog.met(e);
                             notHeld(wanted);
                             goOn(wanted);
                         });
@@ -143,7 +143,7 @@ class Presence {
                         .replaceWithVoid()
                         .onFailure()
                         .recoverWithUni(e -> {
-                            trouble.met(e);
+                            failureLog.met(e);
                             held = false;
                             connect(server);
                             return Uni.createFrom().voidItem();

@@ -1,12 +1,11 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.FixedDelayTimer;
 import ai.buildscale.agents.platform.Migrations;
-import ai.buildscale.agents.platform.Ticker;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.server.RebalancePolicy.Candidate;
 import ai.buildscale.agents.server.RebalancePolicy.Move;
 import ai.buildscale.agents.session.Ownership;
-import ai.buildscale.agents.session.Ownership.Takers;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Multi;
@@ -35,7 +34,7 @@ class Rebalancing {
     private static final Duration LOOK = Duration.ofSeconds(1);
 
     private final Placement placement;
-    private final Fleet fleet;
+    private final FleetMonitor fleet;
     private final Membership self;
     private final Ownership ownership;
     private final Vertx vertx;
@@ -47,7 +46,7 @@ class Rebalancing {
 
     Rebalancing(
             Placement placement,
-            Fleet fleet,
+            FleetMonitor fleet,
             Membership self,
             Ownership ownership,
             Vertx vertx,
@@ -91,7 +90,7 @@ class Rebalancing {
 
     void start(@Observes @Priority(400) Migrations.Applied event) {
         nextAt = System.nanoTime() + config.rebalanceInterval().toNanos();
-        Ticker.start(
+        FixedDelayTimer.start(
                 vertx,
                 () -> LOOK.compareTo(config.rebalanceInterval()) < 0 ? LOOK : config.rebalanceInterval(),
                 this::runOnce);
@@ -102,7 +101,7 @@ class Rebalancing {
         Instant asked = self.rebalanceAt();
         boolean wanted = asked != null && !asked.equals(answered);
         boolean due = config.rebalance() && System.nanoTime() - nextAt >= 0;
-        if (!self.owns() || !Wire.is(ServerState.ACTIVE, self.state()) || !(wanted || due)) {
+        if (!self.owns() || !WireEnum.is(ServerState.ACTIVE, self.state()) || !(wanted || due)) {
             return Uni.createFrom().voidItem();
         }
         UUID me = self.id();
@@ -126,12 +125,13 @@ class Rebalancing {
     }
 
     private Uni<Integer> give(UUID me, Move move) {
-        Takers one = new Takers(List.of(move.to()), List.of(move.to()), config.lostAfter());
+        Ownership.HandoverTargets one =
+                new Ownership.HandoverTargets(List.of(move.to()), List.of(move.to()), config.lostAfter());
         return give(me, one, move.sessions());
     }
 
-    private Uni<Integer> give(UUID me, Takers one, int sessions) {
-        int batch = Math.min(sessions, Takers.BATCH);
+    private Uni<Integer> give(UUID me, Ownership.HandoverTargets one, int sessions) {
+        int batch = Math.min(sessions, Ownership.HandoverTargets.BATCH);
         return ownership.giveAway(me, one, "rebalance", batch).chain(handed -> {
             placement.placed(one.servers().getFirst(), handed.sessions());
             int left = sessions - handed.sessions();

@@ -137,7 +137,7 @@ class ServerRepository {
     }
 
     /** Emits null if the others have given it up. */
-    Uni<Renewed> renew(UUID id, OwnLoad.Now load, boolean watched) {
+    Uni<Renewed> renew(UUID id, ServerLoad.Now load, boolean watched) {
         return database.row(
                         RENEW,
                         id,

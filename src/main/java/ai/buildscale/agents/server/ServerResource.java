@@ -1,8 +1,8 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Answer;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Idempotency;
+import ai.buildscale.agents.platform.StoredResponse;
 import ai.buildscale.agents.session.CommandView;
 import ai.buildscale.agents.session.SessionResource;
 import ai.buildscale.agents.session.SessionResource.Commanded;
@@ -125,8 +125,9 @@ public class ServerResource {
                         "POST /api/v1/servers/" + id + "/" + verb,
                         null,
                         (_, _) -> ServerService.review(caller),
-                        db -> service.change(db, caller, id, state).map(server -> Answer.ok(new OneServer(server))))
-                .map(Answer::response);
+                        db -> service.change(db, caller, id, state)
+                                .map(server -> StoredResponse.ok(new OneServer(server))))
+                .map(StoredResponse::response);
     }
 
     @POST
@@ -149,13 +150,13 @@ public class ServerResource {
                         body,
                         (_, _) -> ServerService.review(caller),
                         db -> service.rebalance(db, caller, dryRun)
-                                .map(plan -> Answer.ok(new Rebalanced(
+                                .map(plan -> StoredResponse.ok(new Rebalanced(
                                         dryRun,
                                         plan.moves().stream()
                                                 .map(move -> new Move(move.from(), move.to(), move.sessions()))
                                                 .toList(),
                                         plan.reason()))))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
     @POST
@@ -190,22 +191,22 @@ public class ServerResource {
                         db -> service.migrate(db, caller, id, body == null ? null : body.serverId())
                                 .map(ServerResource::answer),
                         answer -> settled(caller, (Commanded) answer.body(), atMost))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
-    private Uni<Answer> settled(Caller caller, Commanded asked, Duration atMost) {
+    private Uni<StoredResponse> settled(Caller caller, Commanded asked, Duration atMost) {
         return service.settled(caller, new SessionService.Commanded(asked.session(), asked.command()), atMost)
                 .map(ServerResource::answer);
     }
 
-    private static Answer answer(SessionService.Commanded migration) {
+    private static StoredResponse answer(SessionService.Commanded migration) {
         CommandView command = migration.command();
         String message = command == null
                 ? "Session is on this server already"
                 : command.isOver()
                         ? command.detail() == null ? "Session migrated" : "Session stays: " + command.detail()
                         : "Session is being migrated";
-        return Answer.ok(new Commanded(migration.session(), message, command))
+        return StoredResponse.ok(new Commanded(migration.session(), message, command))
                 .tagged(migration.session().etag());
     }
 }

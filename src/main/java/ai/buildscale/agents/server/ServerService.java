@@ -23,7 +23,7 @@ public class ServerService {
     private final Rebalancing rebalancing;
     private final Ownership ownership;
     private final SessionService sessions;
-    private final Fleet fleet;
+    private final FleetMonitor fleet;
     private final Placement placement;
     private final ServerConfig config;
 
@@ -32,7 +32,7 @@ public class ServerService {
             Rebalancing rebalancing,
             Ownership ownership,
             SessionService sessions,
-            Fleet fleet,
+            FleetMonitor fleet,
             Placement placement,
             ServerConfig config) {
         this.servers = servers;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** What may happen on a server. */
@@ -17,6 +17,6 @@ public enum ServerState {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 }

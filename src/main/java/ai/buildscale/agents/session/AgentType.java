@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** What kind of agent works in a session, and the mode it works in unless told otherwise. */
@@ -22,6 +22,6 @@ public enum AgentType {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 }

@@ -55,20 +55,20 @@ class CommandRepository {
                         : new Asked(SessionRepository.view(row, 0), view(row, SessionRepository.VIEW_COLUMNS)));
     }
 
-    Uni<List<Order>> deliver(Db db, UUID server, Duration again) {
+    Uni<List<DeliveredCommand>> deliver(Db db, UUID server, Duration again) {
         return db.rows(CommandSql.DELIVER, server, CommandSql.BATCH, again.toMillis())
                 .map(CommandRepository::orders);
     }
 
-    Uni<List<Order>> apply(Db db, UUID server, UUID[] commands) {
+    Uni<List<DeliveredCommand>> apply(Db db, UUID server, UUID[] commands) {
         return db.rows(CommandSql.APPLY, server, CommandSql.BATCH, commands).map(CommandRepository::orders);
     }
 
-    Uni<List<Order>> reject(Db db, UUID server, UUID command, String why) {
+    Uni<List<DeliveredCommand>> reject(Db db, UUID server, UUID command, String why) {
         return db.rows(CommandSql.REJECT, server, 1, new UUID[] {command}, why).map(CommandRepository::orders);
     }
 
-    Uni<List<Order>> fence(Db db, Duration timeout) {
+    Uni<List<DeliveredCommand>> fence(Db db, Duration timeout) {
         return db.rows(CommandSql.FENCE, null, CommandSql.BATCH, timeout.toMillis())
                 .map(CommandRepository::orders);
     }
@@ -86,10 +86,10 @@ class CommandRepository {
                                 row.getBoolean(5))));
     }
 
-    private static List<Order> orders(Iterable<Row> rows) {
-        List<Order> orders = new ArrayList<>();
+    private static List<DeliveredCommand> orders(Iterable<Row> rows) {
+        List<DeliveredCommand> orders = new ArrayList<>();
         for (Row row : rows) {
-            orders.add(new Order(
+            orders.add(new DeliveredCommand(
                     view(row, 0),
                     row.getString("requires"),
                     row.getBoolean("ended"),

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** How far a command to the owner of a session is. */
@@ -13,6 +13,6 @@ public enum CommandState {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 }

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** Who keeps a session alive. */
@@ -13,6 +13,6 @@ public enum Hosting {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 }

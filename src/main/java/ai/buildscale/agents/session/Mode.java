@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** How an agent works. */
@@ -12,6 +12,6 @@ public enum Mode {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 }

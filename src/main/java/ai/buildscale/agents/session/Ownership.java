@@ -1,13 +1,13 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.platform.Rows;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.quarkus.runtime.Startup;
@@ -31,26 +31,26 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Ownership {
     private static final String ONE_MIGRATION = "session_commands_one_migration";
-    static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, Takers.BATCH);
+    static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, Ownership.HandoverTargets.BATCH);
 
     /** What owners are told. */
     private static final Set<String> COMMANDS = Set.of("pause", "resume", "cancel", "stop", "migrate");
 
     private final Database database;
     private final CommandRepository commands;
-    private final WakeUps wakeUps;
+    private final Notifier notifier;
     private final SessionConfig config;
     private final MeterRegistry metrics;
 
     Ownership(
             Database database,
             CommandRepository commands,
-            WakeUps wakeUps,
+            Notifier notifier,
             SessionConfig config,
             MeterRegistry metrics) {
         this.database = database;
         this.commands = commands;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.config = config;
         this.metrics = metrics;
         for (String command : COMMANDS) {
@@ -66,7 +66,7 @@ public class Ownership {
      * @param turns which of them takes the next one, over and over
      * @param lostAfter the age at which a lease no longer counts
      */
-    public record Takers(List<UUID> servers, List<UUID> turns, Duration lostAfter) {
+    public record HandoverTargets(List<UUID> servers, List<UUID> turns, Duration lostAfter) {
         /** The sessions that one statement hands over. */
         public static final int BATCH = 500;
 
@@ -91,7 +91,7 @@ public class Ownership {
     public record Count(long sessions, long running, long openCommands, Duration oldestCommand) {}
 
     /** Hands over a batch of what servers own that are gone, or draining past their time; each session once. */
-    public Uni<HandedOver> recover(Collection<UUID> gone, Takers takers) {
+    public Uni<HandedOver> recover(Collection<UUID> gone, Ownership.HandoverTargets takers) {
         return handOver(gone, takers, null, HAND_OVER);
     }
 
@@ -100,12 +100,14 @@ public class Ownership {
      *
      * @param why {@code drain} or {@code rebalance}
      */
-    public Uni<HandedOver> giveAway(UUID server, Takers takers, String why, int atMost) {
-        String sql = atMost >= Takers.BATCH ? HAND_OVER : SessionSql.batched(OwnershipSql.HAND_OVER, atMost);
+    public Uni<HandedOver> giveAway(UUID server, Ownership.HandoverTargets takers, String why, int atMost) {
+        String sql = atMost >= Ownership.HandoverTargets.BATCH
+                ? HAND_OVER
+                : SessionSql.batched(OwnershipSql.HAND_OVER, atMost);
         return handOver(List.of(server), takers, why, sql);
     }
 
-    private Uni<HandedOver> handOver(Collection<UUID> from, Takers takers, String why, String sql) {
+    private Uni<HandedOver> handOver(Collection<UUID> from, Ownership.HandoverTargets takers, String why, String sql) {
         return database.rows(
                         sql,
                         from.toArray(UUID[]::new),
@@ -122,7 +124,7 @@ public class Ownership {
      * @param owner whose it must still be
      * @param command the migration, which must still be open
      */
-    public Uni<Boolean> migrate(UUID session, UUID owner, UUID command, Takers takers) {
+    public Uni<Boolean> migrate(UUID session, UUID owner, UUID command, Ownership.HandoverTargets takers) {
         return database.rows(
                         OwnershipSql.HAND_OVER_ONE,
                         new UUID[] {session},
@@ -144,19 +146,19 @@ public class Ownership {
             silent = Math.max(silent, row.getLong("silent") == null ? 0 : row.getLong("silent"));
         }
         if (sessions > 0) {
-            wakeUps.concerns(
+            notifier.concerns(
                     Rows.map(rows, row -> row.getUUID("server_id")).stream().collect(Collectors.toSet()));
         }
         return new HandedOver((int) sessions, Duration.ofMillis(silent));
     }
 
     /** Takes the next commands for what this server owns: from now on they are delivered. Empty when there are none. */
-    public Uni<List<Order>> deliver(UUID server) {
+    public Uni<List<DeliveredCommand>> deliver(UUID server) {
         return commands.deliver(database, server, config.commandTimeout()).invoke(this::tell);
     }
 
     /** Says that this server has carried these out; emits those that were its own to carry out. */
-    public Uni<List<Order>> applied(UUID server, Collection<UUID> carriedOut) {
+    public Uni<List<DeliveredCommand>> applied(UUID server, Collection<UUID> carriedOut) {
         return commands.apply(database, server, carriedOut.toArray(UUID[]::new))
                 .invoke(this::tell)
                 .invoke(orders -> orders.forEach(this::measure));
@@ -170,7 +172,7 @@ public class Ownership {
     }
 
     /** Ends the commands of ended sessions whose owner does not obey, or is gone: it loses them. Emits what was fenced. */
-    public Uni<List<Order>> fenceCancelled() {
+    public Uni<List<DeliveredCommand>> fenceCancelled() {
         return commands.fence(database, config.commandTimeout())
                 .invoke(this::tell)
                 .invoke(orders -> orders.forEach(this::measure));
@@ -184,13 +186,13 @@ public class Ownership {
     /** A migration that has not been carried out. */
     public record OpenMigration(UUID command, UUID session, UUID target, UUID owner, String requires, boolean ended) {}
 
-    private void tell(List<Order> orders) {
+    private void tell(List<DeliveredCommand> orders) {
         if (!orders.isEmpty()) {
-            wakeUps.appended();
+            notifier.appended();
         }
     }
 
-    private void measure(Order order) {
+    private void measure(DeliveredCommand order) {
         CommandView command = order.command();
         time(command.command(), command.fenced()).record(Duration.between(command.acceptedAt(), command.appliedAt()));
     }
@@ -226,7 +228,7 @@ public class Ownership {
                 .invoke(migration -> {
                     if (migration.command() != null) {
                         db.afterCommit(() ->
-                                wakeUps.concerns(Set.of(migration.command().serverId())));
+                                notifier.concerns(Set.of(migration.command().serverId())));
                     }
                 });
     }
@@ -237,7 +239,7 @@ public class Ownership {
         }
         SessionView session = asked.session();
         if (asked.command() == null && !(target != null && target.equals(session.serverId()) && !session.terminal())) {
-            throw Wire.is(Hosting.EXTERNAL, session.hosting()) && !session.terminal()
+            throw WireEnum.is(Hosting.EXTERNAL, session.hosting()) && !session.terminal()
                     ? new Problem(ProblemType.CONFLICT, "The session is hosted outside: its own host decides where")
                     : SessionService.illegal(session.status(), "A session that is " + session.status() + " stays");
         }

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Set;
@@ -38,17 +38,17 @@ public enum SessionCommand {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 
     /** @param status as it is stored; a newer server may know more of them */
     boolean comesFrom(String status) {
-        return sources.contains(Wire.known(SessionStatus.class, status));
+        return sources.contains(WireEnum.known(SessionStatus.class, status));
     }
 
     /** @param now what it led to */
     String message(String now) {
-        return this == START && Wire.is(SessionStatus.IDLE, now) ? "Session waits for a host" : "Session " + done;
+        return this == START && WireEnum.is(SessionStatus.IDLE, now) ? "Session waits for a host" : "Session " + done;
     }
 
     /** The sources' wire names, for the statement. */

@@ -220,7 +220,7 @@ class SessionRepository {
             String[] roles,
             NewSession wanted,
             String chatName,
-            SessionHost.Server host) {
+            SessionPlacement.Server host) {
         return db.row(
                         SessionSql.CREATE,
                         id,

@@ -1,15 +1,15 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventView;
-import ai.buildscale.agents.platform.Answer;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.EntityTags;
 import ai.buildscale.agents.platform.Idempotency;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.StoredResponse;
 import ai.buildscale.agents.platform.Text;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.SessionRepository.Transition;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
@@ -169,10 +169,10 @@ public class SessionResource {
                         body,
                         (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.create(db, caller, workspaceId, body)
-                                .map(created -> Answer.created(
+                                .map(created -> StoredResponse.created(
                                                 "/api/v1/agent-sessions/" + created.id(), new OneSession(created))
                                         .tagged(created.etag())))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
     @GET
@@ -193,9 +193,9 @@ public class SessionResource {
         Set<SessionStatus> named = EnumSet.noneOf(SessionStatus.class);
         statuses.stream()
                 .filter(status -> !status.equals("all"))
-                .forEach(status -> named.add(Wire.parameter(SessionStatus.class, "status", status)));
+                .forEach(status -> named.add(WireEnum.parameter(SessionStatus.class, "status", status)));
         Page page = Page.of(limit, cursor);
-        AgentType type = Wire.parameter(AgentType.class, "agent_type", agentType);
+        AgentType type = WireEnum.parameter(AgentType.class, "agent_type", agentType);
         return service.list(
                         Caller.of(security),
                         workspaceId,
@@ -455,7 +455,7 @@ public class SessionResource {
                 "POST /api/v1/agent-sessions/" + id + "/heartbeat",
                 body,
                 (db, _) -> service.requireBeatsFor(db, caller, id),
-                db -> service.beat(db, caller, id, body.epoch(), note).map(Answer::ok));
+                db -> service.beat(db, caller, id, body.epoch(), note).map(StoredResponse::ok));
     }
 
     @POST
@@ -476,11 +476,12 @@ public class SessionResource {
                 "POST /api/v1/agent-sessions/heartbeats",
                 body,
                 (db, kept) -> service.requireBeatsFor(db, caller, answered(kept)),
-                db -> service.beat(db, caller, ids, epochs).map(answers -> Answer.ok(new HeartbeatAnswers(answers))));
+                db -> service.beat(db, caller, ids, epochs)
+                        .map(answers -> StoredResponse.ok(new HeartbeatAnswers(answers))));
     }
 
     /** The sessions that these answers tell of. */
-    private static UUID[] answered(Answer kept) {
+    private static UUID[] answered(StoredResponse kept) {
         return new JsonObject(((Idempotency.Kept) kept.body()).json())
                 .getJsonArray("beats").stream()
                         .map(JsonObject.class::cast)
@@ -542,16 +543,16 @@ public class SessionResource {
                                 .map(given -> answer(
                                         given, command.message(given.session().status()))),
                         answer -> settled(caller, (Commanded) answer.body(), wait))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
-    private Uni<Answer> settled(Caller caller, Commanded given, Duration wait) {
+    private Uni<StoredResponse> settled(Caller caller, Commanded given, Duration wait) {
         return service.settled(caller, new SessionService.Commanded(given.session(), given.command()), wait)
                 .map(settled -> answer(settled, given.message()));
     }
 
-    private static Answer answer(SessionService.Commanded given, String message) {
-        return Answer.ok(new Commanded(given.session(), message, given.command()))
+    private static StoredResponse answer(SessionService.Commanded given, String message) {
+        return StoredResponse.ok(new Commanded(given.session(), message, given.command()))
                 .tagged(given.session().etag());
     }
 
@@ -579,7 +580,7 @@ public class SessionResource {
             String target,
             Object body,
             Idempotency.Review review,
-            Function<Db, Uni<Answer>> work) {
-        return idempotency.once(caller, key, target, body, review, work).map(Answer::response);
+            Function<Db, Uni<StoredResponse>> work) {
+        return idempotency.once(caller, key, target, body, review, work).map(StoredResponse::response);
     }
 }

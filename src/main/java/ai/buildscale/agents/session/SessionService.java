@@ -1,7 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventView;
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
@@ -9,7 +9,7 @@ import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.SessionRepository.Creation;
 import ai.buildscale.agents.session.SessionRepository.Filter;
 import ai.buildscale.agents.session.SessionRepository.Outcome;
@@ -50,10 +50,10 @@ public class SessionService {
     private final Database database;
     private final SessionRepository sessions;
     private final CommandRepository orders;
-    private final CommandWaits waits;
-    private final WakeUps wakeUps;
+    private final CommandWaiters waits;
+    private final Notifier notifier;
     private final Access access;
-    private final SessionHost host;
+    private final SessionPlacement host;
     private final SessionTasks tasks;
     private final SessionConfig config;
     private final Map<SessionCommand, Counter> applied = new EnumMap<>(SessionCommand.class);
@@ -64,10 +64,10 @@ public class SessionService {
             Database database,
             SessionRepository sessions,
             CommandRepository orders,
-            CommandWaits waits,
-            WakeUps wakeUps,
+            CommandWaiters waits,
+            Notifier notifier,
             Access access,
-            SessionHost host,
+            SessionPlacement host,
             SessionTasks tasks,
             SessionConfig config,
             MeterRegistry metrics) {
@@ -75,7 +75,7 @@ public class SessionService {
         this.sessions = sessions;
         this.orders = orders;
         this.waits = waits;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.access = access;
         this.host = host;
         this.tasks = tasks;
@@ -108,14 +108,14 @@ public class SessionService {
                         : refused(db, caller, workspaceId, creation))
                 .invoke(() -> {
                     created.increment();
-                    db.afterCommit(wakeUps::appended);
+                    db.afterCommit(notifier::appended);
                 });
     }
 
     /** A server may have stopped taking sessions since placement heard of it: then another one is asked for. */
     private Uni<Creation> create(
             Db db, Caller caller, UUID workspaceId, NewSession wanted, String chatName, int placements) {
-        SessionHost.Server server = wanted.hosting() == Hosting.SERVER ? host.place(wanted.requires()) : null;
+        SessionPlacement.Server server = wanted.hosting() == Hosting.SERVER ? host.place(wanted.requires()) : null;
         return sessions.create(
                         db,
                         Ids.next(),
@@ -230,7 +230,7 @@ public class SessionService {
                         judge(outcome, transition);
                     }
                     if (outcome.applied() || transition.task() != null) {
-                        db.afterCommit(() -> wakeUps.concerns(concerned(outcome)));
+                        db.afterCommit(() -> notifier.concerns(concerned(outcome)));
                     }
                 });
     }
@@ -296,16 +296,16 @@ public class SessionService {
 
     private static void judge(Outcome outcome, Transition transition) {
         boolean repeated = switch (transition.command()) {
-            case PAUSE -> Wire.is(SessionStatus.PAUSED, outcome.oldStatus());
-            case CANCEL -> Wire.is(SessionStatus.CANCELLED, outcome.oldStatus());
+            case PAUSE -> WireEnum.is(SessionStatus.PAUSED, outcome.oldStatus());
+            case CANCEL -> WireEnum.is(SessionStatus.CANCELLED, outcome.oldStatus());
             // its turn waits for a host already
             case START ->
-                Wire.is(SessionStatus.IDLE, outcome.oldStatus())
+                WireEnum.is(SessionStatus.IDLE, outcome.oldStatus())
                         && outcome.hasWork()
                         && outcome.isAt(transition.expectedVersions());
             case RESUME ->
                 transition.pauseId() != null
-                        && !Wire.is(SessionStatus.PAUSED, outcome.oldStatus())
+                        && !WireEnum.is(SessionStatus.PAUSED, outcome.oldStatus())
                         && transition.pauseId().equals(outcome.oldResumedPauseId());
             default -> false;
         };
@@ -318,7 +318,7 @@ public class SessionService {
                     outcome,
                     "A chat's session runs only with a turn: say something to its agent, or start it with a task");
         }
-        if (transition.command() == SessionCommand.RESUME && Wire.is(SessionStatus.PAUSED, outcome.oldStatus())) {
+        if (transition.command() == SessionCommand.RESUME && WireEnum.is(SessionStatus.PAUSED, outcome.oldStatus())) {
             throw illegal(outcome, "The session is paused under another pause_id")
                     .with("pause_id", outcome.oldPauseId().toString());
         }
@@ -331,7 +331,7 @@ public class SessionService {
 
     /** From a state that a newer server wrote, nothing is allowed here. */
     static Problem illegal(String status, String detail) {
-        SessionStatus known = Wire.known(SessionStatus.class, status);
+        SessionStatus known = WireEnum.known(SessionStatus.class, status);
         return new Problem(ProblemType.CONFLICT, detail)
                 .with("current_status", status)
                 .with("allowed_transitions", known == null ? List.of() : known.allowedTransitions());
@@ -356,7 +356,7 @@ public class SessionService {
                 .invoke(outcome -> requirePermission(outcome, Permission.CONTROL))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
-                        wakeUps.appended();
+                        notifier.appended();
                     } else {
                         requireVersion(outcome, expectedVersions);
                         throw illegal(
@@ -390,7 +390,7 @@ public class SessionService {
             return sessions.change(db, id, beatsFor(caller), null, note, epoch)
                     .invoke(outcome -> {
                         if (outcome != null && outcome.applied()) {
-                            db.afterCommit(wakeUps::appended);
+                            db.afterCommit(notifier::appended);
                         }
                     })
                     .map(outcome -> outcome == null

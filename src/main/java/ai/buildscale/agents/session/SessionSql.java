@@ -118,13 +118,13 @@ final class SessionSql {
                     and not coalesce($4::text = 'running' and o.work = 'none', false)
                     and %s),
             """.formatted(work("old"), ASKED, GOING_ON.formatted("o"), FITS, Permission.controlled("$2"))
-            + SessionMove.requestedToGoOn("$14::text", STARTS)
+            + SessionTransition.requestedToGoOn("$14::text", STARTS)
             + outcome("(select a.work from asked a)");
 
     /** Carries out a command to rest, with the parameters of {@link #GO_ON}. */
     static final String REST = OLD
             + straight("false", Permission.controlled("$2"))
-            + SessionMove.requested("$14::text")
+            + SessionTransition.requested("$14::text")
             + outcome("null::text");
 
     /** Carries out a command to end, with the parameters of {@link #GO_ON}. */
@@ -133,7 +133,7 @@ final class SessionSql {
                     "true",
                     "(" + Permission.controlled("$2") + " or $4::text = 'cancelled' and " + Permission.ended("$2")
                             + ")")
-            + SessionMove.requestedToEnd("$14::text")
+            + SessionTransition.requestedToEnd("$14::text")
             + outcome("null::text");
 
     /** What a command does to a session that leads to the state $4, whatever there is to do in it. */
@@ -213,7 +213,7 @@ final class SessionSql {
                 select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
                 from moved m
                 where m.current_task is distinct from m.previous_task)
-            """.formatted(Permission.controlled("$2"), EventLog.APPEND, SessionMove.TASK_DATA)
+            """.formatted(Permission.controlled("$2"), EventLog.APPEND, SessionTransition.TASK_DATA)
             + OUTCOME.replace("{command}", "");
 
     /**
@@ -273,7 +273,7 @@ final class SessionSql {
             from place p
             cross join host
             left join created s on true""".formatted(
-                    SessionMove.LOGGED.replace("{commanded}", "").replace("{after}", "0"), ONE)
+                    SessionTransition.LOGGED.replace("{commanded}", "").replace("{after}", "0"), ONE)
             .replace("{role}", Permission.roleNow("p.place_id", "$4"));
 
     private static final String FILTERS = """
@@ -552,7 +552,7 @@ final class SessionSql {
                        up_to - places as ordinal
                 from placed p
                 where up_to <= %5$d or up_to = places),
-            %6$s""".formatted(columns, next, due, SessionMove.places("g"), MAX_BATCH, SessionMove.swept());
+            %6$s""".formatted(columns, next, due, SessionTransition.places("g"), MAX_BATCH, SessionTransition.swept());
     }
 
     /** The columns of agent_sessions, so that rows of {@code moved} and {@code old} can stand in one union. */

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -32,7 +32,7 @@ public enum SessionStatus {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 
     /** The wire names of what may follow, in the table's order. */

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.event.StreamState;
+import ai.buildscale.agents.event.SnapshotSource;
 import ai.buildscale.agents.event.Topic;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Page;
@@ -18,7 +18,7 @@ import java.util.Set;
 
 /** What a stream of sessions begins with: a chat's newest session, or all that live in a workspace. */
 @ApplicationScoped
-class SessionStreamState implements StreamState {
+class SessionStreamState implements SnapshotSource {
     private final Database database;
     private final ObjectMapper json;
 

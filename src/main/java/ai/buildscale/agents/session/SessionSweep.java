@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.event.WakeUps;
+import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Sweeps;
 import io.micrometer.core.instrument.Counter;
@@ -29,13 +29,13 @@ class SessionSweep {
     private static final UUID FIRST = new UUID(0, 0);
 
     /** A walk round the live sessions, a piece at each turn. */
-    private final class Walk {
+    private final class KeysetScan {
         private final String what;
         private final String sql;
         private UUID workspace = FIRST;
         private UUID id = FIRST;
 
-        Walk(String what, String sql) {
+        KeysetScan(String what, String sql) {
             this.what = what;
             this.sql = sql;
         }
@@ -52,23 +52,23 @@ class SessionSweep {
     }
 
     private final Database database;
-    private final WakeUps wakeUps;
+    private final Notifier notifier;
     private final SessionConfig config;
     private final Sweeps sweeps;
     private final Duration retentionInterval;
-    private final Walk inactive = new Walk("cancelled, inactive", INACTIVE);
-    private final Walk stalled = new Walk("stalled", STALLED);
+    private final KeysetScan inactive = new KeysetScan("cancelled, inactive", INACTIVE);
+    private final KeysetScan stalled = new KeysetScan("stalled", STALLED);
     private final Counter stalls;
 
     SessionSweep(
             Database database,
-            WakeUps wakeUps,
+            Notifier notifier,
             SessionConfig config,
             Sweeps sweeps,
             @ConfigProperty(name = "sweeps.retention-interval") Duration retentionInterval,
             MeterRegistry metrics) {
         this.database = database;
-        this.wakeUps = wakeUps;
+        this.notifier = notifier;
         this.config = config;
         this.sweeps = sweeps;
         this.stalls = metrics.counter("sessions.stalled");
@@ -147,7 +147,7 @@ class SessionSweep {
         return statement.get().map(row -> row.getLong("n").intValue()).invoke(n -> {
             if (n > 0) {
                 LOG.infof("swept %d sessions: %s", n, what);
-                wakeUps.appended();
+                notifier.appended();
             }
         });
     }

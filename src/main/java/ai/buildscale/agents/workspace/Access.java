@@ -4,7 +4,7 @@ import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -61,7 +61,7 @@ public class Access {
         if (role == null) {
             throw Problem.forbidden("You are not a member of this workspace");
         }
-        Role actual = Wire.known(Role.class, role);
+        Role actual = WireEnum.known(Role.class, role);
         if (actual == null || !actual.includes(needed)) {
             throw Problem.forbidden("This needs the role " + needed + "; yours is " + role);
         }

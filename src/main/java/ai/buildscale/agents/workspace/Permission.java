@@ -1,7 +1,7 @@
 package ai.buildscale.agents.workspace;
 
 import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 
 /**
  * What a caller may do with a session; each includes those before it. A session is its owner's, as long as the owner is a
@@ -97,7 +97,7 @@ public enum Permission {
 
     /** Reads what the SQL has found; null stays null. */
     public static Permission of(String found) {
-        return Wire.known(Permission.class, found);
+        return WireEnum.known(Permission.class, found);
     }
 
     /**
@@ -120,6 +120,6 @@ public enum Permission {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 }

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.workspace;
 
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** What a member may do; each role may do all that the ones after it may. */
@@ -21,6 +21,6 @@ public enum Role {
 
     @Override
     public String toString() {
-        return Wire.name(this);
+        return WireEnum.name(this);
     }
 }

@@ -1,10 +1,10 @@
 package ai.buildscale.agents.workspace;
 
-import ai.buildscale.agents.platform.Answer;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Idempotency;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemDocument;
+import ai.buildscale.agents.platform.StoredResponse;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;
@@ -96,12 +96,12 @@ public class WorkspaceResource {
                         body,
                         (db, kept) -> Access.require(db, caller, created(kept), Role.VIEWER),
                         db -> service.create(db, caller, body.name())
-                                .map(created -> Answer.created(
+                                .map(created -> StoredResponse.created(
                                         "/api/v1/workspaces/" + created.id(), new OneWorkspace(created))))
-                .map(Answer::response);
+                .map(StoredResponse::response);
     }
 
-    private static UUID created(Answer kept) {
+    private static UUID created(StoredResponse kept) {
         String location = kept.headers().get("Location");
         return UUID.fromString(location.substring(location.lastIndexOf('/') + 1));
     }
@@ -176,9 +176,10 @@ public class WorkspaceResource {
                         (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                         db -> service.addMember(db, caller, workspaceId, body.userId(), body.role())
                                 .map(added -> added.isNew()
-                                        ? Answer.created(path + "/" + body.userId(), new OneMember(added.member()))
-                                        : Answer.ok(new OneMember(added.member()))))
-                .map(Answer::response);
+                                        ? StoredResponse.created(
+                                                path + "/" + body.userId(), new OneMember(added.member()))
+                                        : StoredResponse.ok(new OneMember(added.member()))))
+                .map(StoredResponse::response);
     }
 
     @GET

@@ -6,7 +6,7 @@ import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.workspace.WorkspaceRepository.Found;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -91,7 +91,7 @@ public class WorkspaceService {
                 .transform(_ -> Problem.notFound("The workspace"))
                 .invoke(added -> {
                     String actual = added.member().role();
-                    if (!Wire.is(role, actual)) {
+                    if (!WireEnum.is(role, actual)) {
                         throw new Problem(ProblemType.CONFLICT, "The user is a member already, as " + actual)
                                 .with("current_role", actual);
                     }
@@ -145,7 +145,7 @@ public class WorkspaceService {
 
     /** What an owner may do to one who will not be an owner any more. */
     private static void requireNotLastOwner(Found found, Role actual) {
-        if (Wire.is(Role.OWNER, found.member().role())) {
+        if (WireEnum.is(Role.OWNER, found.member().role())) {
             requireOwnerRole(actual);
             if (!found.isReplaceable()) {
                 throw new Problem(ProblemType.CONFLICT, "A workspace keeps at least one owner");

@@ -18,15 +18,17 @@ class TracesTest {
     private static final String TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
     private static final String PARENT = "00-" + TRACE + "-00f067aa0ba902b7-01";
 
-    private static Span begin(String parent) {
-        return Traces.begin(Span.Kind.CONSUMER, "work", parent, Map.of("text", "a", "whole", 1, "yes", true));
+    private static TraceSpan begin(String parent) {
+        return Traces.begin(TraceSpan.Kind.CONSUMER, "work", parent, Map.of("text", "a", "whole", 1, "yes", true));
     }
 
     @Test
     void aSpanGoesOnWithWhatWasKept() {
         try (Spans spans = Spans.kept()) {
-            Span work = begin(PARENT);
-            work.child(Span.Kind.CLIENT, "call", Map.of()).with("part", 0.5).end();
+            TraceSpan work = begin(PARENT);
+            work.child(TraceSpan.Kind.CLIENT, "call", Map.of())
+                    .with("part", 0.5)
+                    .end();
             work.with("nothing", null).event("obeyed");
             work.end();
             work.fail("late");
@@ -65,8 +67,8 @@ class TracesTest {
     @Test
     void whatWasNotChosenIsNotTracedFurther() {
         try (Spans spans = Spans.kept()) {
-            Span work = begin(PARENT.replaceAll("01$", "00"));
-            work.child(Span.Kind.INTERNAL, "part", Map.of()).end();
+            TraceSpan work = begin(PARENT.replaceAll("01$", "00"));
+            work.child(TraceSpan.Kind.INTERNAL, "part", Map.of()).end();
             work.end();
 
             assertThat(spans.ended()).isEmpty();
@@ -75,9 +77,9 @@ class TracesTest {
 
     @Test
     void nothingIsDoneWhereTheyAreOff() {
-        Span work = begin(null);
+        TraceSpan work = begin(null);
 
-        assertThat(work.child(Span.Kind.CLIENT, "call", Map.of())).isSameAs(Span.NONE);
+        assertThat(work.child(TraceSpan.Kind.CLIENT, "call", Map.of())).isSameAs(TraceSpan.NONE);
         assertThat(Traces.current()).isNull();
         work.log(() -> work.fail("never"));
     }

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat.engine;
 
-import ai.buildscale.agents.platform.Span;
+import ai.buildscale.agents.platform.TraceSpan;
 import ai.buildscale.agents.platform.Traces;
 import ai.buildscale.agents.session.AgentType;
 import java.util.Map;
@@ -32,9 +32,9 @@ public final class GenAi {
      *
      * @param traceparent the trace of the message that it works on, or null
      */
-    public static Span agent(String traceparent, UUID session, AgentType type, String model) {
+    public static TraceSpan agent(String traceparent, UUID session, AgentType type, String model) {
         return Traces.begin(
-                Span.Kind.INTERNAL,
+                TraceSpan.Kind.INTERNAL,
                 "invoke_agent " + type,
                 traceparent,
                 Map.of(OPERATION, "invoke_agent", AGENT, type, Traces.SESSION, session, MODEL, model));
@@ -45,10 +45,10 @@ public final class GenAi {
      *
      * @param model the provider's name for it
      */
-    public static Span chat(Turn turn, String provider, String model) {
+    public static TraceSpan chat(Turn turn, String provider, String model) {
         return turn.span()
                 .child(
-                        Span.Kind.CLIENT,
+                        TraceSpan.Kind.CLIENT,
                         "chat " + model,
                         Map.of(
                                 OPERATION,
@@ -64,10 +64,10 @@ public final class GenAi {
     }
 
     /** A tool that there is does what a model wants of it. */
-    public static Span tool(Turn turn, Output.Call call) {
+    public static TraceSpan tool(Turn turn, Output.Call call) {
         return turn.span()
                 .child(
-                        Span.Kind.INTERNAL,
+                        TraceSpan.Kind.INTERNAL,
                         "execute_tool " + call.tool(),
                         Map.of(
                                 OPERATION,

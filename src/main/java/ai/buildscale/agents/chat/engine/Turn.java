@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat.engine;
 
-import ai.buildscale.agents.platform.Span;
+import ai.buildscale.agents.platform.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import java.util.List;
@@ -27,7 +27,7 @@ public record Turn(
         List<Entry> history,
         String said,
         int attempt,
-        Span span) {
+        TraceSpan span) {
 
     /**
      * Something in a chat's history.

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.platform.security;
 
-import ai.buildscale.agents.platform.Ticker;
-import ai.buildscale.agents.platform.Trouble;
+import ai.buildscale.agents.platform.FailureLog;
+import ai.buildscale.agents.platform.FixedDelayTimer;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Uni;
@@ -24,7 +24,7 @@ final class IssuerKeys {
     /** How long a caller waits for the issuer. */
     private static final Duration PATIENCE = Duration.ofSeconds(7);
 
-    private final Trouble trouble = new Trouble(IssuerKeys.class, "the keys of JWT_KEYS do not come");
+    private final FailureLog failureLog = new FailureLog(IssuerKeys.class, "the keys of JWT_KEYS do not come");
     private final KeySource source;
     private final Duration refresh;
     private final Duration retry;
@@ -61,7 +61,7 @@ final class IssuerKeys {
     /** Asks at once, and from time to time from then on: keys that the issuer has withdrawn must not stay. */
     void start(Vertx vertx) {
         ask().subscribe().with(_ -> {});
-        Ticker.start(vertx, () -> answered ? refresh : retry, this::ask);
+        FixedDelayTimer.start(vertx, () -> answered ? refresh : retry, this::ask);
     }
 
     /** Another object once they have changed. */
@@ -119,9 +119,9 @@ final class IssuerKeys {
             answered = true;
             heardAt = nanos.getAsLong();
             if (known.isEmpty()) {
-                trouble.met(new IOException("there is none that a token may be signed with, " + document.leftOut()));
+                failureLog.met(new IOException("there is none that a token may be signed with, " + document.leftOut()));
             } else {
-                trouble.over();
+                failureLog.over();
             }
         } catch (IOException e) {
             failed(e);
@@ -130,7 +130,7 @@ final class IssuerKeys {
 
     private void failed(Throwable reason) {
         answered = false;
-        trouble.met(reason);
+        failureLog.met(reason);
     }
 
     private void take(KeyDocument document) {

@@ -51,7 +51,7 @@ class LlmEngine implements Engine {
                 return Multi.createFrom()
                         .failure(new EngineFailure("There is no model " + turn.model() + ".", false, null));
             }
-            return new Thinking(turn, models.get(turn.model()), tools, vertx.getOrCreateContext(), config).outputs();
+            return new ToolLoop(turn, models.get(turn.model()), tools, vertx.getOrCreateContext(), config).outputs();
         });
     }
 

@@ -3,9 +3,9 @@ package ai.buildscale.agents.chat.engine.llm;
 import ai.buildscale.agents.chat.engine.GenAi;
 import ai.buildscale.agents.chat.engine.Turn;
 import ai.buildscale.agents.chat.engine.llm.ModelFailure.Kind;
-import ai.buildscale.agents.platform.Span;
-import ai.buildscale.agents.platform.Trouble;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.FailureLog;
+import ai.buildscale.agents.platform.TraceSpan;
+import ai.buildscale.agents.platform.WireEnum;
 import dev.langchain4j.http.client.HttpClientBuilder;
 import dev.langchain4j.model.chat.StreamingChatModel;
 import dev.langchain4j.model.ollama.OllamaStreamingChatModel;
@@ -41,17 +41,17 @@ import org.eclipse.microprofile.faulttolerance.exceptions.CircuitBreakerOpenExce
             "dev.langchain4j.model.ollama.ToolCall"
         })
 final class Model {
-    private final Trouble trouble;
+    private final FailureLog failureLog;
     private final String name;
     private final LlmConfig.Model settings;
     private final String baseUrl;
     private final Duration retryAfterLimit;
     private final HttpClient http;
     private final ModelMetrics metrics;
-    private final TypedGuard<Uni<Round>> guard;
+    private final TypedGuard<Uni<CompletionStream>> guard;
 
     Model(String name, LlmConfig.Model settings, LlmConfig config, HttpClient http, ModelMetrics metrics) {
-        this.trouble = new Trouble(Model.class, "the model " + name + " fails", Duration.ofMinutes(1));
+        this.failureLog = new FailureLog(Model.class, "the model " + name + " fails", Duration.ofMinutes(1));
         this.name = name;
         this.settings = settings;
         this.baseUrl = checked(settings.baseUrl().orElse(settings.provider().usualUrl()));
@@ -77,9 +77,9 @@ final class Model {
                 + "\".base-url must be an http or https URL, without a user: keys are set with api-key");
     }
 
-    private TypedGuard<Uni<Round>> guard(LlmConfig config) {
+    private TypedGuard<Uni<CompletionStream>> guard(LlmConfig config) {
         LlmConfig.Breaker breaker = config.breaker();
-        return TypedGuard.create(new TypeLiteral<Uni<Round>>() {})
+        return TypedGuard.create(new TypeLiteral<Uni<CompletionStream>>() {})
                 .withDescription("model " + name)
                 .withCircuitBreaker()
                 .when(reason -> ModelFailure.of(reason).kind().isTrouble())
@@ -111,11 +111,11 @@ final class Model {
 
     /** As OpenTelemetry calls it. */
     String provider() {
-        return Wire.name(settings.provider());
+        return WireEnum.name(settings.provider());
     }
 
     /** The span of a request that the turn makes, begun. */
-    Span traced(Turn turn) {
+    TraceSpan traced(Turn turn) {
         URI address = URI.create(baseUrl);
         int usualPort = address.getScheme().equals("https") ? 443 : 80;
         return GenAi.chat(turn, provider(), settings.model().orElse(name))
@@ -123,18 +123,19 @@ final class Model {
                 .with("server.port", address.getPort() < 0 ? usualPort : address.getPort());
     }
 
-    /** An answer to be {@link Round#open opened}. */
-    Round round(Context context, long deadline) {
-        return new Round(this, context, new Exchange(http, context, settings.timeout(), deadline), metrics.request());
+    /** An answer to be {@link CompletionStream#open opened}. */
+    CompletionStream round(Context context, long deadline) {
+        return new CompletionStream(
+                this, context, new VertxLlmHttpClient(http, context, settings.timeout(), deadline), metrics.request());
     }
 
     /** Opens what the attempts supply, until one is open. */
-    Uni<Round> open(Supplier<Uni<Round>> attempts) {
+    Uni<CompletionStream> open(Supplier<Uni<CompletionStream>> attempts) {
         return Uni.createFrom()
                 .deferred(() -> guard.get(attempts))
                 .onFailure(CircuitBreakerOpenException.class)
                 .transform(this::shut)
-                .invoke(trouble::over)
+                .invoke(failureLog::over)
                 .onFailure(ModelFailure.class)
                 .invoke(this::met);
     }
@@ -146,7 +147,7 @@ final class Model {
 
     private void met(Throwable reason) {
         if (((ModelFailure) reason).kind() != Kind.CANCELLED) {
-            trouble.met(reason);
+            failureLog.met(reason);
         }
     }
 

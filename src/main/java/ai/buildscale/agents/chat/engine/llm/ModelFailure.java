@@ -1,7 +1,7 @@
 package ai.buildscale.agents.chat.engine.llm;
 
 import ai.buildscale.agents.chat.engine.EngineFailure;
-import ai.buildscale.agents.platform.Wire;
+import ai.buildscale.agents.platform.WireEnum;
 import java.time.Duration;
 
 /** A model did not answer as it should; nothing in it tells a key or an address. */
@@ -51,7 +51,7 @@ final class ModelFailure extends RuntimeException {
 
         @Override
         public String toString() {
-            return Wire.name(this);
+            return WireEnum.name(this);
         }
     }
 

@@ -3,7 +3,7 @@ package ai.buildscale.agents.chat.engine.llm;
 import ai.buildscale.agents.chat.engine.GenAi;
 import ai.buildscale.agents.chat.engine.Output;
 import ai.buildscale.agents.chat.engine.Turn;
-import ai.buildscale.agents.platform.Span;
+import ai.buildscale.agents.platform.TraceSpan;
 import dev.langchain4j.agent.tool.ToolSpecification;
 import dev.langchain4j.model.chat.request.json.JsonObjectSchema;
 import dev.langchain4j.model.chat.request.json.JsonRawSchema;
@@ -37,8 +37,8 @@ final class Toolbox {
     }
 
     /** What a model is told about the tools of its agent. */
-    List<ToolSpecification> specifications(Persona persona) {
-        Stream<ToolSpecification> controls = Arrays.stream(Control.values())
+    List<ToolSpecification> specifications(SystemPrompt persona) {
+        Stream<ToolSpecification> controls = Arrays.stream(BuiltInTools.values())
                 .filter(control -> persona.mayCall(control.toString()))
                 .map(control -> specification(control.toString(), control.description(), control.parameters()));
         Stream<ToolSpecification> others = tools.values().stream()
@@ -67,10 +67,10 @@ final class Toolbox {
 
     /** Emits what a call comes to: an observation after what else there is, or a question. */
     Uni<List<Output>> perform(Output.Call call, Turn turn) {
-        if (!Persona.of(turn.agentType()).mayCall(call.tool())) {
+        if (!SystemPrompt.of(turn.agentType()).mayCall(call.tool())) {
             return failed(call, "There is no tool " + call.tool());
         }
-        Span span = GenAi.tool(turn, call);
+        TraceSpan span = GenAi.tool(turn, call);
         return Uni.createFrom()
                 .deferred(() -> perform(call, args(call), turn))
                 .onFailure(IllegalArgumentException.class)
@@ -80,7 +80,7 @@ final class Toolbox {
                 .invoke(() -> span.fail(ModelFailure.Kind.CANCELLED.toString()));
     }
 
-    private static void ended(Span span, List<Output> outputs) {
+    private static void ended(TraceSpan span, List<Output> outputs) {
         if (outputs.stream().anyMatch(output -> output instanceof Output.Observation seen && !seen.success())) {
             span.fail(GenAi.OTHER);
         } else {
@@ -89,7 +89,7 @@ final class Toolbox {
     }
 
     private Uni<List<Output>> perform(Output.Call call, JsonObject args, Turn turn) {
-        Optional<Control> control = Control.find(call.tool());
+        Optional<BuiltInTools> control = BuiltInTools.find(call.tool());
         if (control.isPresent()) {
             return Uni.createFrom().item(control.get().perform(call.id(), args));
         }

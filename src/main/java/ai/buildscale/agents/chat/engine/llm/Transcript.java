@@ -37,13 +37,13 @@ final class Transcript {
     }
 
     /** The calls that have no observation, oldest first. */
-    List<Dialogue.OpenCall> openCalls() {
-        List<Dialogue.OpenCall> open = new ArrayList<>();
+    List<Conversation.OpenCall> openCalls() {
+        List<Conversation.OpenCall> open = new ArrayList<>();
         for (int i = 0; i < entries.size(); i++) {
             Entry entry = entries.get(i);
             String id = entry.kind() == Kind.CALL ? data(entry).getString("call_id") : null;
             if (id != null && !results.containsKey(id)) {
-                open.add(new Dialogue.OpenCall(
+                open.add(new Conversation.OpenCall(
                         new Output.Call(id, entry.text(), args(entry)), isQuestion(entry) ? answer(i) : null));
             }
         }
@@ -65,16 +65,16 @@ final class Transcript {
                 if (!asking) {
                     String args = new JsonObject().put("question", entry.text()).encode();
                     String answer = answer(i);
-                    call("", Control.ASK_USER.toString(), args, answer == null ? NO_ANSWER : answer, messages);
+                    call("", BuiltInTools.ASK_USER.toString(), args, answer == null ? NO_ANSWER : answer, messages);
                 }
                 asking = false;
             }
         }
-        return Dialogue.say(said.substring(from), messages);
+        return Conversation.say(said.substring(from), messages);
     }
 
     private static boolean isQuestion(Entry call) {
-        return call.text().equals(Control.ASK_USER.toString());
+        return call.text().equals(BuiltInTools.ASK_USER.toString());
     }
 
     private String result(Entry call, int at) {

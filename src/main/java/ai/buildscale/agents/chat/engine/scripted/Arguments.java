@@ -141,6 +141,6 @@ final class Arguments {
     }
 
     private Wrong wrong(String what, String rule, String found) {
-        return new Wrong(directive + ": the " + what + " " + rule + ", not " + Voice.brief(found, SHOWN));
+        return new Wrong(directive + ": the " + what + " " + rule + ", not " + ScriptBuilder.brief(found, SHOWN));
     }
 }

@@ -19,10 +19,10 @@ final class Directives {
     private static final int SHOWN = 60;
 
     private final Turn turn;
-    private final Voice voice;
+    private final ScriptBuilder voice;
     private final ObjectMapper json;
 
-    Directives(Turn turn, Voice voice, ObjectMapper json) {
+    Directives(Turn turn, ScriptBuilder voice, ObjectMapper json) {
         this.turn = turn;
         this.voice = voice;
         this.json = json;
@@ -32,9 +32,9 @@ final class Directives {
         return message.lines().anyMatch(Directives::isOne);
     }
 
-    Iterator<Supplier<List<Beat>>> parts(String message) {
+    Iterator<Supplier<List<ScriptStep>>> parts(String message) {
         return message.lines()
-                .<Supplier<List<Beat>>>map(line -> () -> isOne(line) ? run(line) : voice.words(line))
+                .<Supplier<List<ScriptStep>>>map(line -> () -> isOne(line) ? run(line) : voice.words(line))
                 .iterator();
     }
 
@@ -42,7 +42,7 @@ final class Directives {
         return line.startsWith("/");
     }
 
-    private List<Beat> run(String line) {
+    private List<ScriptStep> run(String line) {
         Arguments arguments = new Arguments(line, json);
         try {
             return Directive.find(arguments.directive())
@@ -53,47 +53,48 @@ final class Directives {
         }
     }
 
-    private List<Beat> run(Directive directive, Arguments arguments) {
+    private List<ScriptStep> run(Directive directive, Arguments arguments) {
         return switch (directive) {
             case SAY -> voice.line(arguments.text("text"));
             case DELAY -> {
                 voice.setPace(arguments.duration());
                 yield List.of();
             }
-            case WAIT -> List.of(new Beat.Silence(arguments.duration()));
-            case THINK -> List.of(Beat.of(new Output.Thought(arguments.text("text"))));
+            case WAIT -> List.of(new ScriptStep.Silence(arguments.duration()));
+            case THINK -> List.of(ScriptStep.of(new Output.Thought(arguments.text("text"))));
             case CALL -> call(arguments, true);
             case CALL_FAILS -> call(arguments, false);
             case ASK -> ask(arguments);
-            case MODE -> List.of(Beat.of(new Output.ModeChange(arguments.mode())));
-            case TASK -> List.of(Beat.of(new Output.Task(arguments.text("text"))));
-            case USAGE -> List.of(Beat.of(usage(arguments)));
+            case MODE -> List.of(ScriptStep.of(new Output.ModeChange(arguments.mode())));
+            case TASK -> List.of(ScriptStep.of(new Output.Task(arguments.text("text"))));
+            case USAGE -> List.of(ScriptStep.of(usage(arguments)));
             case REPEAT -> voice.repeat(chunks(arguments), arguments.exactText("text"));
             case FLOOD -> voice.flood(chunks(arguments));
-            case FAIL -> List.of(new Beat.Fails(new EngineFailure(arguments.text("message"), false, null)));
+            case FAIL -> List.of(new ScriptStep.Fails(new EngineFailure(arguments.text("message"), false, null)));
             case FAIL_ONCE -> failOnce(arguments.text("message"));
-            case BREAK -> List.of(new Beat.Fails(new IllegalStateException("Told to break in turn " + turn.id())));
+            case BREAK ->
+                List.of(new ScriptStep.Fails(new IllegalStateException("Told to break in turn " + turn.id())));
         };
     }
 
-    private List<Beat> call(Arguments arguments, boolean success) {
+    private List<ScriptStep> call(Arguments arguments, boolean success) {
         String tool = arguments.word("tool");
         return voice.call(tool, arguments.object("arguments", JsonNodeFactory.instance.objectNode()), success);
     }
 
-    private List<Beat> ask(Arguments arguments) {
+    private List<ScriptStep> ask(Arguments arguments) {
         String question = arguments.textBefore('|', "question");
         ObjectNode any = JsonNodeFactory.instance.objectNode().put("type", "string");
         String schema = arguments.object("schema", any).toString();
-        Beat asked = Beat.of(new Output.Question(question, schema));
+        ScriptStep asked = ScriptStep.of(new Output.Question(question, schema));
         return voice.answer()
                 .map(answer ->
                         List.of(asked, voice.line("The answer is: " + answer).getFirst()))
                 .orElse(List.of(asked));
     }
 
-    private List<Beat> failOnce(String message) {
-        return turn.attempt() == 1 ? List.of(new Beat.Fails(new EngineFailure(message, true, null))) : List.of();
+    private List<ScriptStep> failOnce(String message) {
+        return turn.attempt() == 1 ? List.of(new ScriptStep.Fails(new EngineFailure(message, true, null))) : List.of();
     }
 
     private static Output.Usage usage(Arguments arguments) {
@@ -108,6 +109,6 @@ final class Directives {
     private static String unknown(String directive) {
         String known =
                 Arrays.stream(Directive.values()).map(Directive::toString).collect(Collectors.joining(", "));
-        return "I do not know " + Voice.brief(directive, SHOWN) + ". I know: " + known + ".";
+        return "I do not know " + ScriptBuilder.brief(directive, SHOWN) + ". I know: " + known + ".";
     }
 }

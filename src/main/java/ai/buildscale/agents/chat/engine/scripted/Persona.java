@@ -27,18 +27,18 @@ final class Persona {
 
     private final Turn turn;
     private final Prompt prompt;
-    private final Voice voice;
+    private final ScriptBuilder voice;
     private final ObjectMapper json;
 
-    Persona(Turn turn, Prompt prompt, Voice voice, ObjectMapper json) {
+    Persona(Turn turn, Prompt prompt, ScriptBuilder voice, ObjectMapper json) {
         this.turn = turn;
         this.prompt = prompt;
         this.voice = voice;
         this.json = json;
     }
 
-    Iterator<Supplier<List<Beat>>> parts() {
-        Stream<Supplier<List<Beat>>> reply = switch (turn.agentType()) {
+    Iterator<Supplier<List<ScriptStep>>> parts() {
+        Stream<Supplier<List<ScriptStep>>> reply = switch (turn.agentType()) {
             case ASSISTANT -> Stream.of(this::chat);
             case PLANNER -> Stream.of(this::think, this::plan, this::ask, this::decide);
             case BUILDER -> build();
@@ -46,45 +46,45 @@ final class Persona {
         return Stream.concat(reply, Stream.of(this::usage)).iterator();
     }
 
-    private List<Beat> usage() {
+    private List<ScriptStep> usage() {
         return List.of(voice.usage(prompt.characters()));
     }
 
-    private List<Beat> chat() {
+    private List<ScriptStep> chat() {
         long before = prompt.messagesBefore();
         String memory = before == 0
                 ? "This is the first message of our chat."
                 : "Our chat has had " + before + (before == 1 ? " message" : " messages") + " before it.";
-        return voice.words("Hello! You said: “" + Voice.brief(prompt.message(), QUOTED) + "”. " + memory);
+        return voice.words("Hello! You said: “" + ScriptBuilder.brief(prompt.message(), QUOTED) + "”. " + memory);
     }
 
     private String goal() {
         boolean without = turn.goal() == null || turn.goal().isBlank();
-        return Voice.brief(without ? prompt.message() : turn.goal(), QUOTED);
+        return ScriptBuilder.brief(without ? prompt.message() : turn.goal(), QUOTED);
     }
 
-    private List<Beat> think() {
-        return List.of(Beat.of(new Output.Thought("What leads to “" + goal() + "”?")));
+    private List<ScriptStep> think() {
+        return List.of(ScriptStep.of(new Output.Thought("What leads to “" + goal() + "”?")));
     }
 
-    private List<Beat> plan() {
+    private List<ScriptStep> plan() {
         List<String> steps = Plan.towards(goal());
         return voice.words("This is my plan:\n" + Plan.numbered(steps));
     }
 
-    private List<Beat> ask() {
-        return List.of(Beat.of(new Output.Question("Shall I go on with this plan?", GO_ON)));
+    private List<ScriptStep> ask() {
+        return List.of(ScriptStep.of(new Output.Question("Shall I go on with this plan?", GO_ON)));
     }
 
-    private List<Beat> decide() {
+    private List<ScriptStep> decide() {
         JsonNode answer = read(voice.answer().orElse("{}"));
-        String comment = Voice.brief(answer.path("comment").asText(), QUOTED);
+        String comment = ScriptBuilder.brief(answer.path("comment").asText(), QUOTED);
         String heard = comment.isEmpty() ? "" : " You said: “" + comment + "”.";
         if (!answer.path("go_on").asBoolean()) {
             return voice.words("I stay with planning." + heard);
         }
-        List<Beat> beats = new ArrayList<>();
-        beats.add(Beat.of(new Output.ModeChange(Mode.BUILD)));
+        List<ScriptStep> beats = new ArrayList<>();
+        beats.add(ScriptStep.of(new Output.ModeChange(Mode.BUILD)));
         beats.addAll(voice.words("The plan is handed over to be built, step by step." + heard));
         return beats;
     }
@@ -97,20 +97,21 @@ final class Persona {
         }
     }
 
-    private Stream<Supplier<List<Beat>>> build() {
+    private Stream<Supplier<List<ScriptStep>>> build() {
         List<String> steps = Stream.of(Plan.in(prompt.message()), prompt.newestPlan(), USUAL_STEPS)
                 .filter(some -> !some.isEmpty())
                 .findFirst()
                 .orElseThrow();
-        Stream<Supplier<List<Beat>>> work = IntStream.rangeClosed(1, steps.size())
-                .mapToObj(n -> () -> step(n, steps.size(), Voice.brief(steps.get(n - 1), QUOTED)));
+        Stream<Supplier<List<ScriptStep>>> work = IntStream.rangeClosed(1, steps.size())
+                .mapToObj(n -> () -> step(n, steps.size(), ScriptBuilder.brief(steps.get(n - 1), QUOTED)));
         return Stream.concat(work, Stream.of(() -> voice.words("That was the last step, of " + steps.size() + ".")));
     }
 
-    private List<Beat> step(int n, int of, String description) {
+    private List<ScriptStep> step(int n, int of, String description) {
         ObjectNode args = JsonNodeFactory.instance.objectNode().put("step", n).put("description", description);
-        List<Beat> beats = new ArrayList<>();
-        beats.add(Beat.of(new Output.Task(Voice.brief("Step " + n + " of " + of + ": " + description, SHORT))));
+        List<ScriptStep> beats = new ArrayList<>();
+        beats.add(ScriptStep.of(
+                new Output.Task(ScriptBuilder.brief("Step " + n + " of " + of + ": " + description, SHORT))));
         beats.addAll(voice.call("run_step", args, true));
         beats.addAll(voice.words("Step " + n + " is done: " + description));
         return beats;

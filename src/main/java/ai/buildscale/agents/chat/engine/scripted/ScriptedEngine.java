@@ -58,25 +58,26 @@ public class ScriptedEngine implements Engine {
     @Override
     public Multi<Output> think(Turn turn) {
         return Multi.createFrom()
-                .<Beat>iterable(() -> new Playback(script(turn), new Progress(turn)))
+                .<ScriptStep>iterable(() -> new ScriptPlayer(script(turn), new ReplayPosition(turn)))
                 .onItem()
                 .transformToUniAndConcatenate(this::play);
     }
 
     /** Parts are made one after the other, each when the one before it is over: they share a voice. */
-    private Iterator<Supplier<List<Beat>>> script(Turn turn) {
+    private Iterator<Supplier<List<ScriptStep>>> script(Turn turn) {
         Prompt prompt = Prompt.of(turn);
-        Voice voice = new Voice(turn, config.chunkDelay());
+        ScriptBuilder voice = new ScriptBuilder(turn, config.chunkDelay());
         return Directives.areIn(prompt.message())
                 ? new Directives(turn, voice, json).parts(prompt.message())
                 : new Persona(turn, prompt, voice, json).parts();
     }
 
-    private Uni<Output> play(Beat beat) {
+    private Uni<Output> play(ScriptStep beat) {
         return switch (beat) {
-            case Beat.Gives(Output output, Duration silence) -> rest(silence).replaceWith(output);
-            case Beat.Silence(Duration duration) -> rest(duration).replaceWith((Output) null);
-            case Beat.Fails(RuntimeException failure) -> Uni.createFrom().failure(failure);
+            case ScriptStep.Gives(Output output, Duration silence) ->
+                rest(silence).replaceWith(output);
+            case ScriptStep.Silence(Duration duration) -> rest(duration).replaceWith((Output) null);
+            case ScriptStep.Fails(RuntimeException failure) -> Uni.createFrom().failure(failure);
         };
     }
 

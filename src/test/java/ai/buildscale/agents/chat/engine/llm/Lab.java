@@ -4,7 +4,7 @@ import ai.buildscale.agents.chat.engine.Output;
 import ai.buildscale.agents.chat.engine.Turn;
 import ai.buildscale.agents.chat.engine.Turn.Entry;
 import ai.buildscale.agents.chat.engine.Turn.Kind;
-import ai.buildscale.agents.platform.Span;
+import ai.buildscale.agents.platform.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.PropertiesConfigSource;
@@ -102,7 +102,7 @@ final class Lab implements AutoCloseable {
                 List.of(new Entry(id, Kind.USER, words, "{}")),
                 "",
                 1,
-                Span.NONE);
+                TraceSpan.NONE);
     }
 
     /** The same turn as it is taken up again, after this was done and said. */
@@ -124,7 +124,7 @@ final class Lab implements AutoCloseable {
     }
 
     /** The same turn, traced within this. */
-    static Turn within(Span span, Turn turn) {
+    static Turn within(TraceSpan span, Turn turn) {
         return new Turn(
                 turn.id(),
                 turn.sessionId(),

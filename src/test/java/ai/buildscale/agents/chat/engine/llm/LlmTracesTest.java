@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 import ai.buildscale.agents.chat.engine.GenAi;
 import ai.buildscale.agents.chat.engine.Output;
 import ai.buildscale.agents.chat.engine.Turn;
-import ai.buildscale.agents.platform.Span;
+import ai.buildscale.agents.platform.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.testing.Spans;
 import io.opentelemetry.api.trace.StatusCode;
@@ -24,7 +24,7 @@ class LlmTracesTest {
     private final Spans spans = Spans.kept();
     private final FakeOpenAi fake = FakeOpenAi.start();
     private final Lab lab = new Lab("openai", fake.baseUrl(), Map.of("timeout", "PT1S"));
-    private final Span agent = GenAi.agent(null, new UUID(0, 1), AgentType.BUILDER, Lab.MODEL);
+    private final TraceSpan agent = GenAi.agent(null, new UUID(0, 1), AgentType.BUILDER, Lab.MODEL);
 
     @AfterEach
     void close() {

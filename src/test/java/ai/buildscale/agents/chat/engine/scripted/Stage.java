@@ -4,8 +4,8 @@ import ai.buildscale.agents.chat.engine.Output;
 import ai.buildscale.agents.chat.engine.Turn;
 import ai.buildscale.agents.chat.engine.Turn.Entry;
 import ai.buildscale.agents.chat.engine.Turn.Kind;
-import ai.buildscale.agents.platform.Span;
 import ai.buildscale.agents.platform.StrictJson;
+import ai.buildscale.agents.platform.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.time.Duration;
@@ -62,7 +62,7 @@ final class Stage {
     static Turn turn(AgentType type, String goal, List<Entry> history, String said, int attempt) {
         UUID chat = new UUID(0, 1);
         return new Turn(
-                TURN, chat, chat, type, type.defaultMode(), "scripted", goal, history, said, attempt, Span.NONE);
+                TURN, chat, chat, type, type.defaultMode(), "scripted", goal, history, said, attempt, TraceSpan.NONE);
     }
 
     /** The turn with more behind it. */

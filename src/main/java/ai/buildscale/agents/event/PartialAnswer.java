@@ -1,0 +1,58 @@
+package ai.buildscale.agents.event;
+
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.JsonObject;
+import io.vertx.mutiny.sqlclient.Row;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * What an agent has said so far in a turn that is not over, put together from its chunks.
+ *
+ * @param offset where the text begins in the answer, in UTF-16 units; 0 unless Postgres has crashed in this turn
+ */
+record PartialAnswer(UUID sessionId, UUID chatId, UUID turnId, int offset, String text) {
+    /** Reads chunks in the order of their turns and places; of two that tell of one place the longer text stands. */
+    static List<PartialAnswer> of(Iterable<Row> chunks) {
+        List<PartialAnswer> all = new ArrayList<>();
+        StringBuilder text = new StringBuilder();
+        PartialAnswer begun = null;
+        for (Row chunk : chunks) {
+            UUID turn = chunk.getUUID("turn_id");
+            int from = chunk.getInteger("from_char");
+            if (begun == null || !begun.turnId.equals(turn)) {
+                finish(begun, text, all);
+                begun = new PartialAnswer(chunk.getUUID("session_id"), chunk.getUUID("chat_id"), turn, from, "");
+            }
+            append(text, from - begun.offset, chunk.getString("text"));
+        }
+        finish(begun, text, all);
+        return all;
+    }
+
+    private static void finish(PartialAnswer begun, StringBuilder text, List<PartialAnswer> all) {
+        if (begun != null) {
+            all.add(new PartialAnswer(begun.sessionId, begun.chatId, begun.turnId, begun.offset, text.toString()));
+            text.setLength(0);
+        }
+    }
+
+    private static void append(StringBuilder text, int at, String more) {
+        int known = text.length() - at;
+        if (known >= 0 && known < more.length()) {
+            text.append(more, known, more.length());
+        }
+    }
+
+    /** As the chunk that a client gets who comes in the middle of the turn. */
+    Buffer frame() {
+        JsonObject data = new JsonObject()
+                .put("session_id", sessionId.toString())
+                .put("chat_id", chatId.toString())
+                .put("turn_id", turnId.toString())
+                .put("offset", offset)
+                .put("text", text);
+        return SseFrame.encode("chunk", data.encode());
+    }
+}

@@ -1,0 +1,213 @@
+package ai.buildscale.agents.server;
+
+import ai.buildscale.agents.platform.FailureLog;
+import ai.buildscale.agents.platform.FixedDelayTimer;
+import ai.buildscale.agents.platform.Jobs;
+import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.server.FailureDetector.Suspects;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.Startup;
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.interceptor.Interceptor;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jboss.logging.Logger;
+
+/**
+ * Looks at the fleet a few times a second and gives up who is lost: whose lease has run out, or whose connection to
+ * Postgres has been gone for two looks in a row. Judges nobody until it has itself seen the database steadily for longer
+ * than the others need to renew: after an outage all leases look old. To give up one that lives is a waste, not a
+ * danger: it is fenced.
+ */
+@Startup // its metrics are there before the database is
+@ApplicationScoped
+class FleetMonitor {
+    private static final Logger LOG = Logger.getLogger(FleetMonitor.class);
+    private static final Duration FIRST_LOOK = Duration.ofSeconds(10);
+    private static final Duration LAST_LOOK = Duration.ofSeconds(1);
+
+    private final FailureLog failureLog = new FailureLog(FleetMonitor.class, "this server does not see the fleet");
+    private final ServerRepository servers;
+    private final Membership self;
+    private final Placement placement;
+    private final Recovery recovery;
+    private final Drain drain;
+    private final Vertx vertx;
+    private final ServerConfig config;
+    private final Jobs jobs;
+    private final Counter lostByLease;
+    private final Counter lostByConnection;
+    private final FailureDetector suspicion;
+    private volatile int orphaning;
+    private volatile boolean looked;
+    private volatile boolean seeing;
+    private volatile FixedDelayTimer ticker;
+    private final AtomicBoolean looking = new AtomicBoolean();
+
+    FleetMonitor(
+            ServerRepository servers,
+            Membership self,
+            Placement placement,
+            Recovery recovery,
+            Drain drain,
+            Vertx vertx,
+            ServerConfig config,
+            Jobs jobs,
+            MeterRegistry metrics) {
+        this.servers = servers;
+        this.self = self;
+        this.placement = placement;
+        this.recovery = recovery;
+        this.drain = drain;
+        this.vertx = vertx;
+        this.config = config;
+        this.jobs = jobs;
+        this.lostByLease = metrics.counter("fleet.servers.lost", "reason", "lease_expired");
+        this.lostByConnection = metrics.counter("fleet.servers.lost", "reason", "connection_lost");
+        Gauge.builder("server.ready", this, fleet -> fleet.isReady() ? 1 : 0)
+                .description("1 while this server sees the database and the fleet, and does not drain")
+                .register(metrics);
+        this.suspicion = new FailureDetector(config, System.nanoTime());
+        Gauge.builder(
+                        "fleet.servers",
+                        placement,
+                        fleet -> fleet.members().stream()
+                                .filter(member -> !member.isGone())
+                                .count())
+                .description("members that are not gone")
+                .register(metrics);
+        Gauge.builder("fleet.servers.orphaning", this, fleet -> fleet.orphaning)
+                .description("servers that are gone and still own live sessions")
+                .register(metrics);
+    }
+
+    void start(@Observes @Priority(200) Migrations.Applied event) {
+        try {
+            runOnce().await().atMost(FIRST_LOOK);
+        } catch (RuntimeException e) {
+            failureLog.met(e);
+        }
+        ticker = FixedDelayTimer.start(vertx, suspicion::pause, this::runOnce);
+    }
+
+    /** After {@link Drain}, which needs to see who may take what is left. */
+    void stop(@Observes @Priority(Interceptor.Priority.LIBRARY_AFTER) ShutdownEvent event) {
+        if (ticker != null) {
+            // or it finds that its pool is closed
+            ticker.stop()
+                    .ifNoItem()
+                    .after(LAST_LOOK)
+                    .recoverWithItem((Void) null)
+                    .await()
+                    .indefinitely();
+        }
+    }
+
+    /** Some server was told what to do. If it is this one it does so at once, others see it at their next look. */
+    void lookSoon() {
+        if (looking.compareAndSet(false, true)) {
+            vertx.runOnContext(_ -> runOnce()
+                    .onTermination()
+                    .invoke(() -> looking.set(false))
+                    .subscribe()
+                    .with(_ -> {}, _ -> {}));
+        }
+    }
+
+    /** One look at the fleet, and what follows from it. */
+    Uni<Void> runOnce() {
+        return servers.members()
+                .invoke(this::seen)
+                .chain(this::judge)
+                .invoke(this::act)
+                .replaceWithVoid()
+                .onFailure()
+                .invoke(e -> {
+                    seeing = false;
+                    suspicion.blind(System.nanoTime());
+                    failureLog.met(e);
+                })
+                .onFailure()
+                .recoverWithNull();
+    }
+
+    private void seen(List<Member> fleet) {
+        failureLog.over();
+        suspicion.seen(fleet.size(), System.nanoTime());
+        placement.update(fleet);
+        looked = true;
+        seeing = true;
+    }
+
+    private boolean isReady() {
+        return seeing && !drain.isDraining();
+    }
+
+    /** Whether it has ever seen who is there. */
+    boolean hasLooked() {
+        return looked;
+    }
+
+    private Uni<List<Member>> judge(List<Member> fleet) {
+        UUID me = self.id();
+        boolean present = self.isPresentFor(suspicion.enough());
+        Suspects suspects = suspicion.judge(fleet, me, self.ownsFor(), present, System.nanoTime());
+        if (suspects.none()) {
+            return Uni.createFrom().item(fleet);
+        }
+        return servers.declareLost(me, suspects.byLease(), suspects.byConnection(), config.lostAfter())
+                .invoke(lost -> lost.forEach(one -> lost(one, suspects.byLease().contains(one))))
+                .chain(lost -> lost.isEmpty() ? Uni.createFrom().item(fleet) : servers.members())
+                .invoke(placement::update);
+    }
+
+    private void lost(UUID server, boolean byLease) {
+        (byLease ? lostByLease : lostByConnection).increment();
+        LOG.warnf(
+                "server %s is lost (%s); its sessions go to the others",
+                server, byLease ? "lease_expired" : "connection_lost");
+    }
+
+    private void act(List<Member> fleet) {
+        Set<UUID> sources = Recovery.sources(fleet);
+        orphaning = (int) fleet.stream().filter(Member::holds).count();
+        if (!sources.isEmpty() && self.owns()) {
+            recovery.begin(sources);
+        }
+        Member me = placement.find(self.id());
+        if (me != null && WireEnum.is(ServerState.DRAINING, me.state())) {
+            drain.begin();
+        } else if (me != null) {
+            drain.end();
+        }
+    }
+
+    /** Whether sessions wait for another owner: nothing is moved for balance meanwhile. */
+    boolean isRecovering() {
+        return orphaning > 0 || recovery.isRunning();
+    }
+
+    @Scheduled(every = "${server.forget-interval}")
+    Uni<Void> tick() {
+        return jobs.run("servers-forgotten", config.forgetInterval(), this::forget);
+    }
+
+    private Uni<Void> forget() {
+        return servers.forget(config.forgetAfter())
+                .replaceWithVoid()
+                .onFailure()
+                .recoverWithNull();
+    }
+}
