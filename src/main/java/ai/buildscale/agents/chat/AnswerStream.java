@@ -3,8 +3,8 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.chat.TurnRepository.Piece;
 
 /**
- * The answer of a turn as it grows, and how much of it those who follow have seen. The turn adds to it on its event loop, the
- * {@link ChunkPublisher} takes from it on any.
+ * Holds the answer of a running turn as it grows, and how much of it followers have seen. The turn adds to it on its
+ * event loop, the {@link ChunkPublisher} takes from it on any.
  */
 final class AnswerStream {
     /** What may be said ahead of what is shown, in UTF-16 units. */

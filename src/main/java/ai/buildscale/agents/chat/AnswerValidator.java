@@ -17,7 +17,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.Set;
 import org.jboss.logging.Logger;
 
-/** What people answer, held against the JSON schema (draft 2020-12) of the question. */
+/** Validates people's answers against the JSON schema (draft 2020-12) of the question. */
 @ApplicationScoped
 class AnswerValidator {
     private static final Logger LOG = Logger.getLogger(AnswerValidator.class);

@@ -9,7 +9,7 @@ import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * Something that waits for a person.
+ * An item that waits for a person, as it leaves over the wire.
  *
  * @param kind why it waits: a question, a paused or a stalled session
  * @param detail the question, or why the session is paused

@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * One live agent: what it remembers of its chat, and its turn while it has one. Its mailbox and all that must survive are in
- * the database; passivated, it is nothing but that. There is one in the whole fleet: what it writes names its epoch. Lives on
- * one event loop.
+ * The actor of one live agent: its memory of the chat, and its turn while it has one. Its mailbox and all that must
+ * survive are in the database; passivated, it is nothing but that. There is one in the whole fleet: what it writes
+ * names its epoch. Lives on one event loop.
  */
 final class ChatActor implements TurnExecution.Agent {
     private final ChatActors house;

@@ -34,8 +34,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jboss.logging.Logger;
 
 /**
- * The agents that live on this server. Looks for their work when a wake-up names the server, and once a second beneath:
- * messages to begin turns with, and turns that nobody runs. Gives each to its actor, which it makes when there is none.
+ * Registers the actors of this server's agents, and begins, resumes and stops their turns. Looks for their work when a
+ * wake-up names the server, and once a second beneath: messages to begin turns with, and turns that nobody runs. Gives
+ * each to its actor, which it makes when there is none.
  */
 @ApplicationScoped
 class ChatActors implements AgentRuntime {

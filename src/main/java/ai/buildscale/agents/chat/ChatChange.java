@@ -9,8 +9,8 @@ import java.util.Set;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * What a PATCH changes in a chat. A field that is not named stays as it is; the name is cleared by null. A bean, not a
- * record, to tell null from not named.
+ * The fields of a chat that a PATCH changes. A field that is not named stays as it is; the name is cleared by null. A
+ * bean, not a record, to tell null from not named.
  */
 public class ChatChange {
     @Size(max = NewChat.MAX_NAME)

@@ -7,7 +7,7 @@ import io.smallrye.config.WithDefault;
 import java.time.Duration;
 import org.eclipse.microprofile.config.spi.Converter;
 
-/** How agents that live here work. */
+/** Settings of agents that are hosted here. */
 @ConfigMapping(prefix = "chat")
 interface ChatConfig {
     /** The model of a chat that names none. */

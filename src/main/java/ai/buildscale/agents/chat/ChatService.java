@@ -37,8 +37,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Chats, and what people do in them. Whatever reaches a chat's agent is written down under its session's lock; the agent's
- * server is woken and finds it there.
+ * The use cases of people in chats: create, post, stop, answer, read. Whatever reaches a chat's agent is written down
+ * under its session's lock; the agent's server is woken and finds it there.
  */
 @ApplicationScoped
 class ChatService {

@@ -8,7 +8,7 @@ import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 
-/** Tidies up what an ended session has left: its open turn, what it was not told, chunks that nobody closed. */
+/** Removes what an ended session left behind: an open turn, undelivered messages, chunks that nobody closed. */
 @ApplicationScoped
 class ChatSweep {
     private static final Duration EVERY = Duration.ofSeconds(5);

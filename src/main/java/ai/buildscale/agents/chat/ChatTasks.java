@@ -8,7 +8,7 @@ import ai.buildscale.agents.session.SessionTasks;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 
-/** The task that a chat's session is started or resumed with is a message to its agent: it begins a turn. */
+/** Turns the task of a start or resume into a message to the chat's agent, which begins a turn. */
 @ApplicationScoped
 class ChatTasks implements SessionTasks {
     private final ChatRepository chats;

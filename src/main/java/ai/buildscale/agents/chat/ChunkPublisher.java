@@ -14,7 +14,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Shows what the turns of this server are saying, all of them in one statement every few milliseconds. */
+/** Publishes the chunks of all running turns of this server in one statement every few milliseconds. */
 @ApplicationScoped
 class ChunkPublisher {
     private static final int MOST = 2_000;

@@ -7,7 +7,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.Optional;
 
-/** Which engine thinks for which model. */
+/** Finds the engine of a model. */
 @ApplicationScoped
 class Engines {
     private final List<Engine> engines;

@@ -11,9 +11,9 @@ import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
 /**
- * Looks for sessions that this server has agents of and should not have any more: nobody tells it when one ends by another
- * server, by a sweep, or with its workspace, or goes elsewhere. Those that have just ended are seen at once; for the others
- * it goes round, some at each look.
+ * Finds sessions whose actors live here although the session ended elsewhere, was removed or has another owner: no
+ * message tells this server. Those that have just ended are seen at once; for the others it goes round, some at each
+ * look.
  */
 final class GoneSessions {
     /** The agents that one look judges. */

@@ -4,7 +4,7 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
 
-/** How hosts elsewhere get their work. Database time decides. */
+/** Settings of agents hosted elsewhere. Database time decides. */
 @ConfigMapping(prefix = "hosts")
 interface HostConfig {
     /** The silence after which a host's turn is given to another. */

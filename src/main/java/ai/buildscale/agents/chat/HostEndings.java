@@ -19,8 +19,9 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * How hosts elsewhere end their turns, or leave them. What is accepted is kept with the epoch that the host had, so that the
- * same result is the same success whenever it comes again: after the turn went on, after the next one, after the session.
+ * Ends or releases turns on behalf of hosts elsewhere. What is accepted is kept with the epoch that the host had, so
+ * that the same result is the same success whenever it comes again: after the turn went on, after the next one, after
+ * the session.
  */
 @ApplicationScoped
 class HostEndings {

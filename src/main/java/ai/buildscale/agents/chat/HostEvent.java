@@ -12,7 +12,8 @@ import jakarta.validation.constraints.Size;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * Something that an agent elsewhere says, thinks, calls, observes, or does. Which fields it needs depends on what it is.
+ * An event that a host reports of its turn: a chunk, a thought, a call, an observation, a change. Which fields it
+ * needs depends on what it is.
  *
  * @param text of a {@code chunk} or a {@code thought}
  * @param callId of a {@code call} and its {@code observation}: the same each time that the call is made

@@ -16,7 +16,7 @@ import java.util.stream.Collectors;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * How a turn ended, or why its host lets go of it.
+ * The result by which a host ends or releases its turn.
  *
  * @param message the whole answer; what was said by chunks where it is not given. Only for a turn that is over; a
  *     longer one is said by chunks

@@ -19,8 +19,8 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /**
- * Hosts elsewhere, and the work that they are given: turns of sessions hosted outside, in the workspaces that a host's user is
- * a member of, or in all if it operates the platform. No turn has two hosts, however many ask at once.
+ * Registers hosts elsewhere and gives them work: turns of sessions hosted outside, in the workspaces that a host's
+ * user is a member of, or in all if it operates the platform. No turn has two hosts, however many ask at once.
  */
 @ApplicationScoped
 class HostService {

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 
-/** A host's work as a stream: one long poll after the other, for as long as the client takes what comes. */
+/** Serves a host's work as a stream: one long poll after the other, for as long as the client takes the events. */
 @ApplicationScoped
 class HostStream {
     private final Database database;

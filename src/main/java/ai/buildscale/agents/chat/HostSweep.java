@@ -15,8 +15,8 @@ import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
 /**
- * What time does to hosts elsewhere and their turns: who does not end what it should loses it, what nobody runs waits for the
- * next one, who is silent is forgotten.
+ * Time-based transitions of hosts and their turns: seize turns that must end, give back turns that nobody runs, forget
+ * silent hosts.
  */
 @ApplicationScoped
 class HostSweep {

@@ -20,8 +20,8 @@ import java.util.function.ToLongFunction;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * What hosts elsewhere say of their turns. Each request is one transaction under the locks of the session and the turn, fenced
- * by the epoch; each answer tells the host what people want it to do.
+ * Takes the heartbeats and events that hosts report of their turns. Each request is one transaction under the locks of
+ * the session and the turn, fenced by the epoch; each answer tells the host what people want it to do.
  */
 @ApplicationScoped
 class HostTurns {

@@ -10,7 +10,7 @@ import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * A turn that a host is to run.
+ * A turn as it is given to a host.
  *
  * @param epoch what all that it says of the turn must name: with another one it is fenced
  * @param attempt 1, and one more each time that the turn's host was lost

@@ -8,7 +8,8 @@ import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * Something that was said, thought, called, observed or asked in a chat.
+ * An entry of a chat's history as it leaves over the wire: a message, an answer, a thought, a call, an observation, a
+ * question.
  *
  * @param kind {@code user}, {@code assistant}, {@code thought}, {@code call}, {@code observation}, {@code question} or {@code
  *     answer}

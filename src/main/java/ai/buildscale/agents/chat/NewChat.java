@@ -11,7 +11,7 @@ import java.util.Map;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * A chat that is asked for.
+ * The request for a new chat.
  *
  * @param goal what it is for; the agent keeps it in mind
  * @param agentType {@code assistant} where it is not given

@@ -6,7 +6,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 
-/** Works for each session one piece after the other, in the order in which they were given. */
+/** Runs tasks one after the other per key, in the order of submission. */
 final class SerialByKey {
     private final Map<UUID, Uni<Void>> last = new ConcurrentHashMap<>();
 

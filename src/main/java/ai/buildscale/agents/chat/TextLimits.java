@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat;
 
-/** What an engine says, as text that Postgres and UTF-8 can hold. */
+/** Cleans an engine's text, so that Postgres and UTF-8 can hold it. */
 final class TextLimits {
     /** The most that is shown in one piece. */
     private static final int PIECE = 16_384;

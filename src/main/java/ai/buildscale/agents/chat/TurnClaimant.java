@@ -3,8 +3,8 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.session.SessionTransition;
 
 /**
- * Who takes turns, as a part of the statements that do: a server, which owns its sessions already, or a host elsewhere, which
- * gets each by raising its epoch and has a lease on it.
+ * The claimant of turns as a part of the claiming statements: a server, which owns its sessions already, or a host
+ * elsewhere, which gets each by raising its epoch and has a lease on it.
  *
  * @param pick the order, the limit and the lock of the sessions that are looked at
  * @param raise what is added to the epoch of a session that is taken

@@ -23,9 +23,8 @@ import java.util.function.Supplier;
 import org.jboss.logging.Logger;
 
 /**
- * A turn while it runs: asks its engine for one thing after the other, writes each step down before it asks for the next,
- * has what is said shown, and closes. Whoever interrupts it gets what was said by then. All of it runs on the agent's event
- * loop.
+ * Runs one turn: pulls outputs from the engine one at a time, persists each step first, streams the answer, closes the
+ * turn. Whoever interrupts it gets what was said by then. All of it runs on the agent's event loop.
  */
 final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speaker {
     private static final Logger LOG = Logger.getLogger(TurnExecution.class);

@@ -9,7 +9,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Counts how turns end, or are left. */
+/** Counts the outcomes of turns. */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped
 class TurnOutcomes {

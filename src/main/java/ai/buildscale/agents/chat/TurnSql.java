@@ -7,10 +7,10 @@ import ai.buildscale.agents.session.Mode;
 import ai.buildscale.agents.session.SessionTransition;
 
 /**
- * The statements of those who run agents, each on many turns. They lock the sessions in the order of their ids and look at
- * the locked rows: {@code turn_id} and {@code mail} are never stale there, whatever was committed meanwhile. What they name
- * by server and epoch and do not own any more stays as it is, and is missing from the answer. The server is null for
- * sessions that are hosted outside: there the epoch alone tells.
+ * The statements that claim, advance and close turns, many in one. They lock the sessions in the order of their ids
+ * and look at the locked rows: {@code turn_id} and {@code mail} are never stale there, whatever was committed
+ * meanwhile. What they name by server and epoch and do not own any more stays as it is, and is missing from the
+ * answer. The server is null for sessions that are hosted outside: there the epoch alone tells.
  */
 final class TurnSql {
     private TurnSql() {}

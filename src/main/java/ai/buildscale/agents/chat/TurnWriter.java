@@ -11,7 +11,7 @@ import java.time.Duration;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 
-/** Writes what the turns of this server do, many in one statement; tries again while Postgres is away. */
+/** Writes the progress of this server's turns, many in one statement; retries transient failures only. */
 @ApplicationScoped
 class TurnWriter {
     private static final Duration FIRST_PAUSE = Duration.ofMillis(100);

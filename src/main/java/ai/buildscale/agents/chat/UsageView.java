@@ -3,7 +3,7 @@ package ai.buildscale.agents.chat;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
-/** What the agents of a workspace have used, ended ones among them; {@code seconds} is the time in which turns ran. */
+/** The usage of a workspace's agents, ended ones among them; {@code seconds} is the time in which turns ran. */
 @Schema(name = "WorkspaceUsage")
 @RegisterForReflection
 public record UsageView(long turns, long inputTokens, long outputTokens, long seconds) {}

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
 
-/** The part of one stream that lies in the log: a page at a time, the next when the client has taken the last. */
+/** Reads the part of one stream that lies in the log: a page at a time, the next when the client has taken the last. */
 final class CatchUp {
     /** How long a reader may go on before it is asked again whether it may. */
     private static final long TRUSTED_NANOS = Duration.ofSeconds(2).toNanos();

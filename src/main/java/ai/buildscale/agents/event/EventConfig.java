@@ -6,7 +6,7 @@ import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
 
-/** How events are kept and streamed. */
+/** Settings of the event log and its streams. */
 @ConfigMapping(prefix = "events")
 interface EventConfig {
     /** How long an event is held; a stream that resumes from before gets a reset. */

@@ -14,7 +14,7 @@ import java.util.Set;
 import java.util.UUID;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
-/** Ends the streams of those who are no longer members, one look at the table for all streams of this server. */
+/** Ends the streams of removed members, with one query for all streams of this server. */
 @ApplicationScoped
 class MembershipWatch {
     private static final String GONE = """

@@ -6,7 +6,7 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * What a wake-up says: the log has grown, and these servers have something to do.
+ * A notification: the log has grown, and the servers it names have work to do.
  *
  * @param everyone too many to name
  */

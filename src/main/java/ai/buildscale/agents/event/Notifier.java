@@ -20,9 +20,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /**
- * Tells this server, and the others, that the log has grown and whose work there is. One {@code notify} every few
- * milliseconds at most, never in the transaction that appends (it would take a global lock in each commit); one
- * listening connection. A wake-up that is lost costs one poll interval.
+ * Notifies this server and the others that the log has grown, and which servers have work to do. One {@code notify}
+ * every few milliseconds at most, never in the transaction that appends (it would take a global lock in each commit);
+ * one listening connection. A wake-up that is lost costs one poll interval.
  */
 @ApplicationScoped
 public class Notifier {

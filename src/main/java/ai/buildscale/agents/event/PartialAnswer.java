@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * What an agent has said so far in a turn that is not over, put together from its chunks.
+ * The partial answer of a running turn, put together from its chunks.
  *
  * @param offset where the text begins in the answer, in UTF-16 units; 0 unless Postgres has crashed in this turn
  */

@@ -3,7 +3,7 @@ package ai.buildscale.agents.event;
 import io.smallrye.mutiny.Uni;
 import java.util.Set;
 
-/** What a stream must know of the things behind its topic; answered by the room that owns them, from one snapshot. */
+/** Reads the state behind a topic for a stream's snapshot; implemented by the feature that owns the state. */
 public interface SnapshotSource {
     /** @param full whether the state itself is wanted, not only where it stands */
     Uni<State> of(Topic topic, boolean full);

@@ -6,7 +6,7 @@ import java.time.Instant;
 import java.util.UUID;
 
 /**
- * One event of the log, or a chunk, encoded once for all who follow it.
+ * An event of the log, or a chunk, encoded once for all followers.
  *
  * @param endsSession whether it is the last event of its session
  * @param live whether it is a chunk: not kept, and of no position to resume from

@@ -3,7 +3,7 @@ package ai.buildscale.agents.event;
 import java.util.UUID;
 
 /**
- * What a stream follows.
+ * The topic that a stream follows: a workspace or a chat.
  *
  * @param chatId one chat of the workspace; null for all that happens in it
  */

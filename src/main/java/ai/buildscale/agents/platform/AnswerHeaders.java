@@ -8,7 +8,7 @@ import jakarta.inject.Singleton;
 import java.util.regex.Pattern;
 import org.jboss.logmanager.MDC;
 
-/** What every answer carries, whoever writes it: the request's id, the rules for browsers, and what caches need to know. */
+/** Sets the headers of every answer: the request's id, the rules for browsers, and the conditions for caches. */
 @Singleton
 public class AnswerHeaders {
     static final CharSequence REQUEST_ID = HttpHeaders.createOptimized("X-Request-Id");

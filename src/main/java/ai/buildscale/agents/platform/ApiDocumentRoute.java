@@ -16,8 +16,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.zip.Deflater;
 
 /**
- * Hands out the API's document, which the build has written: as YAML, or as JSON to who asks for it by {@code .json},
- * {@code ?format=json} or {@code Accept}; compressed, where that is asked for. It is read, and compressed, once.
+ * Serves the API's document, which the build has written: as YAML, or as JSON by {@code .json}, {@code ?format=json}
+ * or {@code Accept}; compressed, where that is asked for. It is read, and compressed, once.
  */
 @ApplicationScoped
 public class ApiDocumentRoute {

@@ -29,7 +29,7 @@ import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /**
- * Says who is calling: by a bearer JWT, verified once and then remembered until it expires, or by a stream token.
+ * Authenticates the caller: by a bearer JWT, verified once and then remembered until it expires, or by a stream token.
  * Runs on every request, on its event loop; only the first look at a token leaves it.
  */
 @ApplicationScoped

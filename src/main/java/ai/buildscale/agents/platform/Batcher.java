@@ -10,8 +10,8 @@ import java.util.Queue;
 import java.util.function.Function;
 
 /**
- * Makes one statement of many: what comes while one is under way goes out together in the next. So the busier it is the
- * more there is in each, and nobody waits for a timer. May be called from any thread.
+ * Batches items while the previous statement is in flight (group commit). So the busier it is the more there is in
+ * each, and nobody waits for a timer. May be called from any thread.
  *
  * @param <T> what is given
  * @param <R> what comes back for all that went out together

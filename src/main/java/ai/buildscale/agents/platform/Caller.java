@@ -7,7 +7,7 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Who is calling, as proven by a token.
+ * The caller as proven by a token.
  *
  * @param userId as a claim of the token is, or is made of one
  * @param groups the token's groups

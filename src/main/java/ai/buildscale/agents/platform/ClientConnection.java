@@ -4,7 +4,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpVersion;
 import io.vertx.core.net.impl.ConnectionBase;
 
-/** The connection under a request, where Vert.x tells too little of it. */
+/** Tells the state of the connection under a request, where Vert.x tells too little of it. */
 final class ClientConnection {
     private ClientConnection() {}
 

@@ -4,7 +4,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.inject.Produces;
 import java.time.Clock;
 
-/** The process' clock, for what no other server must agree on. */
+/** Provides the process' clock, for times that no other server must agree on. */
 class Clocks {
     @Produces
     @ApplicationScoped

@@ -17,8 +17,8 @@ import org.jboss.resteasy.reactive.server.ServerResponseFilter;
 import org.jboss.resteasy.reactive.server.core.CurrentRequestManager;
 
 /**
- * Compresses answers in JSON by gzip for who asks for it. Quarkus would put its compression into the way of every answer
- * and of every event of a stream, also for those who do not ask (ADR 15).
+ * Compresses JSON answers by gzip if the client accepts it. Quarkus would put its compression into the way of every
+ * answer and of every event of a stream, also for those who do not ask (ADR 15).
  */
 @Singleton
 public class Compression {

@@ -38,8 +38,8 @@ import java.util.function.Supplier;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /**
- * Single statements, and transactions for what cannot be one statement. Each event loop has a pool of its own, so that a
- * statement is sent and answered on the thread of its request; other threads use the common pool.
+ * Runs single statements, and transactions where one statement is not enough. Each event loop has a pool of its own,
+ * so that a statement is sent and answered on the thread of its request; other threads use the common pool.
  */
 @ApplicationScoped
 public class Database implements Db {

@@ -7,7 +7,7 @@ import jakarta.ws.rs.core.Response;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** How streams of events (Server-Sent Events) are asked for and answered, whatever they carry. */
+/** The conventions of event streams (Server-Sent Events), whatever they carry. */
 public final class EventStreams {
     static final String MEDIA_TYPE = "text/event-stream;charset=UTF-8";
 

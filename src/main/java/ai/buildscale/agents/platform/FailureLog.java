@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jboss.logging.Logger;
 
-/** Something that may fail for a while: the log says once that it does and why, and once that it is over. */
+/** Logs a recurring failure once when it starts, with its cause, and once when it recovers. */
 public final class FailureLog {
     private final Logger log;
     private final String what;

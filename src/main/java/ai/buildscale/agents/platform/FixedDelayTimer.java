@@ -6,8 +6,8 @@ import java.time.Duration;
 import java.util.function.Supplier;
 
 /**
- * Runs something over and over, each time a while after the last run has ended. For what must not wait for the
- * scheduler, which looks once a second. A run that fails does not keep the next from its turn.
+ * Runs work repeatedly, each run a delay after the end of the one before. For what must not wait for the scheduler,
+ * which looks once a second. A run that fails does not keep the next from its turn.
  */
 public final class FixedDelayTimer {
     private final Vertx vertx;

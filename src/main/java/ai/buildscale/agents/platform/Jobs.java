@@ -11,8 +11,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 
 /**
- * What the scheduler calls again and again. Its triggers go by the wall clock: set back by an hour, they rest for an hour. A
- * job that the scheduler has not called in time, by a clock that only goes on, is called from here until it does.
+ * Runs scheduled jobs, also while the scheduler rests. Its triggers go by the wall clock: set back by an hour, they
+ * rest for an hour. A job that the scheduler has not called in time, by a clock that only goes on, is called from here
+ * until it does.
  */
 @ApplicationScoped
 public class Jobs {

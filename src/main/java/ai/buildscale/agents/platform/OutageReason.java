@@ -3,7 +3,9 @@ package ai.buildscale.agents.platform;
 import io.vertx.pgclient.PgException;
 import java.util.concurrent.TimeoutException;
 
-/** Why the database does not serve, in the few words that operators see it by; the log has the whole of it. */
+/**
+ * The reason why the database does not serve, in the few words that operators see it by; the log has the whole of it.
+ */
 enum OutageReason {
     /** It cannot be reached, or the connection broke. */
     CONNECTION,

@@ -17,8 +17,9 @@ import java.util.stream.Stream;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /**
- * What every connection is told, so that nothing a process leaves behind holds up the log's horizon. Beside Quarkus' own
- * pool (for the listener for wake-ups, and the presence lock) it makes the pools of {@link Database}.
+ * Settings of every connection of the pools, so that nothing a process leaves behind holds up the log's horizon.
+ * Beside Quarkus' own pool (for the listener for wake-ups, and the presence lock) it makes the pools of {@link
+ * Database}.
  *
  * <p>Settings are made by a statement and not in the startup message: poolers refuse a startup message that has any
  * which they do not know.

@@ -5,8 +5,8 @@ import java.util.Set;
 import org.eclipse.microprofile.config.spi.ConfigSource;
 
 /**
- * Has Quarkus believe what proxies say of the requests that they pass on, where {@code TRUSTED_PROXIES} says who they are;
- * nobody is believed otherwise. (Quarkus' own default is to believe everybody.)
+ * Lets Quarkus trust the forwarding headers of proxies, where {@code TRUSTED_PROXIES} names them; no header is trusted
+ * otherwise. (Quarkus' own default is to believe everybody.)
  */
 public class ProxiesSwitch implements ConfigSource {
     /** Above application.properties (250), below the environment (300) and system properties (400). */

@@ -7,7 +7,7 @@ import io.opentelemetry.sdk.trace.ReadableSpan;
 import io.opentelemetry.sdk.trace.SpanProcessor;
 import jakarta.inject.Singleton;
 
-/** Keeps what follows a path out of the traces of requests: it may be a stream's token. */
+/** Removes query strings from the traces of requests: they may hold a stream's token. */
 @Singleton
 class QueryRedactor implements SpanProcessor {
     private static final AttributeKey<String> QUERY = AttributeKey.stringKey("url.query");

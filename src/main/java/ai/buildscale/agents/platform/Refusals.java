@@ -10,8 +10,8 @@ import java.util.concurrent.RejectedExecutionException;
 import org.jboss.logging.Logger;
 
 /**
- * Has every refusal of Vert.x' router and of Quarkus' filters be a problem document. Those of resources are written by
- * {@link ProblemMapper}, those of the token check by {@link Authentication}.
+ * Writes every refusal of Vert.x' router and of Quarkus' filters as a problem document. Those of resources are written
+ * by {@link ProblemMapper}, those of the token check by {@link Authentication}.
  */
 @ApplicationScoped
 public class Refusals {

@@ -22,8 +22,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /**
- * The first thing that a request meets once it has been read: preflights are answered, and what is too large or cannot be
- * served is turned away. Vert.x would do the latter too, but in silence: its own limits lie above these, as the last resort.
+ * Guards every request once its head has been read: answers preflights, and refuses requests that are too large or
+ * cannot be served. Vert.x would do the latter too, but in silence: its own limits lie above these, as the last
+ * resort.
  */
 @ApplicationScoped
 public class RequestGuard {

@@ -12,7 +12,9 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** How Quarkus measures requests and connections here: with buckets for percentiles, and no label that callers make up. */
+/**
+ * Configures the metrics of requests and connections: with buckets for percentiles, and no label that callers make up.
+ */
 class RequestMetrics {
     /** The path of a request that no endpoint was found for; in metrics and traces alike. */
     static final String UNMATCHED = "/unmatched";

@@ -7,7 +7,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
-/** Removes what has served its time: idempotency keys and stream tokens. */
+/** Removes expired idempotency keys and stream tokens. */
 @ApplicationScoped
 public class RetentionSweep {
     private static final int BATCH = 5_000;

@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What a POST answers, in a form that can be kept under an idempotency key and given again.
+ * The answer to a POST in a form that is kept under an idempotency key and repeated.
  *
  * @param headers the headers that belong to the answer ({@code ETag}, {@code Location})
  * @param body what is written as JSON

@@ -14,7 +14,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
 /**
- * Runs the periodic sweeps of all rooms. Every server's scheduler calls; one statement lets one of them through in
+ * Runs the periodic sweeps of all features. Every server's scheduler calls; one statement lets one of them through in
  * each interval, and the others learn how long ago the last run ended. A sweep must be safe to run twice at once all
  * the same: a slow run is overtaken after its interval.
  */

@@ -5,7 +5,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** What counts as text, wherever it comes from: a body, a query, a path. */
+/** The rules for text from any source: a body, a query, a path. */
 public final class Text {
     /** What may stand in a request's address as it is, or begins what is encoded: all that can be seen but these. */
     private static final boolean[] IN_AN_ADDRESS = new boolean[0x7f];

@@ -8,7 +8,7 @@ import io.vertx.core.impl.ContextInternal;
 import java.util.Map;
 import org.jboss.logmanager.MDC;
 
-/** A piece of work in a trace, from its beginning until its {@link #end}. Any thread may say something of it. */
+/** A span of a trace, from its beginning until its {@link #end}. Any thread may say something of it. */
 public final class TraceSpan {
     /** What is not traced. */
     public static final TraceSpan NONE = new TraceSpan(io.opentelemetry.api.trace.Span.getInvalid());

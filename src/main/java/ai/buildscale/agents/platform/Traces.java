@@ -12,9 +12,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Traces of what this server does. A trace goes along with what it causes on other servers: a request leaves its {@link
- * #current} with the command or the message that it writes, and whoever carries that out begins a span under it. Does
- * nothing unless {@link TracesSwitch} is on.
+ * Begins the spans of this server's work. A trace goes along with what it causes on other servers: a request leaves
+ * its {@link #current} with the command or the message that it writes, and whoever carries that out begins a span
+ * under it. Does nothing unless {@link TracesSwitch} is on.
  */
 public final class Traces {
     /** The session that a span is about. */

@@ -4,7 +4,7 @@ import java.util.Map;
 import java.util.Set;
 import org.eclipse.microprofile.config.spi.ConfigSource;
 
-/** Turns traces on where {@code OTEL_EXPORTER_OTLP_ENDPOINT} says who collects them; they are off otherwise. */
+/** Turns traces on where {@code OTEL_EXPORTER_OTLP_ENDPOINT} names a collector; they are off otherwise. */
 public class TracesSwitch implements ConfigSource {
     /** Above application.properties (250), below the environment (300) and system properties (400). */
     private static final int ORDINAL = 275;

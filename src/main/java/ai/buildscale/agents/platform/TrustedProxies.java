@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
-/** Whose word counts when a request says for whom it was passed on: addresses and networks, as {@code 10.0.0.0/8}. */
+/** The proxies whose forwarding headers are trusted: addresses and networks, as {@code 10.0.0.0/8}. */
 @Singleton
 public class TrustedProxies {
     private static final String STANDARD = "Forwarded";

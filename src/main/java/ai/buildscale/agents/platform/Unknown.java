@@ -4,7 +4,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jboss.logging.Logger;
 
-/** What a newer server wrote and this one does not know: the log says it once of each. */
+/** Logs values that a newer server wrote and this one does not know, once each. */
 public final class Unknown {
     /** Somebody may write a new one each time. */
     private static final int MOST = 100;

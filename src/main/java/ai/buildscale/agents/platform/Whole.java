@@ -2,7 +2,7 @@ package ai.buildscale.agents.platform;
 
 import org.eclipse.microprofile.config.spi.Converter;
 
-/** Whole numbers of settings, between two bounds; a refusal comes with the setting's name. */
+/** Converts settings to whole numbers between two bounds; a refusal names the setting. */
 public final class Whole {
     private Whole() {}
 

@@ -7,9 +7,9 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * Enum constants as the wire and the database write them: in lower case, which is what their {@code toString} says. The
- * database may hold names that a newer server wrote: what leaves over the wire is passed on as it is, and what decides asks
- * whether it is known here.
+ * Converts enum constants to and from their form on the wire and in the database: lower case, as their {@code
+ * toString} says. The database may hold names that a newer server wrote: what leaves over the wire is passed on as it
+ * is, and what decides asks whether it is known here.
  */
 public final class WireEnum {
     /** The constants of a type and their names, both ways: case is not changed each time. */

@@ -32,8 +32,9 @@ import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * The owner's work: takes the commands for its sessions when a wake-up names this server, has them carried out, and says
- * so. A wake-up that is lost costs a second. What an owner does not do in time, any server does without it.
+ * Delivers commands to this server's agents: takes them when a notification names this server, has them carried out,
+ * and acknowledges them. A wake-up that is lost costs a second. What an owner does not do in time, any server does
+ * without it.
  */
 @ApplicationScoped
 class CommandDelivery {

@@ -21,8 +21,9 @@ import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * Hands over all that this server owns: when an operator says so, and when the process is told to stop. Readiness fails
- * first and streams end, then agents come to a safe point, then their sessions go, batch by batch.
+ * Drains this server: hands over all sessions that it owns, on an operator's request and when the process is told to
+ * stop. Readiness fails first and streams end, then agents come to a safe point, then their sessions go, batch by
+ * batch.
  */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped

@@ -11,8 +11,8 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
- * What one server makes of its looks at the fleet: the rules by which {@link FleetMonitor} gives others up, without its clock and
- * its database. All times are of one monotonic clock, in nanoseconds.
+ * The rules by which {@link FleetMonitor} declares servers lost, without its clock and its database. All times are of
+ * one monotonic clock, in nanoseconds.
  */
 final class FailureDetector {
     /** Looking costs each server a read of all rows: a large fleet looks less often. */

@@ -5,7 +5,7 @@ import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Readiness;
 
-/** Ready once it has seen the fleet, so that it can place sessions; not while it drains. */
+/** Ready once this server has seen the fleet, so that it can place sessions; not while it drains. */
 @Readiness
 @ApplicationScoped
 public class FleetHealth implements HealthCheck {

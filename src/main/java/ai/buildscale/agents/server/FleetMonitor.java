@@ -26,10 +26,10 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jboss.logging.Logger;
 
 /**
- * Looks at the fleet a few times a second and gives up who is lost: whose lease has run out, or whose connection to
- * Postgres has been gone for two looks in a row. Judges nobody until it has itself seen the database steadily for longer
- * than the others need to renew: after an outage all leases look old. To give up one that lives is a waste, not a
- * danger: it is fenced.
+ * Looks at the fleet a few times a second and declares servers lost: those whose lease has run out, or whose
+ * connection to Postgres has been gone for two looks in a row. Judges nobody until it has itself seen the database
+ * steadily for longer than the others need to renew: after an outage all leases look old. Declaring a live server lost
+ * is safe, because its writes are fenced; it only wastes work.
  */
 @Startup // its metrics are there before the database is
 @ApplicationScoped

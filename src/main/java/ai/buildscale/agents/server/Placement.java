@@ -11,7 +11,7 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Where sessions go: to the least loaded server (sessions ÷ capacity) that takes sessions and has the labels. It looks
+ * Places sessions: on the least loaded server (sessions ÷ capacity) that takes sessions and has the labels. It looks
  * at the fleet as it was a moment ago, and adds what it has placed itself since; several servers that place at once
  * differ by what they place between two looks.
  */

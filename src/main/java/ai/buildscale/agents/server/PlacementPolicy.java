@@ -9,7 +9,7 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.UUID;
 
-/** The rule of {@link Placement}, without its clock: who of a fleet may be given sessions, and in which turns. */
+/** The rules of {@link Placement}, without its clock: which servers may be given sessions, and in which order. */
 final class PlacementPolicy {
     /** Those that share what one statement hands over: the least loaded ones; more would only make it longer. */
     static final int MOST_TAKERS = 16;

@@ -6,11 +6,12 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * Who gives how many sessions to whom. A server's share is the fleet's sessions by its part of the fleet's capacity.
- * Only who has been above its share for a while gives (its moving average and its count are both outside the dead
- * band), at most {@link #CYCLE_LIMIT} of what it has in a cycle, and only to who is below: so the plan becomes empty, and
- * a fleet within the band is left alone. After Pekko's LeastShardAllocationStrategy (relative and absolute limit a
- * round) and Orleans' activation repartitioning (stops when it no longer helps); see ADR 6.
+ * Computes how many sessions each server hands over to which other. A server's share is the fleet's sessions by its
+ * part of the fleet's capacity. Only who has been above its share for a while gives (its moving average and its count
+ * are both outside the dead band), at most {@link #CYCLE_LIMIT} of what it has in a cycle, and only to who is below:
+ * so the plan becomes empty, and a fleet within the band is left alone. After Pekko's LeastShardAllocationStrategy
+ * (relative and absolute limit a round) and Orleans' activation repartitioning (stops when it no longer helps); see
+ * ADR 6.
  */
 final class RebalancePolicy {
     /** A load up to this part above the share is as good as the share. */

@@ -24,9 +24,9 @@ import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * Each server gives away what it has above its share, by {@link RebalancePolicy}: now and then, and at once when an
- * operator asks. Nothing is moved while sessions wait to be recovered. Where it does not help (what it could give nobody
- * may take), it rests longer and longer.
+ * Hands over the sessions that this server has above its share, by {@link RebalancePolicy}: now and then, and at once
+ * when an operator asks. Nothing is moved while sessions wait to be recovered. Where it does not help (what it could
+ * give nobody may take), it rests longer and longer.
  */
 @ApplicationScoped
 class Rebalancing {

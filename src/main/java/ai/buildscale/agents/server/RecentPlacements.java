@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** What this process has given to each server and that server has not counted yet. */
+/** Counts the sessions that this process has placed on each server and that server has not counted yet. */
 final class RecentPlacements {
     private static final long GRAIN_NANOS = Duration.ofMillis(100).toNanos();
 

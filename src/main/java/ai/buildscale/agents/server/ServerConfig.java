@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
-/** This process as a member of the fleet. The times must be the same on all servers. */
+/** Settings of this process as a member of the fleet. The times must be the same on all servers. */
 @ConfigMapping(prefix = "server")
 interface ServerConfig {
     /** How often the lease is renewed. */

@@ -10,8 +10,8 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * How many sessions this server owns, what it has still to do for them, and the moving average of its load. They are counted anew at most as often as the
- * lease is renewed, and so seldom that counting takes a twentieth of the time at most.
+ * Measures this server's load: its sessions, their open work, and the moving average. They are counted anew at most as
+ * often as the lease is renewed, and so seldom that counting takes a twentieth of the time at most.
  */
 @ApplicationScoped
 class ServerLoad {

@@ -14,7 +14,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 
-/** What operators see of the fleet and tell it; for the group {@code admin}. */
+/** The use cases of operators on the fleet; for the group {@code admin}. */
 @ApplicationScoped
 public class ServerService {
     private static final ServerRepository.Counts NONE = new ServerRepository.Counts(0, 0);

@@ -3,7 +3,7 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
-/** What may happen on a server. */
+/** The operational states of a server. */
 @Schema(enumeration = {"active", "cordoned", "draining", "gone"})
 public enum ServerState {
     /** It takes sessions. */

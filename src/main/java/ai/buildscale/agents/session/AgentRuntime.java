@@ -4,7 +4,7 @@ import io.smallrye.mutiny.Uni;
 import java.util.UUID;
 
 /**
- * What runs in this process for the sessions that it owns. The server room calls it whenever an owner must act; what a
+ * The runtime of the agents that this process owns. The server room calls it whenever an owner must act; what a
  * session is beyond its record is for the implementation to know.
  */
 public interface AgentRuntime {

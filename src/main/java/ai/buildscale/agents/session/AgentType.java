@@ -3,7 +3,7 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
-/** What kind of agent works in a session, and the mode it works in unless told otherwise. */
+/** The type of a session's agent, with the mode that it works in by default. */
 @Schema(enumeration = {"assistant", "planner", "builder"})
 public enum AgentType {
     ASSISTANT(Mode.CHAT),

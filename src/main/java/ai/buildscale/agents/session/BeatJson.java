@@ -16,7 +16,10 @@ import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
 import java.io.IOException;
 import java.util.UUID;
 
-/** Batched beats in JSON, by hand: a request has up to a thousand, and reflection took longer than the database. */
+/**
+ * Reads and writes batched beats as JSON by hand: a request has up to a thousand, and reflection took longer than the
+ * database.
+ */
 final class BeatJson {
     private BeatJson() {}
 

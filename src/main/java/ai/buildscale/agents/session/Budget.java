@@ -6,7 +6,7 @@ import jakarta.validation.constraints.Min;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * What a session may use before it is paused; null is no limit.
+ * The budget of a session, beyond which it is paused; null is no limit.
  *
  * @param maxTurns turns it may begin
  * @param maxTokens tokens in and out

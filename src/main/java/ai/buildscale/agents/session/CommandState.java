@@ -3,7 +3,7 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
-/** How far a command to the owner of a session is. */
+/** The state of a command to the owner of a session. */
 @Schema(enumeration = {"accepted", "delivered", "applied", "rejected"})
 public enum CommandState {
     ACCEPTED,

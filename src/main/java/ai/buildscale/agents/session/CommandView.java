@@ -7,7 +7,7 @@ import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * What the owner of a hosted session was told to do, and how far it is.
+ * A command to the owner of a hosted session, and its state.
  *
  * @param command {@code pause}, {@code resume}, {@code cancel} or {@code migrate}
  * @param acceptedAt when the session's record was changed

@@ -15,7 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 
-/** Callers who wait until a command is applied: each wake-up looks for all of them in one statement. */
+/** Holds callers until their command is applied: each notification looks for all of them in one statement. */
 @ApplicationScoped
 class CommandWaiters {
     private static final Duration LOOK = Duration.ofMillis(250);

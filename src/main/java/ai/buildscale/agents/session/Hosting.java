@@ -3,7 +3,7 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
-/** Who keeps a session alive. */
+/** The hosting of a session: which party keeps it alive. */
 @Schema(enumeration = {"server", "external"})
 public enum Hosting {
     /** A server of this service, by its lease. */

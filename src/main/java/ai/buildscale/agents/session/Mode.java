@@ -3,7 +3,7 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
-/** How an agent works. */
+/** The mode of an agent's work. */
 @Schema(enumeration = {"chat", "plan", "build"})
 public enum Mode {
     CHAT,

@@ -11,7 +11,7 @@ import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * A session that is asked for.
+ * The request for a new session.
  *
  * @param mode follows from the agent type where it is not given
  * @param chatId a chat of its own where none is given

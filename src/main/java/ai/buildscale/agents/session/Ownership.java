@@ -23,9 +23,9 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * Who owns the sessions that are hosted here, and what owners do: take commands, carry them out, give sessions away.
- * Whatever an owner writes names itself, and what it says to have done also its epoch; what it has lost meanwhile stays
- * as it is, and it is told so by getting fewer rows back. Everything may run on all servers at once.
+ * The owner's side of hosted sessions: take commands, carry them out, hand sessions over. Whatever an owner writes
+ * names itself, and what it says to have done also its epoch; what it has lost meanwhile stays as it is, and it is
+ * told so by getting fewer rows back. Everything may run on all servers at once.
  */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped

@@ -10,7 +10,7 @@ import java.util.function.Function;
 import java.util.stream.StreamSupport;
 
 /**
- * What a statement found of a session, and what the caller may do with that session as of the same snapshot.
+ * A statement's result on a session with the caller's permission as of the same snapshot.
  *
  * @param permission null for nothing
  */

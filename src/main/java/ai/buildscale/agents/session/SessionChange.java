@@ -10,8 +10,9 @@ import java.util.Set;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /**
- * What a PATCH changes. A field that is not named stays as it is; {@code current_task} and {@code blocked_on} are
- * cleared by null, all of {@code budget} likewise; {@code labels} replaces all labels. A bean, not a record, to tell null from not named.
+ * The fields of a session that a PATCH changes. A field that is not named stays as it is; {@code current_task} and
+ * {@code blocked_on} are cleared by null, all of {@code budget} likewise; {@code labels} replaces all labels. A bean,
+ * not a record, to tell null from not named.
  */
 public class SessionChange {
     /** The longest task, error message or the like, in characters. */

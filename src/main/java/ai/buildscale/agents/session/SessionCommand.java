@@ -5,7 +5,7 @@ import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Set;
 
-/** What a caller can tell a session to do: from which states, and to which. Each pair is in {@link SessionStatus}. */
+/** The commands of callers to a session: from which states, and to which. Each pair is in {@link SessionStatus}. */
 @SuppressWarnings("ImmutableEnumChecker") // the set is never changed
 public enum SessionCommand {
     START("started", SessionStatus.RUNNING, SessionStatus.IDLE, SessionStatus.PAUSED),

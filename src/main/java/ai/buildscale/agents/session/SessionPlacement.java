@@ -4,7 +4,7 @@ import ai.buildscale.agents.platform.Problem;
 import java.util.Map;
 import java.util.UUID;
 
-/** Where a session that is hosted here will live; answered by the server room. */
+/** Places a session that is hosted here; implemented by the fleet. */
 public interface SessionPlacement {
     /**
      * The server that a new session gets.

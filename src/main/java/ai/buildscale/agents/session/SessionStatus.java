@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Set;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
-/** The lifecycle: the one table of what may follow what. */
+/** The lifecycle of a session: the one table of states and their successors. */
 @Schema(enumeration = {"idle", "running", "paused", "completed", "cancelled", "error"})
 public enum SessionStatus {
     IDLE,

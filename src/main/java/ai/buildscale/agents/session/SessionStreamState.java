@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 
-/** What a stream of sessions begins with: a chat's newest session, or all that live in a workspace. */
+/** Reads the snapshot of a stream of sessions: a chat's newest session, or the live ones of a workspace. */
 @ApplicationScoped
 class SessionStreamState implements SnapshotSource {
     private final Database database;

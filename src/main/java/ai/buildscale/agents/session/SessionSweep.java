@@ -16,9 +16,8 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
 /**
- * What time does to sessions: silent ones end, pauses run out, idle ones are given up, stalled ones are
- * told, ended ones are removed. Works in
- * batches of locked rows that others skip, so any number of servers may sweep at once.
+ * Time-based transitions of sessions: fail stale ones, expire pauses, cancel inactive ones, report stalled ones,
+ * remove ended ones. Works in batches of locked rows that others skip, so any number of servers may sweep at once.
  */
 @ApplicationScoped
 class SessionSweep {

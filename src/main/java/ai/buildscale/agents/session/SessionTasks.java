@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 
-/** Where a task goes that a session is started or resumed with: the agent of a chat works on it. Answered by the chat room. */
+/** Delivers the task of a start or resume to the chat's agent. Answered by the chat room. */
 public interface SessionTasks {
     /**
      * A task, and when it may be given.

@@ -3,8 +3,8 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.event.EventLog;
 
 /**
- * The move of a session to its next state, as part of a statement: with its event, its counters, what its owner is told, and
- * before its end the end of all that it leaves. All that changes a status is made of it.
+ * Composes the transition of a session as part of a statement: with its event, its counters, the command to its owner,
+ * and before its end the end of its work. All that changes a status is made of it.
  */
 public final class SessionTransition {
     private SessionTransition() {}

@@ -11,9 +11,9 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.UUID;
 
 /**
- * The one answer to "may this caller?". A workspace is for its members, by role; a session for its owner, by
- * {@link Permission}; the group {@code admin} may everything. What does not exist is 404, what exists and is not yours is
- * 403.
+ * Decides what a caller may do in a workspace. A workspace is for its members, by role; a session for its owner, by
+ * {@link Permission}; the group {@code admin} may everything. What does not exist is 404, what exists and is not yours
+ * is 403.
  */
 @ApplicationScoped
 public class Access {

@@ -4,9 +4,9 @@ import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.WireEnum;
 
 /**
- * What a caller may do with a session; each includes those before it. A session is its owner's, as long as the owner is a
- * member of its workspace; when the owner has left, or only views, the workspace's owners and admins may end it. The group
- * {@code admin} may everything. The statement that reads or changes a session reads the permission with it.
+ * A caller's permission on a session; each includes those before it. A session is its owner's, as long as the owner is
+ * a member of its workspace; when the owner has left, or only views, the workspace's owners and admins may end it. The
+ * group {@code admin} may everything. The statement that reads or changes a session reads the permission with it.
  */
 public enum Permission {
     /** Sees the session, its history and its commands. */

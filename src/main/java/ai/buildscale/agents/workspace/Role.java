@@ -3,7 +3,7 @@ package ai.buildscale.agents.workspace;
 import ai.buildscale.agents.platform.WireEnum;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
-/** What a member may do; each role may do all that the ones after it may. */
+/** A member's role; each may do all that the ones after it may. */
 @Schema(enumeration = {"owner", "admin", "member", "viewer"})
 public enum Role {
     /** Changes quotas, appoints owners, deletes the workspace. */

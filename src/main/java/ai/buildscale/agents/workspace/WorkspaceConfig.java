@@ -3,7 +3,7 @@ package ai.buildscale.agents.workspace;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 
-/** What a new workspace starts with. */
+/** Settings of new workspaces. */
 @ConfigMapping(prefix = "workspaces")
 interface WorkspaceConfig {
     /** The quota of live sessions; the owner may change it. */

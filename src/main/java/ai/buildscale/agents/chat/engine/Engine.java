@@ -2,7 +2,7 @@ package ai.buildscale.agents.chat.engine;
 
 import io.smallrye.mutiny.Multi;
 
-/** What thinks for an agent: a model, a script. One instance serves all turns of this server at once. */
+/** An engine computes an agent's turns: a model, a script. One instance serves all turns of this server at once. */
 public interface Engine {
     /** Whether it serves the model of this name. */
     boolean serves(String model);

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat.engine;
 
-/** A turn cannot be thought to its end; the message is for people to read. */
+/** A failure that ends a turn; its message is for people to read. */
 public class EngineFailure extends RuntimeException {
     private final boolean passing;
 

@@ -2,7 +2,10 @@ package ai.buildscale.agents.chat.engine;
 
 import ai.buildscale.agents.session.Mode;
 
-/** What an engine says, thinks, calls, observes and asks, in the order of its thinking. */
+/**
+ * An output of an engine: a chunk, a thought, a call, an observation, a question, in the order in which the engine
+ * made it.
+ */
 public sealed interface Output {
     /** A piece of the answer, of any length; the answer is all of them, one after the other. */
     record Chunk(String text) implements Output {}

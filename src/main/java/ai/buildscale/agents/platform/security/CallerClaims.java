@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 
-/** Which user a token stands for, and in which groups: issuers tell that in claims of their own. */
+/** Reads the user and the groups from a token's claims: issuers use claims of their own. */
 final class CallerClaims {
     /** The claims that RFC 8693 (section 4.2) and its neighbours define as one text with spaces between. */
     private static final Set<String> SPACED = Set.of("scope", "scp");

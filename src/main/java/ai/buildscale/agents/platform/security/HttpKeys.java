@@ -21,8 +21,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
 /**
- * Keys at an address of {@code http} or {@code https}, with the certificates that the JVM trusts and through its proxy.
- * Follows a few redirects, never from {@code https} to {@code http}.
+ * Reads keys from an address of {@code http} or {@code https}, with the certificates that the JVM trusts and through
+ * its proxy. Follows a few redirects, never from {@code https} to {@code http}.
  */
 final class HttpKeys implements KeySource {
     private static final int CONNECT_MILLIS = 2_000;

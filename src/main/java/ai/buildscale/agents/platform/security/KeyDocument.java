@@ -24,8 +24,8 @@ import org.jose4j.jwk.PublicJsonWebKey;
 import org.jose4j.lang.JoseException;
 
 /**
- * What the issuer publishes: a JWKS or one JWK (RFC 7517), or PEM. A key that is not for signatures or cannot be read is
- * left out; the others are as good without it.
+ * Parses the key document that the issuer publishes: a JWKS or one JWK (RFC 7517), or PEM. A key that is not for
+ * signatures or cannot be read is left out; the others are as good without it.
  *
  * @param keys those that can be used
  * @param leftOut why others cannot, each reason once

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Where the keys of the issuer are to be read. */
+/** The source of the issuer's keys. */
 @FunctionalInterface
 interface KeySource {
     /** More than any issuer publishes, in bytes. */

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.platform.security;
 
-/** A token that is not taken; its message says why, for its sender, and holds nothing of the token. */
+/** A refused token; the message says why, for its sender, and holds nothing of the token. */
 final class Refused extends RuntimeException {
     /** What might change if the issuer had other keys. */
     enum Reason {

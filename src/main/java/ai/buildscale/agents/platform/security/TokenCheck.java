@@ -14,8 +14,8 @@ import org.jose4j.jws.JsonWebSignature;
 import org.jose4j.lang.JoseException;
 
 /**
- * The rules for tokens: what each must say, and that a key of the issuer has signed it. What it says is looked at first,
- * so that a token of another issuer is called that, and not one of an unknown key.
+ * Checks a token: its claims, and its signature by a key of the issuer. What it says is looked at first, so that a
+ * token of another issuer is called that, and not one of an unknown key.
  */
 final class TokenCheck {
     /** Before an {@code nbf} or an {@code iat}: the issuer's clock may go faster than this one. */

@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import org.eclipse.microprofile.config.spi.Converter;
 
-/** How the tokens of the issuer are read. Which one that is tell {@code JWT_KEYS}, {@code _ISSUER} and {@code _AUDIENCE}. */
+/** Settings of the issuer's tokens. Which one that is tell {@code JWT_KEYS}, {@code _ISSUER} and {@code _AUDIENCE}. */
 @ConfigMapping(prefix = "jwt")
 public interface TokenConfig {
     /** Where a token tells the caller's groups: all of these claims together, each a name or a path with slashes. */

@@ -9,7 +9,7 @@ import io.vertx.core.Vertx;
 import java.time.Clock;
 import java.util.Set;
 
-/** Says whether a token is good, with the issuer's keys that are known; if they do not fit, the issuer is asked first. */
+/** Verifies tokens with the issuer's known keys; if they do not fit, it asks the issuer first. */
 public final class TokenVerifier {
     private final IssuerKeys keys;
     private final TokenCheck check;

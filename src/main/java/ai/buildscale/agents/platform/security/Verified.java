@@ -2,7 +2,7 @@ package ai.buildscale.agents.platform.security;
 
 import ai.buildscale.agents.platform.Caller;
 
-/** A token that was found good, and for whom it stands. Good until its end, or until the issuer's keys change. */
+/** A verified token, and the caller for whom it stands. Good until its end, or until the issuer's keys change. */
 public final class Verified {
     private final Caller caller;
     private final KeySet keys;

@@ -4,7 +4,10 @@ import io.smallrye.faulttolerance.api.CustomBackoffStrategy;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** How long to wait before a request is made again: about twice as long each time, but not less than was asked for. */
+/**
+ * Computes the wait before a request is retried: about twice as long each time, but not less than the provider asked
+ * for.
+ */
 final class Backoff implements CustomBackoffStrategy {
     private long next;
 

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** The tools by which a model steers its own agent. */
+/** The built-in tools by which a model steers its own agent. */
 enum BuiltInTools {
     ASK_USER("Asks the person something that you cannot go on without, and waits for the answer.", """
             {"type": "object", "required": ["question"], "properties": {

@@ -18,8 +18,8 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * One answer of a model, read piece by piece. The model is read no faster than its pieces are taken, but for a few that
- * wait; words that wait become one piece. Its callbacks and its reader meet under one monitor.
+ * Reads one completion of a model piece by piece. The model is read no faster than its pieces are taken, but for a few
+ * that wait; words that wait become one piece. Its callbacks and its reader meet under one monitor.
  */
 final class CompletionStream implements StreamingChatResponseHandler {
     /** Characters that may wait before the model has to; and that may still wait when it goes on. */

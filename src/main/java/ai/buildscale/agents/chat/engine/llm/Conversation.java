@@ -18,8 +18,8 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * One turn as its model is told of it, from what is written down: it makes no difference whether that happened a moment
- * ago or before its server was lost. Used by one thread at a time.
+ * Builds a model's view of one turn from the persisted history: the result is the same before and after the loss of a
+ * server. Used by one thread at a time.
  */
 final class Conversation {
     private static final String GO_ON = """

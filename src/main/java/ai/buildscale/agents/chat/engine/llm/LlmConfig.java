@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import org.eclipse.microprofile.config.spi.Converter;
 
-/** The models that agents may think with, and what is done when one of them fails. */
+/** Settings of models, and of what is done when one of them fails. */
 @ConfigMapping(prefix = "llm")
 public interface LlmConfig {
     /** By the name that sessions ask for. */

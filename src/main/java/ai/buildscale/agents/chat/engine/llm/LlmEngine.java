@@ -15,7 +15,7 @@ import jakarta.enterprise.event.Observes;
 import java.util.List;
 import org.jboss.logging.Logger;
 
-/** Thinks with large language models: those of OpenAI-compatible servers, and of Ollama. */
+/** The engine of large language models: those of OpenAI-compatible servers, and of Ollama. */
 @ApplicationScoped
 class LlmEngine implements Engine {
     private static final Logger LOG = Logger.getLogger(LlmEngine.class);

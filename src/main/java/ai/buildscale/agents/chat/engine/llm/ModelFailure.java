@@ -4,7 +4,7 @@ import ai.buildscale.agents.chat.engine.EngineFailure;
 import ai.buildscale.agents.platform.WireEnum;
 import java.time.Duration;
 
-/** A model did not answer as it should; nothing in it tells a key or an address. */
+/** A failure of a model; nothing in it tells a key or an address. */
 final class ModelFailure extends RuntimeException {
     /** What went wrong. */
     enum Kind {

@@ -5,7 +5,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
-/** What operators see of one model. */
+/** The metrics of one model. */
 final class ModelMetrics {
     private static final String OK = "ok";
 

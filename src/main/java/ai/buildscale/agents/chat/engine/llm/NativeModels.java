@@ -4,8 +4,9 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
 /**
- * What LangChain4j's clients write and read as JSON by reflection, and a native image would leave out: Ollama's requests and
- * answers, and what names their fields and OpenAI's (whose own classes its jar registers).
+ * Registers for reflection the classes that LangChain4j's clients write and read as JSON, which a native image would
+ * leave out: Ollama's requests and answers, and what names their fields and OpenAI's (whose own classes its jar
+ * registers).
  */
 @RegisterForReflection(
         targets = PropertyNamingStrategies.SnakeCaseStrategy.class,

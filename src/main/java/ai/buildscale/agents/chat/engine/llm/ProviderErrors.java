@@ -9,7 +9,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeFormatter;
 
-/** What a provider means that answers with an error. */
+/** Maps a provider's error answer to a failure. */
 final class ProviderErrors {
     private static final int LONGEST_REASON = 300;
 

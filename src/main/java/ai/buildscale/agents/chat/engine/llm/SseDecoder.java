@@ -8,7 +8,9 @@ import io.vertx.core.buffer.Buffer;
 import java.io.ByteArrayInputStream;
 import java.util.function.Consumer;
 
-/** Cuts a stream of bytes into whole events, for LangChain4j's parsers, which read to the end of what they are given. */
+/**
+ * Cuts a stream of bytes into whole events, for LangChain4j's parsers, which read to the end of what they are given.
+ */
 final class SseDecoder {
     private static final int LONGEST = 4 << 20;
 

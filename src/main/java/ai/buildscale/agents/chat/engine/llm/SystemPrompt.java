@@ -5,7 +5,7 @@ import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import java.util.Set;
 
-/** What a model is to be for each type of agent, and the tools that it gets. */
+/** The system prompt and the tools of each type of agent. */
 enum SystemPrompt {
     ASSISTANT(Set.of("ask_user", "current_time"), """
             You are an assistant. You answer questions and help people with their work. Be correct and brief; say so when \

@@ -4,7 +4,7 @@ import ai.buildscale.agents.chat.engine.Turn;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 
-/** Something that a model may call, if {@link SystemPrompt} gives it to the agent: each bean of this type is one. */
+/** A tool that a model may call, if {@link SystemPrompt} gives it to the agent: each bean of this type is one. */
 public interface Tool {
     /** Letters, digits, underscores and hyphens. */
     String name();

@@ -21,8 +21,8 @@ import java.util.Optional;
 import org.jboss.logging.Logger;
 
 /**
- * One turn being thought, output by output: each is worked out when it is asked for, so nothing runs ahead of what has been
- * written down. {@link #stop} may come at any time; the rest is called by one thread at a time.
+ * Runs one turn as a loop of completions and tool calls: each output is computed when it is asked for, so nothing runs
+ * ahead of what is persisted. {@link #stop} may come at any time; the rest is called by one thread at a time.
  */
 final class ToolLoop {
     private static final Logger LOG = Logger.getLogger(ToolLoop.class);

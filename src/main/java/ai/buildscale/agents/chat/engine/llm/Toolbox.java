@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
-/** The tools of this server, and how their calls come to an end: with an observation, whatever happens. */
+/** Runs tool calls; every call ends with an observation. */
 final class Toolbox {
     private static final Logger LOG = Logger.getLogger(Toolbox.class);
     /** Characters; a model is told the beginning of what is longer. */

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What an agent did and said in one turn, in a model's terms: its words cut where it called a tool, each call with its
+ * Renders an agent's steps of one turn in a model's terms: its words cut where it called a tool, each call with its
  * result.
  */
 final class Transcript {

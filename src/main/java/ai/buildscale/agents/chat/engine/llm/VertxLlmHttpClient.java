@@ -23,8 +23,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 /**
- * One request to a provider with an answer that is streamed: LangChain4j's HTTP client on Vert.x, which never blocks, and
- * which can be stopped at any time, before the first byte as well. All that it knows is touched on its context only.
+ * LangChain4j's HTTP client on Vert.x for one streamed request to a provider: it never blocks, and can be cancelled at
+ * any time, before the first byte as well. All that it knows is touched on its context only.
  */
 final class VertxLlmHttpClient
         implements dev.langchain4j.http.client.HttpClient, HttpClientBuilder, ServerSentEventParsingHandle {

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What a message can have the engine do. */
+/** A directive of a message to the scripted engine. */
 enum Directive {
     SAY,
     DELAY,

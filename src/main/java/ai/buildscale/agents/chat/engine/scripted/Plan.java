@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** Steps as people write them: lines like {@code 1. this}. */
+/** A numbered list of steps as people write it: lines like {@code 1. this}. */
 final class Plan {
     private static final Pattern NUMBERED = Pattern.compile("\\d{1,6}[.)]\\s++(.++)", Pattern.DOTALL);
     private static final Pattern BETWEEN_CLAUSES = Pattern.compile("[.,;:!?]| and ");

@@ -6,7 +6,8 @@ import ai.buildscale.agents.chat.engine.Turn.Kind;
 import java.util.List;
 
 /**
- * What a turn answers. The same whenever it is taken from the turn: what comes after the message is left out.
+ * The message that a turn answers. The same whenever it is taken from the turn: what comes after the message is left
+ * out.
  *
  * @param before what was said in the chat before the message
  */

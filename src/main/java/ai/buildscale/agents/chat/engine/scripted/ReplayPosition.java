@@ -9,7 +9,10 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** What a turn has done already; its script, shown to it beat by beat, learns what is left of each. */
+/**
+ * The position up to which a turn has been played already; its script, shown to it step by step, learns what is left
+ * of each.
+ */
 final class ReplayPosition {
     private final Map<Kind, Integer> done = new EnumMap<>(Kind.class);
     private int said;

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** Puts things into beats, in the order in which they will be played: keeps the pace, the line and the counts. */
+/** Builds a script of steps in playing order: keeps the pace, the line and the counts. */
 final class ScriptBuilder {
     private static final Pattern WORD = Pattern.compile("\\S++\\s*+");
     private static final String KILOBYTE =

@@ -3,7 +3,7 @@ package ai.buildscale.agents.chat.engine.scripted;
 import ai.buildscale.agents.chat.engine.Output;
 import java.time.Duration;
 
-/** A moment of a script. */
+/** A step of a script. */
 sealed interface ScriptStep {
     /** An output, after a silence. */
     record Gives(Output output, Duration silence) implements ScriptStep {}

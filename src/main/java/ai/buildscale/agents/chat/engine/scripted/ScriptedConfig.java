@@ -4,7 +4,7 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
 
-/** How the scripted engine speaks. */
+/** Settings of the scripted engine. */
 @ConfigMapping(prefix = "scripted")
 interface ScriptedConfig {
     /** The pause between two chunks, unless the message sets another; 0 for none. */

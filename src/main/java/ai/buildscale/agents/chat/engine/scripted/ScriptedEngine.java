@@ -14,9 +14,9 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * Stands in for a model: what it says follows from the turn alone, with no network and nothing remembered. A message
- * gets a reply in the manner of the agent's type, unless it has lines that begin with a slash; then its lines are played
- * in their order, and those without a slash are said word by word.
+ * The scripted engine stands in for a model: its outputs follow from the turn alone, with no network and no memory. A
+ * message gets a reply in the manner of the agent's type, unless it has lines that begin with a slash; then its lines
+ * are played in their order, and those without a slash are said word by word.
  *
  * <pre>{@code
  * /say <text>                    says it in one chunk
