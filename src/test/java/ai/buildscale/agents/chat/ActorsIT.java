@@ -106,10 +106,14 @@ class ActorsIT {
                 elsewhere.delete("/agent-sessions/" + talk.sessionId()).expect(200);
             }
             awaitActors(5);
+            Api operator = Api.user(service, "admin");
             for (Talk talk : talks.subList(5, 10)) {
-                Api.user(service, "admin")
-                        .post("/agent-sessions/" + talk.sessionId() + "/migrate?wait=10", "{}")
-                        .expect(200);
+                // rejected while this server has not seen the other one yet
+                await().until(() -> operator.post("/agent-sessions/" + talk.sessionId() + "/migrate?wait=10", "{}")
+                        .expect(200)
+                        .at("/command/state")
+                        .asText()
+                        .equals("applied"));
             }
             awaitActors(0);
             Talk moved = talks.getLast();
