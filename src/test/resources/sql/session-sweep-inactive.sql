@@ -47,11 +47,11 @@ moved as (
         current_task = coalesce(o.task, o.current_task),
         error_message = coalesce(o.message, o.error_message),
         result = coalesce(o.outcome, o.result),
-ended_at = case when o.ends then clock_timestamp() end,
-last_heartbeat = case when o.ends then greatest(
-    o.created_at,
-    (select h.beat_at from session_heartbeats h where h.session_id = o.id),
-    (select v.renewed_at from servers v where v.id = o.server_id)) end,
+        ended_at = case when o.ends then clock_timestamp() end,
+        last_heartbeat = case when o.ends then greatest(
+            o.created_at,
+            (select h.beat_at from session_heartbeats h where h.session_id = o.id),
+            (select v.renewed_at from servers v where v.id = o.server_id)) end,
         pause_id = o.new_pause_id,
         pause_reason = case when o.next = 'paused' then o.why end,
         pause_by = case when o.next = 'paused' then o.actor end,

@@ -6,7 +6,7 @@ import ai.buildscale.agents.bench.simulation.Postgres;
 import ai.buildscale.agents.bench.simulation.Sessions;
 import ai.buildscale.agents.bench.simulation.Sessions.Batch;
 import ai.buildscale.agents.server.SimulatedTable.Row;
-import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -277,7 +277,7 @@ public final class SimulatedFleet {
      *
      * @param done gets how many there were
      */
-    void handOver(List<UUID> from, Ownership.HandoverTargets takers, int atMost, IntConsumer done, Runnable givenUp) {
+    void handOver(List<UUID> from, HandoverTargets takers, int atMost, IntConsumer done, Runnable givenUp) {
         long now = agenda.now();
         List<UUID> fit = takers.servers().stream()
                 .filter(id -> table.isFit(id, takers.lostAfter(), now))

@@ -6,7 +6,7 @@ import ai.buildscale.agents.bench.simulation.Postgres;
 import ai.buildscale.agents.server.FailureDetector.Suspects;
 import ai.buildscale.agents.server.RebalancePolicy.Move;
 import ai.buildscale.agents.server.SimulatedTable.Row;
-import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -27,7 +27,7 @@ final class SimulatedServer {
     private final Agenda agenda;
     private final Postgres postgres;
     private final ServerConfig config;
-    private final FailureDetector suspicion;
+    private final FailureDetector detector;
     private final SimulatedListener listener;
     private final RecentPlacements placed = new RecentPlacements();
     private Row row;
@@ -55,7 +55,7 @@ final class SimulatedServer {
         this.agenda = fleet.agenda();
         this.postgres = fleet.postgres();
         this.config = fleet.config();
-        this.suspicion = new FailureDetector(config, agenda.now());
+        this.detector = new FailureDetector(config, agenda.now());
         this.listener = new SimulatedListener(fleet, this);
         join();
     }
@@ -240,7 +240,7 @@ final class SimulatedServer {
             return;
         }
         members(found -> {
-            suspicion.seen(found.size(), agenda.now());
+            detector.seen(found.size(), agenda.now());
             seen(found);
             judge();
         });
@@ -258,7 +258,7 @@ final class SimulatedServer {
                     }
                 },
                 () -> {
-                    suspicion.blind(agenda.now());
+                    detector.blind(agenda.now());
                     lookLater();
                 });
     }
@@ -271,7 +271,7 @@ final class SimulatedServer {
 
     private void judge() {
         Duration ownsFor = owns() ? Duration.ofNanos(agenda.now() - ownsSince) : Duration.ZERO;
-        Suspects suspects = suspicion.judge(members, row.id, ownsFor, true, agenda.now());
+        Suspects suspects = detector.judge(members, row.id, ownsFor, true, agenda.now());
         if (suspects.none()) {
             act();
             return;
@@ -305,12 +305,12 @@ final class SimulatedServer {
     }
 
     private void lookLater() {
-        agenda.in(suspicion.pause(), this::look);
+        agenda.in(detector.pause(), this::look);
     }
 
     /** As {@code Recovery}: batches until one is empty. */
     private void recover(List<UUID> gone) {
-        Ownership.HandoverTargets takers = PlacementPolicy.share(considered(Set.copyOf(gone)), config.lostAfter());
+        HandoverTargets takers = PlacementPolicy.share(considered(Set.copyOf(gone)), config.lostAfter());
         if (takers.isEmpty() || !alive) {
             recovering = false;
             return;
@@ -318,7 +318,7 @@ final class SimulatedServer {
         fleet.handOver(
                 gone,
                 takers,
-                Ownership.HandoverTargets.BATCH,
+                HandoverTargets.BATCH,
                 handed -> {
                     if (handed == 0) {
                         recovering = false;
@@ -333,7 +333,7 @@ final class SimulatedServer {
                 () -> recovering = false);
     }
 
-    private void told(Ownership.HandoverTargets takers, int handed) {
+    private void told(HandoverTargets takers, int handed) {
         if (!alive) {
             return;
         }
@@ -387,11 +387,11 @@ final class SimulatedServer {
     }
 
     private void give(Iterator<Move> moves, int planned, int moved, UUID to, int left) {
-        Ownership.HandoverTargets one = new Ownership.HandoverTargets(List.of(to), List.of(to), config.lostAfter());
+        HandoverTargets one = new HandoverTargets(List.of(to), List.of(to), config.lostAfter());
         fleet.handOver(
                 List.of(row.id),
                 one,
-                Math.min(left, Ownership.HandoverTargets.BATCH),
+                Math.min(left, HandoverTargets.BATCH),
                 handed -> {
                     if (handed > 0) {
                         rebalanced(handed);

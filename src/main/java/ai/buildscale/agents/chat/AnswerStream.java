@@ -1,5 +1,7 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.chat.TurnRepository.AnswerProgress;
+import ai.buildscale.agents.chat.TurnRepository.FencingToken;
 import ai.buildscale.agents.chat.TurnRepository.Piece;
 
 /**
@@ -22,7 +24,7 @@ final class AnswerStream {
         void refused();
     }
 
-    private final TurnRepository.FencingToken fence;
+    private final FencingToken fence;
     private final ChunkPublisher feed;
     private final Speaker speaker;
     private final StringBuilder text;
@@ -33,11 +35,7 @@ final class AnswerStream {
     private boolean lastWords;
     private Runnable afterwards;
 
-    AnswerStream(
-            TurnRepository.FencingToken fence,
-            ChunkPublisher feed,
-            Speaker speaker,
-            TurnRepository.AnswerProgress said) {
+    AnswerStream(FencingToken fence, ChunkPublisher feed, Speaker speaker, AnswerProgress said) {
         this.fence = fence;
         this.feed = feed;
         this.speaker = speaker;

@@ -1,5 +1,9 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.chat.TurnRepository.AnswerProgress;
+import ai.buildscale.agents.chat.TurnRepository.ClaimedTurn;
+import ai.buildscale.agents.chat.TurnRepository.FencingToken;
+import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.chat.engine.Engine;
 import ai.buildscale.agents.chat.engine.Turn;
@@ -22,7 +26,7 @@ final class ChatActor implements TurnExecution.Agent {
     private long epoch = -1;
     private List<Turn.Entry> memory;
     private volatile TurnExecution run;
-    private volatile TurnRepository.ClaimedTurn current;
+    private volatile ClaimedTurn current;
     /** Counts what was begun or given up: what was recalled for an earlier one comes too late. */
     private int begins;
     /** It has a turn, and does not think yet. */
@@ -37,7 +41,7 @@ final class ChatActor implements TurnExecution.Agent {
     }
 
     /** Begins a turn, or takes one up again. */
-    void begin(TurnRepository.ClaimedTurn begun) {
+    void begin(ClaimedTurn begun) {
         beginning = true;
         context.runOnContext(_ -> {
             if (run != null) {
@@ -50,10 +54,7 @@ final class ChatActor implements TurnExecution.Agent {
             epoch = begun.fence().epoch();
             if (remembers) {
                 memory.add(begun.news());
-                start(
-                        begun,
-                        new TurnRepository.AnswerProgress(
-                                begun.said(), begun.said().length()));
+                start(begun, new AnswerProgress(begun.said(), begun.said().length()));
             } else {
                 house.recall(begun)
                         .subscribe()
@@ -70,7 +71,7 @@ final class ChatActor implements TurnExecution.Agent {
         });
     }
 
-    private void start(TurnRepository.ClaimedTurn begun, TurnRepository.AnswerProgress said) {
+    private void start(ClaimedTurn begun, AnswerProgress said) {
         while (memory.size() > house.config().history()) {
             memory.removeFirst();
         }
@@ -108,8 +109,8 @@ final class ChatActor implements TurnExecution.Agent {
     }
 
     /** Whether this is the newest turn that it has or had. */
-    boolean wasLastAt(TurnRepository.FencingToken fence) {
-        TurnRepository.ClaimedTurn now = current;
+    boolean wasLastAt(FencingToken fence) {
+        ClaimedTurn now = current;
         return now != null && now.fence().equals(fence);
     }
 
@@ -127,7 +128,7 @@ final class ChatActor implements TurnExecution.Agent {
 
     /** Whether it is at this turn, or about to be. */
     boolean isAt(UUID turn) {
-        TurnRepository.ClaimedTurn now = current;
+        ClaimedTurn now = current;
         return now != null && now.fence().turn().equals(turn) && (run == null || !run.isOver());
     }
 
@@ -151,7 +152,7 @@ final class ChatActor implements TurnExecution.Agent {
     }
 
     @Override
-    public void closed(TurnExecution ended, TurnRepository.TurnOutcome ending, int mail) {
+    public void closed(TurnExecution ended, TurnOutcome ending, int mail) {
         run = null;
         restsSince = System.nanoTime();
         switch (ending.ending()) {
@@ -174,13 +175,12 @@ final class ChatActor implements TurnExecution.Agent {
     }
 
     /** A turn that is not run here is closed as this says. */
-    static TurnRepository.TurnOutcome dormant(
-            TurnRepository.FencingToken fence, String ending, String said, String reason) {
-        return new TurnRepository.TurnOutcome(fence, ending, said, reason, null, null, null, Used.NOTHING);
+    static TurnOutcome dormant(FencingToken fence, String ending, String said, String reason) {
+        return new TurnOutcome(fence, ending, said, reason, null, null, null, Used.NOTHING);
     }
 
     /** What an agent knows when it begins. */
-    record Recalled(List<Turn.Entry> memory, TurnRepository.AnswerProgress said) {
+    record Recalled(List<Turn.Entry> memory, AnswerProgress said) {
         Recalled {
             memory = new ArrayList<>(memory);
         }

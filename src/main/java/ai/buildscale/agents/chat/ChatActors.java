@@ -1,7 +1,9 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.ChatActor.Recalled;
+import ai.buildscale.agents.chat.TurnRepository.ClaimedTurn;
 import ai.buildscale.agents.chat.TurnRepository.Open;
+import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
 import ai.buildscale.agents.chat.engine.Engine;
 import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.FailureLog;
@@ -254,7 +256,7 @@ class ChatActors implements AgentRuntime {
         }
     }
 
-    private void begun(List<TurnRepository.ClaimedTurn> all) {
+    private void begun(List<ClaimedTurn> all) {
         failureLog.over();
         if (!all.isEmpty()) {
             notifier.appended();
@@ -278,7 +280,7 @@ class ChatActors implements AgentRuntime {
     }
 
     /** What the agent remembers, and all that was said in the turn. */
-    Uni<Recalled> recall(TurnRepository.ClaimedTurn begun) {
+    Uni<Recalled> recall(ClaimedTurn begun) {
         return Uni.combine()
                 .all()
                 .unis(
@@ -292,14 +294,14 @@ class ChatActors implements AgentRuntime {
     }
 
     /** It is left for whoever can: a moment later, or another server. */
-    void notRecalled(TurnRepository.ClaimedTurn begun, Throwable failure) {
+    void notRecalled(ClaimedTurn begun, Throwable failure) {
         LOG.warnf("session %s: its history cannot be read: %s", begun.fence().session(), failure);
         writer.close(ChatActor.dormant(begun.fence(), "parked", begun.said(), null), () -> true)
                 .subscribe()
                 .with(_ -> {}, failureLog::met);
     }
 
-    void closed(ChatActor actor, TurnRepository.TurnOutcome ending, int mail) {
+    void closed(ChatActor actor, TurnOutcome ending, int mail) {
         notifier.appended();
         outcomes.count(ending.ending());
         if (ending.ending().equals("failed")) {

@@ -3,6 +3,7 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.chat.HostRepository.Held;
 import ai.buildscale.agents.chat.HostTurns.Desired;
 import ai.buildscale.agents.chat.HostTurns.Lease;
+import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Caller;
@@ -69,7 +70,7 @@ class HostEndings {
 
     private Uni<Lease> ended(Db db, Held held, UUID host, HostResult result) {
         String ending = ending(held, result.outcome());
-        TurnRepository.TurnOutcome how = new TurnRepository.TurnOutcome(
+        TurnOutcome how = new TurnOutcome(
                 held.fence(),
                 ending,
                 result.message() == null ? held.said() : result.message(),
@@ -154,8 +155,8 @@ class HostEndings {
 
     /** A turn that ended with its session: what is left to say is what it has used. */
     private Uni<Lease> tookAlong(Db db, Held held, UUID host, HostResult result) {
-        TurnRepository.TurnOutcome how = new TurnRepository.TurnOutcome(
-                held.fence(), "stopped", held.said(), null, null, null, null, used(held, result));
+        TurnOutcome how =
+                new TurnOutcome(held.fence(), "stopped", held.said(), null, null, null, null, used(held, result));
         Uni<Void> told =
                 held.owesUsage() ? close(db, held, how) : Uni.createFrom().voidItem();
         return told.chain(() -> accepted(db, held, host, result));
@@ -164,11 +165,10 @@ class HostEndings {
     /** Closes a turn that is this host's to close. */
     Uni<Void> close(Db db, Held held, String ending, String said, String reason) {
         Used used = new Used(held.toldInput(), held.toldOutput(), held.workedMillis());
-        return close(
-                db, held, new TurnRepository.TurnOutcome(held.fence(), ending, said, reason, null, null, null, used));
+        return close(db, held, new TurnOutcome(held.fence(), ending, said, reason, null, null, null, used));
     }
 
-    private Uni<Void> close(Db db, Held held, TurnRepository.TurnOutcome how) {
+    private Uni<Void> close(Db db, Held held, TurnOutcome how) {
         return turns.close(db, null, List.of(how))
                 .chain(() -> hosts.counted(db, held.fence()))
                 .invoke(() -> db.afterCommit(() -> outcomes.count(how.ending())));

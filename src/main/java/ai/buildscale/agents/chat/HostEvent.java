@@ -1,5 +1,6 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.chat.TurnRepository.FencingToken;
 import ai.buildscale.agents.chat.TurnRepository.Step;
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.WireEnum;
@@ -88,7 +89,7 @@ public record HostEvent(
     }
 
     /** What is written down of it; null for what is not a step. */
-    Step step(TurnRepository.FencingToken fence, int saidLength) {
+    Step step(FencingToken fence, int saidLength) {
         return switch (event) {
             case CHUNK, USAGE -> null;
             case THOUGHT -> step(fence, "thought", text, new JsonObject(), new JsonObject().put("text", text));
@@ -118,8 +119,7 @@ public record HostEvent(
         };
     }
 
-    private static Step step(
-            TurnRepository.FencingToken fence, String kind, String content, JsonObject data, JsonObject told) {
+    private static Step step(FencingToken fence, String kind, String content, JsonObject data, JsonObject told) {
         return new Step(fence, null, kind, content, data, told, null, null, null);
     }
 }

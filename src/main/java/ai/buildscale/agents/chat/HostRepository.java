@@ -1,5 +1,7 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.chat.TurnRepository.FencingToken;
+import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
@@ -41,7 +43,7 @@ class HostRepository {
      * @param served whether the host's user may work in its workspace
      */
     record Held(
-            TurnRepository.FencingToken fence,
+            FencingToken fence,
             UUID host,
             String state,
             boolean stopRequested,
@@ -132,12 +134,12 @@ class HostRepository {
     }
 
     /** Emits how turns that nobody runs are to be closed; they are locked. */
-    Uni<List<TurnRepository.TurnOutcome>> left(Db db, int limit) {
+    Uni<List<TurnOutcome>> left(Db db, int limit) {
         return db.rows(HostSql.LEFT, limit)
                 .map(rows -> Rows.map(rows, row -> {
                     Used worked = new Used(0, 0, Math.max(0, row.getLong("worked_ms")));
                     String said = row.getString("said");
-                    return new TurnRepository.TurnOutcome(
+                    return new TurnOutcome(
                             fence(row, "turn_id", "epoch"), "returned", said, null, null, null, null, worked);
                 }));
     }
@@ -245,24 +247,22 @@ class HostRepository {
                                 row.getBoolean("served")));
     }
 
-    Uni<Void> say(Db db, TurnRepository.FencingToken fence, String text, int from) {
+    Uni<Void> say(Db db, FencingToken fence, String text, int from) {
         return db.rows(HostSql.SAY, fence.session(), fence.turn(), text, from, from + text.length())
                 .replaceWithVoid();
     }
 
     /** @param seq the request's number, or null */
-    Uni<Void> note(
-            Db db, TurnRepository.FencingToken fence, Duration lease, Long seq, long inputTokens, long outputTokens) {
+    Uni<Void> note(Db db, FencingToken fence, Duration lease, Long seq, long inputTokens, long outputTokens) {
         return db.rows(HostSql.NOTED, fence.turn(), lease.toMillis(), seq, inputTokens, outputTokens)
                 .replaceWithVoid();
     }
 
-    Uni<Void> counted(Db db, TurnRepository.FencingToken fence) {
+    Uni<Void> counted(Db db, FencingToken fence) {
         return db.rows(HostSql.COUNTED, fence.turn()).replaceWithVoid();
     }
 
-    Uni<Void> accept(
-            Db db, TurnRepository.FencingToken fence, UUID host, HostResult result, HostTurns.Desired desired) {
+    Uni<Void> accept(Db db, FencingToken fence, UUID host, HostResult result, HostTurns.Desired desired) {
         return db.rows(
                         HostSql.ACCEPT,
                         fence.turn(),
@@ -288,7 +288,7 @@ class HostRepository {
     }
 
     /** Emits how each of the turns that were seized is to be closed, in the same transaction. */
-    Uni<List<TurnRepository.TurnOutcome>> seize(Db db, int attempts, int limit) {
+    Uni<List<TurnOutcome>> seize(Db db, int attempts, int limit) {
         return db.rows(HostSql.SEIZE, attempts, limit)
                 .map(rows -> Rows.map(rows, row -> {
                     String ending = row.getString("ending");
@@ -296,7 +296,7 @@ class HostRepository {
                             ? "The turn was begun " + row.getInteger("attempt")
                                     + " times, and its host was lost each time"
                             : null;
-                    return new TurnRepository.TurnOutcome(
+                    return new TurnOutcome(
                             fence(row, "turn_id", "next"),
                             ending,
                             row.getString("said"),
@@ -311,8 +311,8 @@ class HostRepository {
                 }));
     }
 
-    private static TurnRepository.FencingToken fence(Row row, String turn, String epoch) {
-        return new TurnRepository.FencingToken(
+    private static FencingToken fence(Row row, String turn, String epoch) {
+        return new FencingToken(
                 row.getUUID(turn), row.getUUID("session_id"), row.getUUID("chat_id"), row.getLong(epoch));
     }
 

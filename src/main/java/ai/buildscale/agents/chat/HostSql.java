@@ -17,11 +17,6 @@ final class HostSql {
     /** Whether the host {@code h} serves the session {@code s}; $2 whether it serves all workspaces. */
     static final String SERVED = served("$2::boolean");
 
-    /** Whether a member of this role may work in the workspace, and so may its hosts; no role that only a newer server knows. */
-    private static String serves(String role) {
-        return role + " in ('owner', 'admin', 'member')";
-    }
-
     private static String served(String everywhere) {
         return """
             s.hosting = 'external' and s.ended_at is null
@@ -29,7 +24,7 @@ final class HostSql {
                 and (h.models is null or s.model = any (h.models))
                 and (%1$s or exists (
                     select from workspace_members w
-                    where w.workspace_id = s.workspace_id and w.user_id = h.user_id and %2$s))""".formatted(everywhere, serves("w.role"));
+                    where w.workspace_id = s.workspace_id and w.user_id = h.user_id and %2$s))""".formatted(everywhere, Permission.works("w.role"));
     }
 
     /**
@@ -168,7 +163,7 @@ final class HostSql {
         return """
             (%1$s::uuid is null or exists (
                     select from workspace_members w
-                    where w.workspace_id = t.workspace_id and w.user_id = %1$s and %2$s))""".formatted(user, serves("w.role"));
+                    where w.workspace_id = t.workspace_id and w.user_id = %1$s and %2$s))""".formatted(user, Permission.works("w.role"));
     }
 
     /** Whether one of the turns $1 is of a workspace that the user $2 does not serve (any more). */
@@ -228,7 +223,7 @@ final class HostSql {
                 where t.id = $1
                 for no key update of s, t)
             select h.*, coalesce($3::uuid is null or %s, false) as served
-            from held h""".formatted(serves(Permission.roleNow("h.workspace_id", "$3")));
+            from held h""".formatted(Permission.works(Permission.roleNow("h.workspace_id", "$3")));
 
     /**
      * Keeps and shows a piece of an answer, after all that the session has told before: also within this transaction. $1

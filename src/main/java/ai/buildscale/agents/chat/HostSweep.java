@@ -1,5 +1,6 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
 import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
@@ -86,7 +87,7 @@ class HostSweep {
     }
 
     /** Closes turns in the transaction that finds and locks them; emits how many. */
-    private Uni<Integer> closed(Function<Db, Uni<List<TurnRepository.TurnOutcome>>> found) {
+    private Uni<Integer> closed(Function<Db, Uni<List<TurnOutcome>>> found) {
         return database.inTransaction(db -> found.apply(db)
                         .call(endings ->
                                 endings.isEmpty() ? Uni.createFrom().voidItem() : turns.close(db, null, endings)))
@@ -98,7 +99,7 @@ class HostSweep {
                 .map(List::size);
     }
 
-    private void told(List<TurnRepository.TurnOutcome> endings) {
+    private void told(List<TurnOutcome> endings) {
         notifier.appended();
         endings.forEach(ending -> outcomes.count(ending.ending()));
         endings.forEach(ending -> LOG.infof(

@@ -2,6 +2,7 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.HostRepository.Beaten;
 import ai.buildscale.agents.chat.HostRepository.Held;
+import ai.buildscale.agents.chat.TurnRepository.FencingToken;
 import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Db;
@@ -210,7 +211,7 @@ class HostTurns {
     }
 
     /** The same as for agents that live here: the session is paused until its owner raises its budget. */
-    private Uni<Lease> spent(Db db, TurnRepository.FencingToken fence) {
+    private Uni<Lease> spent(Db db, FencingToken fence) {
         return hosts.hold(db, fence.turn(), null, true)
                 .chain(held -> endings.close(db, held, "spent", held.said(), "budget: its tokens are used up"))
                 .replaceWith(new Lease(false, 0, Desired.PAUSED, fence.epoch()));
@@ -248,8 +249,7 @@ class HostTurns {
     }
 
     /** Returns how long the answer is then. */
-    private int say(
-            Db db, TurnRepository.FencingToken fence, StringBuilder unsaid, int said, List<Supplier<Uni<?>>> pieces) {
+    private int say(Db db, FencingToken fence, StringBuilder unsaid, int said, List<Supplier<Uni<?>>> pieces) {
         int from = 0;
         while (from < unsaid.length()) {
             int end = TextLimits.end(unsaid, from);

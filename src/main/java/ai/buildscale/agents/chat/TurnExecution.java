@@ -1,6 +1,10 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.chat.TurnRepository.AnswerProgress;
+import ai.buildscale.agents.chat.TurnRepository.ClaimedTurn;
+import ai.buildscale.agents.chat.TurnRepository.FencingToken;
 import ai.buildscale.agents.chat.TurnRepository.Step;
+import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.chat.engine.Engine;
 import ai.buildscale.agents.chat.engine.EngineFailure;
@@ -38,7 +42,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         int maxAnswer();
 
         /** It is over, or left for later; {@code mail} messages wait. */
-        void closed(TurnExecution run, TurnRepository.TurnOutcome ending, int mail);
+        void closed(TurnExecution run, TurnOutcome ending, int mail);
 
         /** It could not write: the session does not run any more, or is another server's. */
         void refused(TurnExecution run);
@@ -54,7 +58,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
 
     private final Agent agent;
     private final Context context;
-    private final TurnRepository.ClaimedTurn begun;
+    private final ClaimedTurn begun;
     private final List<Turn.Entry> memory;
     private final List<UniEmitter<? super Void>> waiting = new ArrayList<>();
     private final long begunAt = System.nanoTime();
@@ -74,12 +78,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     private long steps;
 
     /** @param memory what the engine gets to know; the run adds what it does */
-    TurnExecution(
-            Agent agent,
-            Context context,
-            TurnRepository.ClaimedTurn begun,
-            List<Turn.Entry> memory,
-            TurnRepository.AnswerProgress said) {
+    TurnExecution(Agent agent, Context context, ClaimedTurn begun, List<Turn.Entry> memory, AnswerProgress said) {
         this.agent = agent;
         this.context = context;
         this.begun = begun;
@@ -91,7 +90,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
                 .with("agent_sessions.attempt", begun.attempt());
     }
 
-    TurnRepository.FencingToken fence() {
+    FencingToken fence() {
         return begun.fence();
     }
 
@@ -427,7 +426,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         speech.end();
         stopThinking();
         Runnable closing = () -> {
-            TurnRepository.TurnOutcome how = new TurnRepository.TurnOutcome(
+            TurnOutcome how = new TurnOutcome(
                     fence(),
                     ending,
                     speech.text(),
@@ -461,7 +460,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         return new Used(inputTokens, outputTokens, (System.nanoTime() - begunAt) / 1_000_000);
     }
 
-    private void closed(TurnRepository.TurnOutcome how, Integer mail) {
+    private void closed(TurnOutcome how, Integer mail) {
         if (state == State.CLOSED) {
             return;
         }

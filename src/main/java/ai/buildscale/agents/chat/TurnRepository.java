@@ -48,7 +48,7 @@ class TurnRepository {
      * @param traceparent the trace of the message that it works on, or null
      */
     record ClaimedTurn(
-            TurnRepository.FencingToken fence,
+            FencingToken fence,
             int attempt,
             String said,
             AgentType agentType,
@@ -61,7 +61,7 @@ class TurnRepository {
             String traceparent) {}
 
     /** A turn that is not over, the state of its session, and what was said in it. */
-    record Open(TurnRepository.FencingToken fence, String state, String status, String said) {}
+    record Open(FencingToken fence, String state, String status, String said) {}
 
     /**
      * Something that a running turn does.
@@ -70,7 +70,7 @@ class TurnRepository {
      * @param kind the event's, or {@code mode} or {@code task}
      */
     record Step(
-            TurnRepository.FencingToken fence,
+            FencingToken fence,
             Long seq,
             String kind,
             String content,
@@ -91,7 +91,7 @@ class TurnRepository {
                     .put("task", task);
         }
 
-        static JsonObject json(TurnRepository.FencingToken fence) {
+        static JsonObject json(FencingToken fence) {
             return new JsonObject()
                     .put("turn_id", fence.turn().toString())
                     .put("session_id", fence.session().toString())
@@ -101,7 +101,7 @@ class TurnRepository {
 
     /** How a turn is closed; see {@link TurnSql#CLOSE}. */
     record TurnOutcome(
-            TurnRepository.FencingToken fence,
+            FencingToken fence,
             String ending,
             String said,
             String reason,
@@ -136,20 +136,20 @@ class TurnRepository {
     }
 
     /** A piece of an answer, and its place in it. */
-    record Piece(TurnRepository.FencingToken fence, int from, String text) {}
+    record Piece(FencingToken fence, int from, String text) {}
 
     /** Begins the next turns of this server's sessions: those with new messages, and these. */
-    Uni<List<TurnRepository.ClaimedTurn>> begin(UUID server, Collection<UUID> sessions) {
+    Uni<List<ClaimedTurn>> begin(UUID server, Collection<UUID> sessions) {
         return database.rows(TurnSql.BEGIN, server, sessions.toArray(UUID[]::new))
                 .map(rows -> Rows.map(rows, TurnRepository::begun));
     }
 
-    Uni<List<TurnRepository.ClaimedTurn>> takeUpLost(UUID server, Duration parkedFor) {
+    Uni<List<ClaimedTurn>> takeUpLost(UUID server, Duration parkedFor) {
         return database.rows(TurnSql.TAKE_UP_LOST, server, parkedFor.toMillis())
                 .map(rows -> Rows.map(rows, TurnRepository::begun));
     }
 
-    Uni<List<TurnRepository.ClaimedTurn>> takeUpPaused(UUID server, UUID session) {
+    Uni<List<ClaimedTurn>> takeUpPaused(UUID server, UUID session) {
         return database.rows(TurnSql.TAKE_UP_PAUSED, server, new UUID[] {session})
                 .map(rows -> Rows.map(rows, TurnRepository::begun));
     }
@@ -167,12 +167,12 @@ class TurnRepository {
     }
 
     /** Emits how many messages wait in the sessions whose turns were this server's to close. */
-    Uni<Map<UUID, Integer>> close(UUID server, Collection<TurnRepository.TurnOutcome> endings) {
+    Uni<Map<UUID, Integer>> close(UUID server, Collection<TurnOutcome> endings) {
         return close(database, server, endings);
     }
 
     /** The same; the server is null for what hosts elsewhere do. */
-    Uni<Map<UUID, Integer>> close(Db db, UUID server, Collection<TurnRepository.TurnOutcome> endings) {
+    Uni<Map<UUID, Integer>> close(Db db, UUID server, Collection<TurnOutcome> endings) {
         Map<UUID, Integer> waiting = new HashMap<>();
         return Multi.createFrom()
                 .iterable(statements(endings))
@@ -186,11 +186,11 @@ class TurnRepository {
     }
 
     /** Those that end a session stand apart, a few together: each tells of all that waits for it. */
-    private static List<List<TurnRepository.TurnOutcome>> statements(Collection<TurnRepository.TurnOutcome> endings) {
-        List<TurnRepository.TurnOutcome> failed = new ArrayList<>();
-        List<TurnRepository.TurnOutcome> others = new ArrayList<>();
+    private static List<List<TurnOutcome>> statements(Collection<TurnOutcome> endings) {
+        List<TurnOutcome> failed = new ArrayList<>();
+        List<TurnOutcome> others = new ArrayList<>();
         endings.forEach(ending -> (ending.ending().equals("failed") ? failed : others).add(ending));
-        List<List<TurnRepository.TurnOutcome>> statements = new ArrayList<>();
+        List<List<TurnOutcome>> statements = new ArrayList<>();
         if (!others.isEmpty()) {
             statements.add(others);
         }
@@ -200,7 +200,7 @@ class TurnRepository {
         return statements;
     }
 
-    private static Uni<Map<UUID, Integer>> closed(Db db, UUID server, List<TurnRepository.TurnOutcome> endings) {
+    private static Uni<Map<UUID, Integer>> closed(Db db, UUID server, List<TurnOutcome> endings) {
         JsonArray all = new JsonArray();
         endings.forEach(ending -> all.add(ending.json()));
         return db.rows(TurnSql.CLOSE, server, all.encode()).map(rows -> {
@@ -229,8 +229,8 @@ class TurnRepository {
             if (row == null) {
                 return Uni.createFrom().nullItem();
             }
-            TurnRepository.FencingToken fence = new TurnRepository.FencingToken(
-                    row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
+            FencingToken fence =
+                    new FencingToken(row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
             return said(fence, row.getString("said"))
                     .map(said -> new Open(fence, row.getString("state"), row.getString("status"), said.text()));
         });
@@ -257,7 +257,7 @@ class TurnRepository {
                 .map(rows -> Rows.map(
                         rows,
                         row -> new Open(
-                                new TurnRepository.FencingToken(
+                                new FencingToken(
                                         row.getUUID("id"),
                                         row.getUUID("session_id"),
                                         row.getUUID("chat_id"),
@@ -268,7 +268,7 @@ class TurnRepository {
     }
 
     /** What was said in a turn: up to its last durable point, and what was shown beyond. */
-    Uni<TurnRepository.AnswerProgress> said(TurnRepository.FencingToken fence, String durable) {
+    Uni<AnswerProgress> said(FencingToken fence, String durable) {
         return database.rows(TurnSql.CHUNKS, fence.chat(), fence.turn()).map(rows -> {
             StringBuilder said = new StringBuilder(durable);
             int shown = 0;
@@ -283,7 +283,7 @@ class TurnRepository {
                     shown = Math.max(shown, from + text.length());
                 }
             }
-            return new TurnRepository.AnswerProgress(said.toString(), Math.min(shown, said.length()));
+            return new AnswerProgress(said.toString(), Math.min(shown, said.length()));
         });
     }
 
@@ -311,9 +311,9 @@ class TurnRepository {
                 row.getString("data"));
     }
 
-    private static TurnRepository.ClaimedTurn begun(Row row) {
-        return new TurnRepository.ClaimedTurn(
-                new TurnRepository.FencingToken(
+    private static ClaimedTurn begun(Row row) {
+        return new ClaimedTurn(
+                new FencingToken(
                         row.getUUID("turn_id"),
                         row.getUUID("session_id"),
                         row.getUUID("chat_id"),

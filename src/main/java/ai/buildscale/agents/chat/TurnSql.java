@@ -1,5 +1,6 @@
 package ai.buildscale.agents.chat;
 
+import ai.buildscale.agents.chat.TurnRepository.ClaimedTurn;
 import ai.buildscale.agents.event.EventLog;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.session.AgentType;
@@ -24,7 +25,7 @@ final class TurnSql {
     /** Characters of a message that become the session's current task. */
     private static final int TASK = 200;
 
-    /** What a {@link TurnRepository.ClaimedTurn} is read from: {@code t} the turn, {@code s} its session. */
+    /** What a {@link ClaimedTurn} is read from: {@code t} the turn, {@code s} its session. */
     private static final String BEGUN = """
             t.id as turn_id, t.message_id, t.said, t.attempt, s.id as session_id, s.chat_id, s.workspace_id, s.epoch,
             s.agent_type, s.mode, s.model, s.max_tokens - s.input_tokens - s.output_tokens as tokens_left,

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.TurnRepository.Step;
+import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
 import ai.buildscale.agents.platform.Batcher;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Problem;
@@ -19,7 +20,7 @@ class TurnWriter {
     private static final int ATTEMPTS = 60;
 
     private final Batcher<Step, java.util.Set<UUID>> steps;
-    private final Batcher<TurnRepository.TurnOutcome, java.util.Map<UUID, Integer>> endings;
+    private final Batcher<TurnOutcome, java.util.Map<UUID, Integer>> endings;
 
     TurnWriter(TurnRepository turns, SessionPlacement host) {
         this.steps = new Batcher<>(TurnSql.BATCH, batch -> turns.step(self(host), batch));
@@ -46,7 +47,7 @@ class TurnWriter {
     }
 
     /** Emits how many messages wait for the session now; null if the turn was not this server's to close. */
-    Uni<Integer> close(TurnRepository.TurnOutcome ending, BooleanSupplier wanted) {
+    Uni<Integer> close(TurnOutcome ending, BooleanSupplier wanted) {
         return persistently(
                 wanted,
                 endings.add(ending).map(closed -> closed.get(ending.fence().session())));

@@ -49,17 +49,20 @@ public final class EventStreams {
      * the connection too, or a client behind a balancer of connections would come back to this server for ever.
      */
     static Response comeAgain(Problem problem) {
-        return Response.ok(later(problem), MEDIA_TYPE).header(CONNECTION, CLOSE).build();
+        return Response.ok(refusal(problem), MEDIA_TYPE)
+                .header(CONNECTION, CLOSE)
+                .build();
     }
 
     /** The same where no resource answers. */
     static void comeAgain(HttpServerResponse response, Problem problem) {
         response.putHeader("Content-Type", MEDIA_TYPE)
                 .putHeader(CONNECTION, CLOSE)
-                .end(later(problem));
+                .end(refusal(problem));
     }
 
-    private static String later(Problem problem) {
+    /** Counts the refusal; says when to come again. */
+    private static String refusal(Problem problem) {
         Metrics.counter(REFUSED, "reason", problem.reason()).increment();
         int wait = Math.max(COME_AGAIN_MILLIS, problem.retryAfterSeconds().orElse(0) * 1_000);
         int spread = wait / 4;

@@ -4,6 +4,7 @@ import ai.buildscale.agents.event.EventService;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.session.AgentRuntime;
 import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
@@ -114,21 +115,20 @@ class Drain {
     }
 
     private Uni<Integer> batch(UUID server) {
-        Ownership.HandoverTargets takers = placement.share(Set.of(server));
+        HandoverTargets takers = placement.share(Set.of(server));
         if (takers.isEmpty()) {
             return Uni.createFrom().item(0);
         }
         return Multi.createFrom()
                 .range(0, AT_ONCE)
                 .onItem()
-                .transformToUniAndMerge(
-                        _ -> ownership.giveAway(server, takers, "drain", Ownership.HandoverTargets.BATCH))
+                .transformToUniAndMerge(_ -> ownership.giveAway(server, takers, "drain", HandoverTargets.BATCH))
                 .collect()
                 .with(Collectors.summingInt(Ownership.HandedOver::sessions))
                 .invoke(n -> handedOver(server, takers, n));
     }
 
-    private void handedOver(UUID server, Ownership.HandoverTargets takers, int sessions) {
+    private void handedOver(UUID server, HandoverTargets takers, int sessions) {
         if (sessions > 0) {
             placement.placed(takers, sessions);
             migrated.increment(sessions);

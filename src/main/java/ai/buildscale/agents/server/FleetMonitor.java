@@ -49,7 +49,7 @@ class FleetMonitor {
     private final Jobs jobs;
     private final Counter lostByLease;
     private final Counter lostByConnection;
-    private final FailureDetector suspicion;
+    private final FailureDetector detector;
     private volatile int orphaning;
     private volatile boolean looked;
     private volatile boolean seeing;
@@ -79,7 +79,7 @@ class FleetMonitor {
         Gauge.builder("server.ready", this, fleet -> fleet.isReady() ? 1 : 0)
                 .description("1 while this server sees the database and the fleet, and does not drain")
                 .register(metrics);
-        this.suspicion = new FailureDetector(config, System.nanoTime());
+        this.detector = new FailureDetector(config, System.nanoTime());
         Gauge.builder(
                         "fleet.servers",
                         placement,
@@ -99,7 +99,7 @@ class FleetMonitor {
         } catch (RuntimeException e) {
             failureLog.met(e);
         }
-        ticker = FixedDelayTimer.start(vertx, suspicion::pause, this::runOnce);
+        ticker = FixedDelayTimer.start(vertx, detector::pause, this::runOnce);
     }
 
     /** After {@link Drain}, which needs to see who may take what is left. */
@@ -136,7 +136,7 @@ class FleetMonitor {
                 .onFailure()
                 .invoke(e -> {
                     seeing = false;
-                    suspicion.blind(System.nanoTime());
+                    detector.blind(System.nanoTime());
                     failureLog.met(e);
                 })
                 .onFailure()
@@ -145,7 +145,7 @@ class FleetMonitor {
 
     private void seen(List<Member> fleet) {
         failureLog.over();
-        suspicion.seen(fleet.size(), System.nanoTime());
+        detector.seen(fleet.size(), System.nanoTime());
         placement.update(fleet);
         looked = true;
         seeing = true;
@@ -162,8 +162,8 @@ class FleetMonitor {
 
     private Uni<List<Member>> judge(List<Member> fleet) {
         UUID me = self.id();
-        boolean present = self.isPresentFor(suspicion.enough());
-        Suspects suspects = suspicion.judge(fleet, me, self.ownsFor(), present, System.nanoTime());
+        boolean present = self.isPresentFor(detector.enough());
+        Suspects suspects = detector.judge(fleet, me, self.ownsFor(), present, System.nanoTime());
         if (suspects.none()) {
             return Uni.createFrom().item(fleet);
         }

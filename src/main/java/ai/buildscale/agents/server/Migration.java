@@ -3,6 +3,7 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.session.AgentRuntime;
 import ai.buildscale.agents.session.DeliveredCommand;
 import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import ai.buildscale.agents.session.Ownership.OpenMigration;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -97,7 +98,7 @@ class Migration {
                 });
     }
 
-    private Uni<Boolean> moveTo(OpenMigration migration, Ownership.HandoverTargets takers) {
+    private Uni<Boolean> moveTo(OpenMigration migration, HandoverTargets takers) {
         return takers.isEmpty()
                 ? Uni.createFrom().item(false)
                 : ownership.migrate(migration.session(), migration.owner(), migration.command(), takers);

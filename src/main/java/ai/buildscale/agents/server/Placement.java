@@ -2,7 +2,7 @@ package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.ProblemType;
-import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import ai.buildscale.agents.session.SessionPlacement;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
@@ -75,23 +75,23 @@ class Placement implements SessionPlacement {
     }
 
     /** Who takes the next batch that is handed over, and in which turns. */
-    Ownership.HandoverTargets share(Set<UUID> except) {
+    HandoverTargets share(Set<UUID> except) {
         return share(takers(except));
     }
 
-    private Ownership.HandoverTargets share(List<Member> all) {
+    private HandoverTargets share(List<Member> all) {
         return PlacementPolicy.share(all, config.lostAfter());
     }
 
     /** The one that was asked for takes it, or nobody. */
-    Ownership.HandoverTargets only(UUID target) {
+    HandoverTargets only(UUID target) {
         return share(takers(Set.of()).stream()
                 .filter(member -> member.id().equals(target))
                 .toList());
     }
 
     /** The least loaded one that has the labels, and is not this one. */
-    Ownership.HandoverTargets leastLoaded(Map<String, String> requires, UUID except) {
+    HandoverTargets leastLoaded(Map<String, String> requires, UUID except) {
         return share(takers(Set.of(except)).stream()
                 .filter(member -> member.has(requires))
                 .sorted(PlacementPolicy.LEAST_LOADED)
@@ -100,7 +100,7 @@ class Placement implements SessionPlacement {
     }
 
     /** Counts what was handed over, until the takers have counted for themselves. */
-    void placed(Ownership.HandoverTargets takers, int sessions) {
+    void placed(HandoverTargets takers, int sessions) {
         placed.add(takers, sessions, System.nanoTime());
     }
 

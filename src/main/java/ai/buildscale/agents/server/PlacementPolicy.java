@@ -1,6 +1,6 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -38,17 +38,17 @@ final class PlacementPolicy {
     }
 
     /** Who takes the next batch that is handed over: each session goes to whoever is least loaded by then. */
-    static Ownership.HandoverTargets share(List<Member> takers, Duration lostAfter) {
+    static HandoverTargets share(List<Member> takers, Duration lostAfter) {
         List<Member> chosen =
                 takers.stream().sorted(LEAST_LOADED).limit(MOST_TAKERS).toList();
         PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
         queue.addAll(chosen);
         List<UUID> turns = new ArrayList<>();
-        while (!queue.isEmpty() && turns.size() < Ownership.HandoverTargets.BATCH) {
+        while (!queue.isEmpty() && turns.size() < HandoverTargets.BATCH) {
             Member next = queue.poll();
             turns.add(next.id());
             queue.add(next.with(next.sessions() + 1));
         }
-        return new Ownership.HandoverTargets(ServerRepository.ids(chosen), turns, lostAfter);
+        return new HandoverTargets(ServerRepository.ids(chosen), turns, lostAfter);
     }
 }

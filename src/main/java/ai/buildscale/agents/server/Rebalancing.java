@@ -6,6 +6,7 @@ import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.server.RebalancePolicy.Candidate;
 import ai.buildscale.agents.server.RebalancePolicy.Move;
 import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Multi;
@@ -125,13 +126,12 @@ class Rebalancing {
     }
 
     private Uni<Integer> give(UUID me, Move move) {
-        Ownership.HandoverTargets one =
-                new Ownership.HandoverTargets(List.of(move.to()), List.of(move.to()), config.lostAfter());
+        HandoverTargets one = new HandoverTargets(List.of(move.to()), List.of(move.to()), config.lostAfter());
         return give(me, one, move.sessions());
     }
 
-    private Uni<Integer> give(UUID me, Ownership.HandoverTargets one, int sessions) {
-        int batch = Math.min(sessions, Ownership.HandoverTargets.BATCH);
+    private Uni<Integer> give(UUID me, HandoverTargets one, int sessions) {
+        int batch = Math.min(sessions, HandoverTargets.BATCH);
         return ownership.giveAway(me, one, "rebalance", batch).chain(handed -> {
             placement.placed(one.servers().getFirst(), handed.sessions());
             int left = sessions - handed.sessions();

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -36,7 +36,7 @@ final class RecentPlacements {
     }
 
     /** A batch that they took in their turns. */
-    void add(Ownership.HandoverTargets takers, int sessions, long now) {
+    void add(HandoverTargets takers, int sessions, long now) {
         takers.turns().stream().limit(sessions).forEach(taker -> add(taker, 1, now));
     }
 

@@ -2,6 +2,7 @@ package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandedOver;
+import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -81,7 +82,7 @@ class Recovery {
     }
 
     private Uni<Integer> batch(Collection<UUID> gone) {
-        Ownership.HandoverTargets takers = placement.share(Set.copyOf(gone));
+        HandoverTargets takers = placement.share(Set.copyOf(gone));
         return takers.isEmpty()
                 ? Uni.createFrom().item(0)
                 : ownership
@@ -90,7 +91,7 @@ class Recovery {
                         .map(HandedOver::sessions);
     }
 
-    private void count(Ownership.HandoverTargets takers, HandedOver handed) {
+    private void count(HandoverTargets takers, HandedOver handed) {
         if (handed.sessions() > 0) {
             placement.placed(takers, handed.sessions());
             recovered.increment(handed.sessions());

@@ -31,7 +31,7 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Ownership {
     private static final String ONE_MIGRATION = "session_commands_one_migration";
-    static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, Ownership.HandoverTargets.BATCH);
+    static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, HandoverTargets.BATCH);
 
     /** What owners are told. */
     private static final Set<String> COMMANDS = Set.of("pause", "resume", "cancel", "stop", "migrate");
@@ -91,7 +91,7 @@ public class Ownership {
     public record Count(long sessions, long running, long openCommands, Duration oldestCommand) {}
 
     /** Hands over a batch of what servers own that are gone, or draining past their time; each session once. */
-    public Uni<HandedOver> recover(Collection<UUID> gone, Ownership.HandoverTargets takers) {
+    public Uni<HandedOver> recover(Collection<UUID> gone, HandoverTargets takers) {
         return handOver(gone, takers, null, HAND_OVER);
     }
 
@@ -100,14 +100,12 @@ public class Ownership {
      *
      * @param why {@code drain} or {@code rebalance}
      */
-    public Uni<HandedOver> giveAway(UUID server, Ownership.HandoverTargets takers, String why, int atMost) {
-        String sql = atMost >= Ownership.HandoverTargets.BATCH
-                ? HAND_OVER
-                : SessionSql.batched(OwnershipSql.HAND_OVER, atMost);
+    public Uni<HandedOver> giveAway(UUID server, HandoverTargets takers, String why, int atMost) {
+        String sql = atMost >= HandoverTargets.BATCH ? HAND_OVER : SessionSql.batched(OwnershipSql.HAND_OVER, atMost);
         return handOver(List.of(server), takers, why, sql);
     }
 
-    private Uni<HandedOver> handOver(Collection<UUID> from, Ownership.HandoverTargets takers, String why, String sql) {
+    private Uni<HandedOver> handOver(Collection<UUID> from, HandoverTargets takers, String why, String sql) {
         return database.rows(
                         sql,
                         from.toArray(UUID[]::new),
@@ -124,7 +122,7 @@ public class Ownership {
      * @param owner whose it must still be
      * @param command the migration, which must still be open
      */
-    public Uni<Boolean> migrate(UUID session, UUID owner, UUID command, Ownership.HandoverTargets takers) {
+    public Uni<Boolean> migrate(UUID session, UUID owner, UUID command, HandoverTargets takers) {
         return database.rows(
                         OwnershipSql.HAND_OVER_ONE,
                         new UUID[] {session},

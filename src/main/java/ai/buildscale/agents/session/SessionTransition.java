@@ -104,12 +104,12 @@ public final class SessionTransition {
 
     /** The assignments of an end. */
     private static final String ENDED = """
-
                     ended_at = case when o.ends then clock_timestamp() end,
                     last_heartbeat = case when o.ends then greatest(
                         o.created_at,
                         (select h.beat_at from session_heartbeats h where h.session_id = o.id),
-                        (select v.renewed_at from servers v where v.id = o.server_id)) end,""";
+                        (select v.renewed_at from servers v where v.id = o.server_id)) end,
+            """;
 
     /** One that has ended counts no more among the live. */
     private static final String FREED = """
@@ -139,8 +139,8 @@ public final class SessionTransition {
                     updated_at = clock_timestamp(),
                     current_task = coalesce(o.task, o.current_task),
                     error_message = coalesce(o.message, o.error_message),
-                    result = coalesce(o.outcome, o.result),{ended}
-                    pause_id = o.new_pause_id,
+                    result = coalesce(o.outcome, o.result),
+            {ended}        pause_id = o.new_pause_id,
                     pause_reason = case when o.next = 'paused' then o.why end,
                     pause_by = case when o.next = 'paused' then o.actor end,
                     pause_at = case when o.next = 'paused' then clock_timestamp() end,

@@ -19,10 +19,10 @@ public enum Permission {
     private static final String OF_OWNER = """
             case when {caller}::uuid is null then 'control'
                  when s.user_id = {caller} then (
-                     select case when m.role in ('owner', 'admin', 'member') then 'control'
+                     select case when %s then 'control'
                                  when m.role = 'viewer' then 'read' end
                      from workspace_members m
-                     where m.workspace_id = s.workspace_id and m.user_id = {caller}) end""";
+                     where m.workspace_id = s.workspace_id and m.user_id = {caller}) end""".formatted(works("m.role"));
 
     private static final String OF_ANYBODY = """
             coalesce(%s, (
@@ -32,16 +32,21 @@ public enum Permission {
                     and not exists (
                         select from workspace_members o
                         where o.workspace_id = s.workspace_id and o.user_id = s.user_id
-                            and o.role in ('owner', 'admin', 'member'))))""".formatted(OF_OWNER);
+                            and %s)))""".formatted(OF_OWNER, works("o.role"));
 
     private static final String CONTROLLED = """
             ({caller}::uuid is null or o.user_id = {caller}
-                and %s in ('owner', 'admin', 'member'))""".formatted(roleNow("o.workspace_id", "{caller}"));
+                and %s)""".formatted(works(roleNow("o.workspace_id", "{caller}")));
 
     private static final String ENDED =
             """
             (o.user_id <> {caller} and %s in ('owner', 'admin')
                 and coalesce(%s not in ('owner', 'admin', 'member'), true))""".formatted(roleNow("o.workspace_id", "{caller}"), roleNow("o.workspace_id", "o.user_id"));
+
+    /** Whether a member of this role works in the workspace, and does not only view; no role that only a newer server knows. */
+    public static String works(String role) {
+        return role + " in ('owner', 'admin', 'member')";
+    }
 
     /**
      * A user's role in a workspace, or null, as of the moment when a statement has its locks. A statement reads as of when it

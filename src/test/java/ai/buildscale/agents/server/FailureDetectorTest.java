@@ -19,7 +19,7 @@ class FailureDetectorTest {
     private static final Duration LONG = Duration.ofMinutes(1);
 
     private long now;
-    private final FailureDetector suspicion = new FailureDetector(CONFIG, now);
+    private final FailureDetector detector = new FailureDetector(CONFIG, now);
 
     private static Member member(UUID id, Duration silent, boolean vanished) {
         return new Member(
@@ -54,8 +54,8 @@ class FailureDetectorTest {
         List<Member> fleet = Stream.concat(
                         Stream.of(living(ME), other), IntStream.range(0, more).mapToObj(i -> living(new UUID(1, i))))
                 .toList();
-        suspicion.seen(fleet.size(), now);
-        return suspicion.judge(fleet, ME, LONG, true, now);
+        detector.seen(fleet.size(), now);
+        return detector.judge(fleet, ME, LONG, true, now);
     }
 
     private Suspects look(Member other) {
@@ -99,7 +99,7 @@ class FailureDetectorTest {
     @Test
     void whoHasNotSeenTheDatabaseForLongJudgesNobody() {
         watchInPeace();
-        suspicion.blind(now);
+        detector.blind(now);
 
         assertThat(look(member(OTHER, LONG, false)).none()).isTrue();
     }
@@ -115,21 +115,21 @@ class FailureDetectorTest {
     void whoHasLostItsOwnLockJudgesNobodyByTheirs() {
         watchInPeace();
         List<Member> fleet = List.of(living(ME), member(OTHER, Duration.ofSeconds(1), true));
-        suspicion.judge(fleet, ME, LONG, true, now);
+        detector.judge(fleet, ME, LONG, true, now);
         now += CONFIG.watchInterval().toNanos();
 
-        assertThat(suspicion.judge(fleet, ME, LONG, false, now).none()).isTrue();
+        assertThat(detector.judge(fleet, ME, LONG, false, now).none()).isTrue();
     }
 
     @Test
     void aLargeFleetIsLookedAtLessOftenAndJudgedAllTheSame() {
         int more = 1_998;
         for (int i = 0; i < 3; i++) {
-            look(suspicion.pause(), living(OTHER), more);
+            look(detector.pause(), living(OTHER), more);
         }
-        assertThat(suspicion.pause()).isEqualTo(Duration.ofSeconds(10));
+        assertThat(detector.pause()).isEqualTo(Duration.ofSeconds(10));
 
-        assertThat(look(suspicion.pause(), member(OTHER, LONG, false), more).byLease())
+        assertThat(look(detector.pause(), member(OTHER, LONG, false), more).byLease())
                 .containsExactly(OTHER);
     }
 }

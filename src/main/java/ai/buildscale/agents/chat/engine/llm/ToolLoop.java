@@ -33,7 +33,7 @@ final class ToolLoop {
     private final Context context;
     private final int maxRounds;
     private final long deadline;
-    private final Conversation dialogue;
+    private final Conversation conversation;
     /** What is known but not yet said, then the calls that are said but not yet made. */
     private final Deque<Output> due = new ArrayDeque<>();
 
@@ -52,9 +52,9 @@ final class ToolLoop {
         this.context = context;
         this.maxRounds = config.rounds();
         this.deadline = System.nanoTime() + model.turnTimeout().toNanos();
-        this.dialogue = new Conversation(turn, config.history());
+        this.conversation = new Conversation(turn, config.history());
         turn.span().with(GenAi.PROVIDER, model.provider());
-        dialogue.openCalls().forEach(this::takeUp);
+        conversation.openCalls().forEach(this::takeUp);
     }
 
     private void takeUp(Conversation.OpenCall call) {
@@ -128,7 +128,7 @@ final class ToolLoop {
     }
 
     private Uni<Optional<Output>> say(Output output) {
-        dialogue.note(output);
+        conversation.note(output);
         if (output instanceof Output.Question) {
             finished = true;
         }
@@ -147,7 +147,7 @@ final class ToolLoop {
             return Uni.createFrom().failure(new EngineFailure(message, false, null));
         }
         ChatRequest request = ChatRequest.builder()
-                .messages(dialogue.messages())
+                .messages(conversation.messages())
                 .toolSpecifications(tools.specifications(SystemPrompt.of(turn.agentType())))
                 .build();
         long begun = System.nanoTime();
@@ -189,7 +189,7 @@ final class ToolLoop {
         }
         chat.end();
         for (ToolExecutionRequest call : end.calls()) {
-            Output.Call made = new Output.Call(dialogue.nextCallId(), call.name(), args(call.arguments()));
+            Output.Call made = new Output.Call(conversation.nextCallId(), call.name(), args(call.arguments()));
             due.add(made);
             open.add(made);
         }

@@ -25,8 +25,8 @@ class ConversationTest {
         return told(new Conversation(turn, 10));
     }
 
-    private static List<String> told(Conversation dialogue) {
-        return dialogue.messages().stream()
+    private static List<String> told(Conversation conversation) {
+        return conversation.messages().stream()
                 .skip(1)
                 .map(ConversationTest::written)
                 .toList();
