@@ -6,6 +6,7 @@ import ai.buildscale.agents.chat.ChatRepository.Place;
 import ai.buildscale.agents.chat.ChatRepository.Posted;
 import ai.buildscale.agents.chat.ChatRepository.Question;
 import ai.buildscale.agents.chat.ChatRepository.Stopped;
+import ai.buildscale.agents.engine.Engines;
 import ai.buildscale.agents.event.Notifier;
 import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.platform.Database;

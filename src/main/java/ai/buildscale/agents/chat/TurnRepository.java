@@ -1,7 +1,7 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.engine.Turn;
-import ai.buildscale.agents.chat.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn;
+import ai.buildscale.agents.engine.Turn.Kind;
 import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Rows;

@@ -3,8 +3,8 @@ package ai.buildscale.agents.chat;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import ai.buildscale.agents.chat.engine.llm.Answer;
-import ai.buildscale.agents.chat.engine.llm.FakeOpenAi;
+import ai.buildscale.agents.engine.llm.Answer;
+import ai.buildscale.agents.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Service;
 import ai.buildscale.agents.testing.SseStream;

@@ -3,8 +3,8 @@ package ai.buildscale.agents.chat;
 import static ai.buildscale.agents.testing.Servers.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.chat.engine.llm.Answer;
-import ai.buildscale.agents.chat.engine.llm.FakeOpenAi;
+import ai.buildscale.agents.engine.llm.Answer;
+import ai.buildscale.agents.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Collector;
 import ai.buildscale.agents.testing.Collector.Span;
@@ -210,7 +210,7 @@ class TracesIT {
         assertThat(agent.failed()).isTrue();
         assertThat(agent.attributes())
                 .containsEntry("agent_sessions.ending", "failed")
-                .containsEntry("error.type", "ai.buildscale.agents.chat.engine.EngineFailure");
+                .containsEntry("error.type", "ai.buildscale.agents.engine.EngineFailure");
         Span chat = caller.await("chat fake-5");
         assertThat(chat.failed()).isTrue();
         assertThat(chat.attributes()).containsEntry("error.type", "denied");

@@ -2,8 +2,8 @@ package ai.buildscale.agents.observability;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.chat.engine.llm.Answer;
-import ai.buildscale.agents.chat.engine.llm.FakeOpenAi;
+import ai.buildscale.agents.engine.llm.Answer;
+import ai.buildscale.agents.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.observability.PromQl.Condition;
 import ai.buildscale.agents.observability.PromQl.Selector;
 import ai.buildscale.agents.testing.Api;

@@ -26,12 +26,17 @@ class RoomsTest {
             Set.of("platform"),
             Set.of("workspace"),
             Set.of("event"),
+            Set.of("agent"),
             Set.of("session"),
-            Set.of("server"),
+            Set.of("server", "engine"),
+            Set.of("turn"),
+            Set.of("host"),
             Set.of("chat"),
+            Set.of("directory"),
             Set.of("mailbox"),
+            Set.of("task"),
             Set.of("swarm"),
-            Set.of("dashboard", "mcp", "a2a"));
+            Set.of("dashboard", "mcp", "a2a", "webhook"));
 
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)

@@ -3,9 +3,9 @@ package ai.buildscale.agents.platform;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import ai.buildscale.agents.chat.engine.llm.Answer;
-import ai.buildscale.agents.chat.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.dev.DevKeys;
+import ai.buildscale.agents.engine.llm.Answer;
+import ai.buildscale.agents.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.RawHttp;

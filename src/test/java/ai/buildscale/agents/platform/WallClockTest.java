@@ -29,7 +29,7 @@ class WallClockTest {
             "event.EventLoopSubscribers", "a stream ends with its token",
             "chat.HostStream", "a stream ends with its token",
             "platform.Ids", "a UUIDv7 begins with the time, and never with an earlier one than the last",
-            "chat.engine.llm.CurrentTime", "a model asks what time it is");
+            "engine.llm.CurrentTime", "a model asks what time it is");
 
     private static final String HOUSE = "ai.buildscale.agents.";
 

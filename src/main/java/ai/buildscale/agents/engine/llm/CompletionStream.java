@@ -1,0 +1,260 @@
+package ai.buildscale.agents.engine.llm;
+
+import ai.buildscale.agents.engine.llm.http.ModelFailure;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.VertxLlmHttpClient;
+import dev.langchain4j.agent.tool.ToolExecutionRequest;
+import dev.langchain4j.model.chat.request.ChatRequest;
+import dev.langchain4j.model.chat.response.ChatResponse;
+import dev.langchain4j.model.chat.response.CompleteToolCall;
+import dev.langchain4j.model.chat.response.PartialThinking;
+import dev.langchain4j.model.chat.response.PartialToolCall;
+import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
+import dev.langchain4j.model.output.TokenUsage;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import io.vertx.core.Context;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * Reads one completion of a model piece by piece. The model is read no faster than its pieces are taken, but for a few
+ * that wait; words that wait become one piece. Its callbacks and its reader meet under one monitor.
+ */
+final class CompletionStream implements StreamingChatResponseHandler {
+    /** Characters that may wait before the model has to; and that may still wait when it goes on. */
+    private static final int FULL = 64_000;
+
+    private static final int LOW = 16_000;
+    private static final int LONGEST_THOUGHT = 4_000;
+
+    /** What a model's answer consists of. */
+    sealed interface Piece {
+        record Text(String text) implements Piece {}
+
+        record Thought(String text) implements Piece {}
+
+        /** The last: the tools that it calls, none if it has nothing more to say; {@code usage} may be null. */
+        record End(List<ToolExecutionRequest> calls, TokenUsage usage) implements Piece {}
+    }
+
+    private final Model model;
+    private final Context context;
+    private final VertxLlmHttpClient exchange;
+    private final ModelMetrics.Request metrics;
+    /** What came before {@link #text}. */
+    private final Deque<Piece> unread = new ArrayDeque<>();
+
+    private final StringBuilder thinking = new StringBuilder();
+    private final StringBuilder text = new StringBuilder();
+    private final List<ToolExecutionRequest> calls = new ArrayList<>();
+    private UniEmitter<? super CompletionStream> opener;
+    private UniEmitter<? super Piece> reader;
+    private Piece.End end;
+    private ModelFailure failure;
+    private boolean begun;
+    private boolean paused;
+
+    CompletionStream(Model model, Context context, VertxLlmHttpClient exchange, ModelMetrics.Request metrics) {
+        this.model = model;
+        this.context = context;
+        this.exchange = exchange;
+        this.metrics = metrics;
+    }
+
+    /** Asks the model; emits this once its answer has begun, and fails if it does not. To be subscribed to once. */
+    Uni<CompletionStream> open(ChatRequest request) {
+        return Uni.createFrom().emitter(emitter -> {
+            ModelFailure already;
+            synchronized (this) {
+                opener = emitter;
+                already = failure;
+            }
+            if (already != null) {
+                emitter.fail(already);
+            } else {
+                context.runOnContext(_ -> ask(request));
+            }
+        });
+    }
+
+    private void ask(ChatRequest request) {
+        try {
+            if (!isOver()) {
+                model.chat(exchange).chat(request, this);
+            }
+        } catch (RuntimeException e) {
+            onError(e);
+        }
+    }
+
+    /** The next piece. One at a time, none after {@link Piece.End}. */
+    Uni<Piece> next() {
+        return Uni.createFrom().emitter(emitter -> {
+            synchronized (this) {
+                reader = emitter;
+            }
+            deliver();
+        });
+    }
+
+    /** Stops the model; no-op once its answer has ended. */
+    void abort() {
+        onError(new ModelFailure(Kind.CANCELLED, "stopped"));
+    }
+
+    private synchronized boolean isOver() {
+        return end != null || failure != null;
+    }
+
+    @Override
+    public void onPartialResponse(String partial) {
+        synchronized (this) {
+            thoughtEnds();
+            // PostgreSQL's text has no NUL
+            text.append(partial.replace("\0", ""));
+        }
+        begin();
+    }
+
+    @Override
+    public void onPartialThinking(PartialThinking partial) {
+        synchronized (this) {
+            thinking.append(partial.text().replace("\0", ""));
+            if (thinking.length() > LONGEST_THOUGHT) {
+                thoughtEnds();
+            }
+        }
+        begin();
+    }
+
+    @Override
+    public void onPartialToolCall(PartialToolCall partial) {
+        begin();
+    }
+
+    @Override
+    public void onCompleteToolCall(CompleteToolCall call) {
+        synchronized (this) {
+            // LangChain4j completes an empty call where the first one's index is not 0
+            if (call.toolExecutionRequest().name() != null) {
+                calls.add(call.toolExecutionRequest());
+            }
+        }
+        begin();
+    }
+
+    @Override
+    public void onCompleteResponse(ChatResponse response) {
+        if (!exchange.isComplete(response.finishReason())) {
+            return;
+        }
+        synchronized (this) {
+            if (isOver()) {
+                return;
+            }
+            thoughtEnds();
+            end = new Piece.End(List.copyOf(calls), response.tokenUsage());
+        }
+        metrics.ended(response.tokenUsage());
+        begin();
+    }
+
+    @Override
+    public void onError(Throwable reason) {
+        ModelFailure met = ModelFailure.of(reason);
+        UniEmitter<? super CompletionStream> waiting;
+        synchronized (this) {
+            if (isOver()) {
+                return;
+            }
+            met = begun ? met.midStream() : met;
+            failure = met;
+            waiting = opener;
+            opener = null;
+        }
+        exchange.cancel();
+        metrics.failed(met.kind());
+        if (waiting != null) {
+            waiting.fail(met);
+        }
+        deliver();
+    }
+
+    private void thoughtEnds() {
+        if (!thinking.toString().isBlank()) {
+            if (!text.isEmpty()) {
+                unread.add(new Piece.Text(text.toString()));
+                text.setLength(0);
+            }
+            unread.add(new Piece.Thought(thinking.toString().strip()));
+        }
+        thinking.setLength(0);
+    }
+
+    private void begin() {
+        UniEmitter<? super CompletionStream> waiting;
+        boolean full;
+        synchronized (this) {
+            if (failure != null) {
+                return;
+            }
+            waiting = opener;
+            opener = null;
+            full = !paused && text.length() > FULL;
+            paused |= full;
+            begun = true;
+        }
+        if (waiting != null) {
+            metrics.begun();
+            waiting.complete(this);
+        }
+        if (full) {
+            exchange.read(false);
+        }
+        deliver();
+    }
+
+    private void deliver() {
+        UniEmitter<? super Piece> waiting;
+        Piece piece;
+        boolean low;
+        synchronized (this) {
+            piece = reader == null ? null : take();
+            if (reader == null || (piece == null && failure == null)) {
+                return;
+            }
+            waiting = reader;
+            reader = null;
+            low = paused && text.length() < LOW;
+            paused &= !low;
+        }
+        if (low) {
+            exchange.read(true);
+        }
+        if (piece != null) {
+            waiting.complete(piece);
+        } else {
+            waiting.fail(failure);
+        }
+    }
+
+    private Piece take() {
+        if (!unread.isEmpty()) {
+            return unread.poll();
+        }
+        int whole = text.length();
+        // half a character waits for its other half
+        if (whole > 0 && end == null && Character.isHighSurrogate(text.charAt(whole - 1))) {
+            whole--;
+        }
+        if (whole > 0) {
+            Piece piece = new Piece.Text(text.substring(0, whole));
+            text.delete(0, whole);
+            return piece;
+        }
+        return end;
+    }
+}

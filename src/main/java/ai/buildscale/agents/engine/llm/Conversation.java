@@ -1,0 +1,131 @@
+package ai.buildscale.agents.engine.llm;
+
+import ai.buildscale.agents.engine.Output;
+import ai.buildscale.agents.engine.Turn;
+import ai.buildscale.agents.engine.Turn.Entry;
+import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.session.Mode;
+import dev.langchain4j.data.message.AiMessage;
+import dev.langchain4j.data.message.ChatMessage;
+import dev.langchain4j.data.message.SystemMessage;
+import dev.langchain4j.data.message.UserMessage;
+import io.vertx.core.json.JsonObject;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.stream.Collectors;
+
+/**
+ * Builds a model's view of one turn from the persisted history: the result is the same before and after the loss of a
+ * server. Used by one thread at a time.
+ */
+final class Conversation {
+    private static final String GO_ON = """
+            Your answer was interrupted. Go on with it exactly where it stopped, in the middle of a word if need be: begin \
+            with what comes next, repeat nothing, and do not mention this.""";
+
+    private final Turn turn;
+    private final SystemPrompt persona;
+    private final int earlierTurns;
+    private final List<Entry> done;
+    private final StringBuilder said;
+    private int calls;
+    private Mode mode;
+
+    /** @param earlierTurns how many of the turns before this one are told */
+    Conversation(Turn turn, int earlierTurns) {
+        this.turn = turn;
+        this.persona = SystemPrompt.of(turn.agentType());
+        this.earlierTurns = earlierTurns;
+        this.done = new ArrayList<>(turn.done());
+        this.said = new StringBuilder(turn.said());
+        this.mode = turn.mode();
+        this.calls =
+                (int) done.stream().filter(entry -> entry.kind() == Kind.CALL).count();
+    }
+
+    /** The id of the next call that is made for the first time. */
+    String nextCallId() {
+        return turn.callId(calls++);
+    }
+
+    /** The calls that have no observation yet, oldest first. */
+    List<OpenCall> openCalls() {
+        return new Transcript(done, "").openCalls();
+    }
+
+    /** Takes down what was said and done. */
+    void note(Output output) {
+        switch (output) {
+            case Output.Chunk chunk -> said.append(chunk.text());
+            case Output.Call call -> done.add(entry(Kind.CALL, call.tool(), data(call)));
+            case Output.Observation seen -> done.add(entry(Kind.OBSERVATION, seen.output(), data(seen)));
+            case Output.ModeChange change -> mode = change.mode();
+            case Output.Thought _, Output.Question _, Output.Task _, Output.Usage _ -> {}
+        }
+    }
+
+    private Entry entry(Kind kind, String text, JsonObject data) {
+        return new Entry(turn.id(), kind, text, data.encode());
+    }
+
+    private JsonObject data(Output.Call call) {
+        return new JsonObject()
+                .put("call_id", call.id())
+                .put("args", call.args())
+                .put("offset", said.length());
+    }
+
+    private static JsonObject data(Output.Observation seen) {
+        return new JsonObject().put("call_id", seen.id()).put("success", seen.success());
+    }
+
+    /** All that the model is told in its next round. */
+    List<ChatMessage> messages() {
+        List<ChatMessage> messages = new ArrayList<>();
+        messages.add(SystemMessage.from(persona.prompt(turn, mode)));
+        Map<UUID, List<Entry>> turns = turn.history().stream()
+                .collect(Collectors.groupingBy(Entry::turnId, LinkedHashMap::new, Collectors.toList()));
+        List<Entry> began = turns.remove(turn.id());
+        turns.values().stream().skip(Math.max(0, turns.size() - earlierTurns)).forEach(earlier -> {
+            asked(earlier, messages);
+            new Transcript(earlier, answer(earlier)).tell(messages);
+        });
+        asked(began == null ? List.of() : began, messages);
+        if (new Transcript(done, said.toString()).tell(messages)) {
+            messages.add(UserMessage.from(GO_ON));
+        }
+        return messages;
+    }
+
+    private static void asked(List<Entry> entries, List<ChatMessage> messages) {
+        entries.stream()
+                .filter(entry -> entry.kind() == Kind.USER && !entry.text().isBlank())
+                .forEach(entry -> messages.add(UserMessage.from(entry.text())));
+    }
+
+    private static String answer(List<Entry> entries) {
+        return entries.stream()
+                .filter(entry -> entry.kind() == Kind.ASSISTANT)
+                .map(Entry::text)
+                .collect(Collectors.joining());
+    }
+
+    /** Adds an agent's words; blank ones are none. */
+    static boolean say(String text, List<ChatMessage> messages) {
+        boolean something = !text.isBlank();
+        if (something) {
+            messages.add(AiMessage.from(text));
+        }
+        return something;
+    }
+
+    /**
+     * A call that has been made.
+     *
+     * @param answer what the person has answered, if it is a question that was answered; or null
+     */
+    record OpenCall(Output.Call call, String answer) {}
+}

@@ -1,0 +1,191 @@
+package ai.buildscale.agents.engine.llm;
+
+import ai.buildscale.agents.engine.GenAi;
+import ai.buildscale.agents.engine.Turn;
+import ai.buildscale.agents.engine.llm.http.ModelFailure;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.VertxLlmHttpClient;
+import ai.buildscale.agents.platform.FailureLog;
+import ai.buildscale.agents.platform.TraceSpan;
+import ai.buildscale.agents.platform.WireEnum;
+import dev.langchain4j.http.client.HttpClientBuilder;
+import dev.langchain4j.model.chat.StreamingChatModel;
+import dev.langchain4j.model.ollama.OllamaStreamingChatModel;
+import dev.langchain4j.model.openai.OpenAiStreamingChatModel;
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import io.smallrye.faulttolerance.api.TypedGuard;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Context;
+import io.vertx.core.http.HttpClient;
+import jakarta.enterprise.util.TypeLiteral;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.eclipse.microprofile.faulttolerance.exceptions.CircuitBreakerOpenException;
+
+/** A model as it is configured here: how it is asked, asked again, and left alone when it fails too often. */
+// what Ollama's client reads and writes by reflection; LangChain4j brings such a list for OpenAI's only
+@RegisterForReflection(
+        classNames = {
+            "dev.langchain4j.model.ollama.FormatSerializer",
+            "dev.langchain4j.model.ollama.Function",
+            "dev.langchain4j.model.ollama.FunctionCall",
+            "dev.langchain4j.model.ollama.Message",
+            "dev.langchain4j.model.ollama.OllamaChatRequest",
+            "dev.langchain4j.model.ollama.OllamaChatResponse",
+            "dev.langchain4j.model.ollama.Options",
+            "dev.langchain4j.model.ollama.Parameters",
+            "dev.langchain4j.model.ollama.Role",
+            "dev.langchain4j.model.ollama.Tool",
+            "dev.langchain4j.model.ollama.ToolCall"
+        })
+final class Model {
+    private final FailureLog failureLog;
+    private final String name;
+    private final LlmConfig.Model settings;
+    private final String baseUrl;
+    private final Duration retryAfterLimit;
+    private final HttpClient http;
+    private final ModelMetrics metrics;
+    private final TypedGuard<Uni<CompletionStream>> guard;
+
+    Model(String name, LlmConfig.Model settings, LlmConfig config, HttpClient http, ModelMetrics metrics) {
+        this.failureLog = new FailureLog(Model.class, "the model " + name + " fails", Duration.ofMinutes(1));
+        this.name = name;
+        this.settings = settings;
+        this.baseUrl = checked(settings.baseUrl().orElse(settings.provider().usualUrl()));
+        this.retryAfterLimit = config.retryAfterLimit();
+        this.http = http;
+        this.metrics = metrics;
+        this.guard = guard(config);
+    }
+
+    /** The address itself is not told: it may hold a password. */
+    private String checked(String url) {
+        try {
+            URI uri = new URI(url);
+            if (("http".equals(uri.getScheme()) || "https".equals(uri.getScheme()))
+                    && uri.getHost() != null
+                    && uri.getUserInfo() == null) {
+                return url;
+            }
+        } catch (URISyntaxException _) {
+            // as one that is of no use
+        }
+        throw new IllegalArgumentException("llm.models.\"" + name
+                + "\".base-url must be an http or https URL, without a user: keys are set with api-key");
+    }
+
+    private TypedGuard<Uni<CompletionStream>> guard(LlmConfig config) {
+        LlmConfig.Breaker breaker = config.breaker();
+        return TypedGuard.create(new TypeLiteral<Uni<CompletionStream>>() {})
+                .withDescription("model " + name)
+                .withCircuitBreaker()
+                .when(reason -> ModelFailure.of(reason).kind().isTrouble())
+                .requestVolumeThreshold(breaker.requests())
+                .failureRatio(breaker.failureRatio())
+                .delay(breaker.delay().toMillis(), ChronoUnit.MILLIS)
+                .successThreshold(1)
+                .done()
+                .withRetry()
+                .maxRetries(settings.retries())
+                .maxDuration(0, ChronoUnit.MILLIS)
+                .whenException(this::isWorthRepeating)
+                .withCustomBackoff()
+                .strategy(() -> new Backoff(config.retryDelay()))
+                .done()
+                .done()
+                .build();
+    }
+
+    private boolean isWorthRepeating(Throwable reason) {
+        return reason instanceof ModelFailure failure
+                && failure.kind().isWorthRepeating()
+                && failure.retryAfter().compareTo(retryAfterLimit) <= 0;
+    }
+
+    Duration turnTimeout() {
+        return settings.turnTimeout();
+    }
+
+    /** As OpenTelemetry calls it. */
+    String provider() {
+        return WireEnum.name(settings.provider());
+    }
+
+    /** The span of a request that the turn makes, begun. */
+    TraceSpan traced(Turn turn) {
+        URI address = URI.create(baseUrl);
+        int usualPort = address.getScheme().equals("https") ? 443 : 80;
+        return GenAi.chat(turn, provider(), settings.model().orElse(name))
+                .with("server.address", address.getHost())
+                .with("server.port", address.getPort() < 0 ? usualPort : address.getPort());
+    }
+
+    /** An answer to be {@link CompletionStream#open opened}. */
+    CompletionStream round(Context context, long deadline) {
+        return new CompletionStream(
+                this, context, new VertxLlmHttpClient(http, context, settings.timeout(), deadline), metrics.request());
+    }
+
+    /** Opens what the attempts supply, until one is open. */
+    Uni<CompletionStream> open(Supplier<Uni<CompletionStream>> attempts) {
+        return Uni.createFrom()
+                .deferred(() -> guard.get(attempts))
+                .onFailure(CircuitBreakerOpenException.class)
+                .transform(this::shut)
+                .invoke(failureLog::over)
+                .onFailure(ModelFailure.class)
+                .invoke(this::met);
+    }
+
+    private ModelFailure shut(Throwable reason) {
+        metrics.shut();
+        return new ModelFailure(Kind.SHUT, "it failed too often", reason);
+    }
+
+    private void met(Throwable reason) {
+        if (((ModelFailure) reason).kind() != Kind.CANCELLED) {
+            failureLog.met(reason);
+        }
+    }
+
+    /** LangChain4j's model for one request: it learns at once which HTTP exchange is its own. */
+    StreamingChatModel chat(HttpClientBuilder exchange) {
+        return switch (settings.provider()) {
+            case OPENAI -> openAi(exchange);
+            case OLLAMA -> ollama(exchange);
+        };
+    }
+
+    private StreamingChatModel openAi(HttpClientBuilder exchange) {
+        var builder = OpenAiStreamingChatModel.builder()
+                .httpClientBuilder(exchange)
+                .baseUrl(baseUrl)
+                .modelName(settings.model().orElse(name))
+                .returnThinking(true)
+                // some servers send a call's id with each fragment of it
+                .accumulateToolCallId(false);
+        settings.apiKey().ifPresent(builder::apiKey);
+        settings.temperature().ifPresent(builder::temperature);
+        // OpenAI's own models refuse the older name, other servers may not know the newer
+        boolean own = baseUrl.startsWith(LlmConfig.Provider.OPENAI.usualUrl());
+        settings.maxTokens().ifPresent(own ? builder::maxCompletionTokens : builder::maxTokens);
+        return builder.build();
+    }
+
+    private StreamingChatModel ollama(HttpClientBuilder exchange) {
+        var builder = OllamaStreamingChatModel.builder()
+                .httpClientBuilder(exchange)
+                .baseUrl(baseUrl)
+                .modelName(settings.model().orElse(name))
+                .returnThinking(true);
+        settings.apiKey().ifPresent(key -> builder.customHeaders(Map.of("Authorization", "Bearer " + key)));
+        settings.temperature().ifPresent(builder::temperature);
+        settings.maxTokens().ifPresent(builder::numPredict);
+        return builder.build();
+    }
+}

@@ -1,0 +1,218 @@
+package ai.buildscale.agents.engine.llm;
+
+import ai.buildscale.agents.engine.EngineFailure;
+import ai.buildscale.agents.engine.GenAi;
+import ai.buildscale.agents.engine.Output;
+import ai.buildscale.agents.engine.Turn;
+import ai.buildscale.agents.engine.llm.http.ModelFailure;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.platform.TraceSpan;
+import dev.langchain4j.agent.tool.ToolExecutionRequest;
+import dev.langchain4j.model.chat.request.ChatRequest;
+import dev.langchain4j.model.output.TokenUsage;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Context;
+import io.vertx.core.json.DecodeException;
+import io.vertx.core.json.JsonObject;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import org.jboss.logging.Logger;
+
+/**
+ * Runs one turn as a loop of completions and tool calls: each output is computed when it is asked for, so nothing runs
+ * ahead of what is persisted. {@link #stop} may come at any time; the rest is called by one thread at a time.
+ */
+final class ToolLoop {
+    private static final Logger LOG = Logger.getLogger(ToolLoop.class);
+
+    private final Turn turn;
+    private final Model model;
+    private final Toolbox tools;
+    private final Context context;
+    private final int maxRounds;
+    private final long deadline;
+    private final Conversation conversation;
+    /** What is known but not yet said, then the calls that are said but not yet made. */
+    private final Deque<Output> due = new ArrayDeque<>();
+
+    private final Deque<Output.Call> open = new ArrayDeque<>();
+    private int rounds;
+    private boolean finished;
+    private CompletionStream reading;
+    private volatile CompletionStream asked;
+    private volatile TraceSpan chat = TraceSpan.NONE;
+    private volatile boolean stopped;
+
+    ToolLoop(Turn turn, Model model, Toolbox tools, Context context, LlmConfig config) {
+        this.turn = turn;
+        this.model = model;
+        this.tools = tools;
+        this.context = context;
+        this.maxRounds = config.rounds();
+        this.deadline = System.nanoTime() + model.turnTimeout().toNanos();
+        this.conversation = new Conversation(turn, config.history());
+        turn.span().with(GenAi.PROVIDER, model.provider());
+        conversation.openCalls().forEach(this::takeUp);
+    }
+
+    private void takeUp(Conversation.OpenCall call) {
+        if (call.answer() == null) {
+            open.add(call.call());
+        } else {
+            due.add(new Output.Observation(call.call().id(), call.answer(), true));
+        }
+    }
+
+    Multi<Output> outputs() {
+        return Multi.createBy()
+                .repeating()
+                .uni(this::next)
+                .until(Optional::isEmpty)
+                .map(Optional::get)
+                .onCancellation()
+                .invoke(this::stop)
+                .onFailure()
+                .invoke(this::failed)
+                .onFailure(ModelFailure.class)
+                .transform(this::explained);
+    }
+
+    /** Stops the model, if it is at work. */
+    void stop() {
+        stopped = true;
+        CompletionStream round = asked;
+        if (round != null) {
+            round.abort();
+        }
+        chat.fail(Kind.CANCELLED.toString());
+    }
+
+    private void failed(Throwable reason) {
+        chat.fail(
+                reason instanceof ModelFailure failure
+                        ? failure.kind().toString()
+                        : reason.getClass().getName());
+        stop();
+    }
+
+    private Throwable explained(Throwable reason) {
+        ModelFailure failure = (ModelFailure) reason;
+        if (!failure.isPassing()) {
+            chat.log(() -> LOG.warnf(
+                    "session %s: the model %s: %s: %s",
+                    turn.sessionId(), turn.model(), failure.kind(), failure.getMessage()));
+        }
+        return failure.explained(turn.model());
+    }
+
+    /** The next output; empty when there is none any more. */
+    private Uni<Optional<Output>> next() {
+        if (!due.isEmpty()) {
+            return say(due.poll());
+        }
+        if (finished) {
+            return Uni.createFrom().item(Optional.empty());
+        }
+        if (System.nanoTime() - deadline > 0) {
+            return Uni.createFrom().failure(new ModelFailure(Kind.LATE, "the turn took too long"));
+        }
+        if (reading != null) {
+            return reading.next().chain(this::heard);
+        }
+        if (!open.isEmpty()) {
+            return tools.perform(open.poll(), turn).chain(this::performed);
+        }
+        return begin();
+    }
+
+    private Uni<Optional<Output>> say(Output output) {
+        conversation.note(output);
+        if (output instanceof Output.Question) {
+            finished = true;
+        }
+        return Uni.createFrom().item(Optional.of(output));
+    }
+
+    private Uni<Optional<Output>> performed(List<Output> outputs) {
+        due.addAll(outputs);
+        return next();
+    }
+
+    private Uni<Optional<Output>> begin() {
+        if (rounds++ == maxRounds) {
+            String message =
+                    "The model " + turn.model() + " called tools " + maxRounds + " times without coming to an answer.";
+            return Uni.createFrom().failure(new EngineFailure(message, false, null));
+        }
+        ChatRequest request = ChatRequest.builder()
+                .messages(conversation.messages())
+                .toolSpecifications(tools.specifications(SystemPrompt.of(turn.agentType())))
+                .build();
+        long begun = System.nanoTime();
+        chat = model.traced(turn);
+        return model.open(() -> ask(request)).chain(round -> {
+            chat.with(GenAi.FIRST_CHUNK, (System.nanoTime() - begun) / 1e9);
+            reading = round;
+            return next();
+        });
+    }
+
+    private Uni<CompletionStream> ask(ChatRequest request) {
+        CompletionStream round = model.round(context, deadline);
+        asked = round;
+        if (stopped) {
+            round.abort();
+            chat.fail(Kind.CANCELLED.toString());
+        }
+        return round.open(request);
+    }
+
+    private Uni<Optional<Output>> heard(CompletionStream.Piece piece) {
+        return switch (piece) {
+            case CompletionStream.Piece.Text text -> say(new Output.Chunk(text.text()));
+            case CompletionStream.Piece.Thought thought -> say(new Output.Thought(thought.text()));
+            case CompletionStream.Piece.End end -> {
+                ended(end);
+                yield next();
+            }
+        };
+    }
+
+    private void ended(CompletionStream.Piece.End end) {
+        reading = null;
+        if (end.usage() != null) {
+            Output.Usage usage = usage(end.usage());
+            due.add(usage);
+            chat.with(GenAi.INPUT_TOKENS, usage.inputTokens()).with(GenAi.OUTPUT_TOKENS, usage.outputTokens());
+        }
+        chat.end();
+        for (ToolExecutionRequest call : end.calls()) {
+            Output.Call made = new Output.Call(conversation.nextCallId(), call.name(), args(call.arguments()));
+            due.add(made);
+            open.add(made);
+        }
+        finished = end.calls().isEmpty();
+    }
+
+    private static Output.Usage usage(TokenUsage usage) {
+        return new Output.Usage(count(usage.inputTokenCount()), count(usage.outputTokenCount()));
+    }
+
+    private static long count(Integer tokens) {
+        return tokens == null ? 0 : tokens;
+    }
+
+    /** What is no JSON object is shown as it is, in one. */
+    private static String args(String given) {
+        // PostgreSQL's jsonb has no NUL
+        String text = given == null || given.isBlank() ? "{}" : given.replace("\\u0000", "");
+        try {
+            return new JsonObject(text).encode();
+        } catch (DecodeException | ClassCastException e) {
+            return new JsonObject().put("unreadable", text).encode();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package ai.buildscale.agents.engine.llm.http;
+
+import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpHeaders;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
+
+/** Maps a provider's error answer to a failure. */
+final class ProviderErrors {
+    private static final int LONGEST_REASON = 300;
+
+    private ProviderErrors() {}
+
+    static ModelFailure of(HttpClientResponse answer, Buffer body) {
+        int status = answer.statusCode();
+        Kind kind = kind(status);
+        // of a request that it did not like, operators want to know why; what it says about a key may quote the key
+        String detail = kind == Kind.REFUSED ? "status " + status + ": " + reason(answer, body) : "status " + status;
+        Duration retryAfter = retryAfter(answer.getHeader(HttpHeaders.RETRY_AFTER), answer.getHeader(HttpHeaders.DATE));
+        return new ModelFailure(kind, detail, retryAfter, null);
+    }
+
+    private static Kind kind(int status) {
+        return switch (status) {
+            case 401, 403 -> Kind.DENIED;
+            case 429 -> Kind.BUSY;
+            case 408 -> Kind.UNAVAILABLE;
+            default -> status >= 500 ? Kind.UNAVAILABLE : Kind.REFUSED;
+        };
+    }
+
+    private static String reason(HttpClientResponse answer, Buffer body) {
+        String text = body.toString().replaceAll("\\s+|\\p{Cntrl}", " ");
+        String authorization = answer.request().headers().get(HttpHeaders.AUTHORIZATION);
+        String key = authorization == null ? "" : authorization.substring(authorization.indexOf(' ') + 1);
+        String told = key.isEmpty() ? text : text.replace(key, "…");
+        return told.length() <= LONGEST_REASON ? told : told.substring(0, LONGEST_REASON);
+    }
+
+    /**
+     * What is asked for in seconds, or as a date (RFC 9110, section 10.2.3), which is one of the provider's clock; null where
+     * it cannot be read.
+     */
+    static Duration retryAfter(String header, String date) {
+        if (header == null) {
+            return null;
+        }
+        try {
+            return header.isBlank() || !Character.isDigit(header.charAt(0))
+                    ? notNegative(Duration.between(instant(date), instant(header)))
+                    : Duration.ofSeconds(Long.parseLong(header));
+        } catch (NumberFormatException | DateTimeException | ArithmeticException e) {
+            return null;
+        }
+    }
+
+    private static Duration notNegative(Duration duration) {
+        return duration.isNegative() ? Duration.ZERO : duration;
+    }
+
+    private static Instant instant(String date) {
+        return Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(date == null ? "" : date));
+    }
+}

@@ -1,0 +1,94 @@
+package ai.buildscale.agents.engine.scripted;
+
+import ai.buildscale.agents.engine.Engine;
+import ai.buildscale.agents.engine.Output;
+import ai.buildscale.agents.engine.Turn;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * The scripted engine stands in for a model: its outputs follow from the turn alone, with no network and no memory. A
+ * message gets a reply in the manner of the agent's type, unless it has lines that begin with a slash; then its lines
+ * are played in their order, and those without a slash are said word by word.
+ *
+ * <pre>{@code
+ * /say <text>                    says it in one chunk
+ * /delay <duration>              the pause between chunks from here on: 50ms, 2s, PT1M, 0
+ * /wait <duration>               a silence
+ * /think <text>                  a thought
+ * /call <tool> [<json>]          a call of a tool, and its observation
+ * /call-fails <tool> [<json>]    the same, and it does not go well
+ * /ask <question> [| <schema>]   a question; then it says the answer
+ * /mode <chat|plan|build>        another mode
+ * /task <text>                   the current task
+ * /usage <in> <out>              tokens used
+ * /repeat <n> <text>             n chunks of that text
+ * /flood <n>                     n chunks of 1 kB, without a pause
+ * /fail <message>                fails, for good
+ * /fail-once <message>           fails at the first attempt, and may go well at the next
+ * /break                         breaks in a way that people are not shown
+ * }</pre>
+ */
+@ApplicationScoped
+public class ScriptedEngine implements Engine {
+    private static final String NAME = "scripted";
+
+    private final Vertx vertx;
+    private final ObjectMapper json;
+    private final ScriptedConfig config;
+
+    ScriptedEngine(Vertx vertx, ObjectMapper json, ScriptedConfig config) {
+        this.vertx = vertx;
+        this.json = json;
+        this.config = config;
+    }
+
+    @Override
+    public boolean serves(String model) {
+        return model.equals(NAME) || model.startsWith(NAME + "-");
+    }
+
+    @Override
+    public Multi<Output> think(Turn turn) {
+        return Multi.createFrom()
+                .<ScriptStep>iterable(() -> new ScriptPlayer(script(turn), new ReplayPosition(turn)))
+                .onItem()
+                .transformToUniAndConcatenate(this::play);
+    }
+
+    /** Parts are made one after the other, each when the one before it is over: they share a voice. */
+    private Iterator<Supplier<List<ScriptStep>>> script(Turn turn) {
+        Prompt prompt = Prompt.of(turn);
+        ScriptBuilder voice = new ScriptBuilder(turn, config.chunkDelay());
+        return Directives.areIn(prompt.message())
+                ? new Directives(turn, voice, json).parts(prompt.message())
+                : new Persona(turn, prompt, voice, json).parts();
+    }
+
+    private Uni<Output> play(ScriptStep beat) {
+        return switch (beat) {
+            case ScriptStep.Gives(Output output, Duration silence) ->
+                rest(silence).replaceWith(output);
+            case ScriptStep.Silence(Duration duration) -> rest(duration).replaceWith((Output) null);
+            case ScriptStep.Fails(RuntimeException failure) -> Uni.createFrom().failure(failure);
+        };
+    }
+
+    /** Not Mutiny's delay: its scheduler keeps a cancelled timer, and all that hangs on it, until its time has come. */
+    private Uni<Void> rest(Duration duration) {
+        if (!duration.isPositive()) {
+            return Uni.createFrom().voidItem();
+        }
+        return Uni.createFrom().emitter(emitter -> {
+            long timer = vertx.setTimer(Math.max(1, duration.toMillis()), _ -> emitter.complete(null));
+            emitter.onTermination(() -> vertx.cancelTimer(timer));
+        });
+    }
+}

@@ -1,0 +1,194 @@
+package ai.buildscale.agents.engine.llm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.buildscale.agents.engine.Output;
+import ai.buildscale.agents.engine.Turn;
+import ai.buildscale.agents.engine.Turn.Entry;
+import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.session.AgentType;
+import dev.langchain4j.data.message.AiMessage;
+import dev.langchain4j.data.message.ChatMessage;
+import dev.langchain4j.data.message.SystemMessage;
+import dev.langchain4j.data.message.ToolExecutionResultMessage;
+import dev.langchain4j.data.message.UserMessage;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+/** What a model is told of a turn. */
+class ConversationTest {
+    private static final String GO_ON = "user: Your answer was interrupted.";
+
+    private static List<String> told(Turn turn) {
+        return told(new Conversation(turn, 10));
+    }
+
+    private static List<String> told(Conversation conversation) {
+        return conversation.messages().stream()
+                .skip(1)
+                .map(ConversationTest::written)
+                .toList();
+    }
+
+    private static String written(ChatMessage message) {
+        return switch (message) {
+            case SystemMessage system -> "system: " + system.text();
+            case UserMessage user ->
+                "user: " + user.singleText().lines().findFirst().orElse("").split("(?<=interrupted\\.) ", 2)[0];
+            case AiMessage agent
+            when agent.hasToolExecutionRequests() ->
+                "agent: " + agent.text() + " calls "
+                        + agent.toolExecutionRequests().getFirst().name()
+                        + agent.toolExecutionRequests().getFirst().arguments();
+            case AiMessage agent -> "agent: " + agent.text();
+            case ToolExecutionResultMessage result -> "result: " + result.text();
+            default -> message.toString();
+        };
+    }
+
+    private static Turn after(Turn turn, Entry... earlier) {
+        List<Entry> history = new ArrayList<>(List.of(earlier));
+        history.addAll(turn.history());
+        return new Turn(
+                turn.id(),
+                turn.sessionId(),
+                turn.chatId(),
+                turn.agentType(),
+                turn.mode(),
+                turn.model(),
+                "World peace",
+                history,
+                turn.said(),
+                turn.attempt(),
+                turn.span());
+    }
+
+    private static Entry entry(UUID turn, Kind kind, String text) {
+        return new Entry(turn, kind, text, "{}");
+    }
+
+    @Test
+    void beginsWithWhoItIsAndWhatFor() {
+        ChatMessage first = new Conversation(after(Lab.turn(AgentType.PLANNER, "Hi")), 10)
+                .messages()
+                .getFirst();
+
+        assertThat(((SystemMessage) first).text())
+                .startsWith("You are a planner.")
+                .contains("plan mode")
+                .endsWith("The goal of this chat: World peace");
+    }
+
+    @Test
+    void tellsTheTurnsBefore() {
+        UUID one = UUID.randomUUID();
+        UUID two = UUID.randomUUID();
+        Turn turn = after(
+                Lab.turn("And now?"),
+                entry(one, Kind.USER, "First"),
+                entry(one, Kind.THOUGHT, "Hm"),
+                entry(one, Kind.ASSISTANT, "One"),
+                entry(two, Kind.USER, "Second"),
+                entry(two, Kind.ASSISTANT, "Two"));
+
+        assertThat(told(turn))
+                .containsExactly("user: First", "agent: One", "user: Second", "agent: Two", "user: And now?");
+        assertThat(told(new Conversation(turn, 1))).containsExactly("user: Second", "agent: Two", "user: And now?");
+    }
+
+    @Test
+    void tellsTheCallsOfATurnBeforeWhereTheyWereMade() {
+        UUID one = UUID.randomUUID();
+        Turn turn = after(
+                Lab.turn("And now?"),
+                entry(one, Kind.USER, "First"),
+                new Entry(one, Kind.CALL, "look", "{\"call_id\":\"a\",\"args\":{\"x\":1},\"offset\":4}"),
+                new Entry(one, Kind.OBSERVATION, "seen", "{\"call_id\":\"a\",\"success\":true}"),
+                new Entry(one, Kind.CALL, "look", "{\"call_id\":\"b\",\"args\":{},\"offset\":4}"),
+                entry(one, Kind.ASSISTANT, "See: nothing"));
+
+        assertThat(told(turn))
+                .containsExactly(
+                        "user: First",
+                        "agent: See: calls look{\"x\":1}",
+                        "result: seen",
+                        "agent: null calls look{}",
+                        "result: It was interrupted, and has no result.",
+                        "agent:  nothing",
+                        "user: And now?");
+    }
+
+    @Test
+    void isTheSameWhetherItWasLivedThroughOrRead() {
+        Turn turn = Lab.turn("Hi");
+        Conversation lived = new Conversation(turn, 10);
+        lived.note(new Output.Chunk("Let me see. "));
+        lived.note(new Output.Call(lived.nextCallId(), "look", "{\"x\":1}"));
+        lived.note(new Output.Observation(turn.callId(0), "seen", true));
+        lived.note(new Output.Chunk("It is th"));
+
+        Turn read = Lab.again(
+                turn,
+                "Let me see. It is th",
+                Lab.call(turn, 0, "look", "{\"x\":1}", 12),
+                Lab.observation(turn, 0, "seen"));
+
+        assertThat(told(lived))
+                .isEqualTo(told(read))
+                .containsExactly(
+                        "user: Hi",
+                        "agent: Let me see.  calls look{\"x\":1}",
+                        "result: seen",
+                        "agent: It is th",
+                        GO_ON);
+        assertThat(new Conversation(read, 10).nextCallId())
+                .isEqualTo(lived.nextCallId())
+                .isEqualTo(turn.callId(1));
+    }
+
+    @Test
+    void tellsAQuestionThatNoCallAsked() {
+        Turn turn = Lab.turn("Hi");
+
+        assertThat(told(Lab.again(turn, "", Lab.question(turn, "q", "Sure?"), Lab.answer(turn, "q", "true"))))
+                .containsExactly("user: Hi", "agent: null calls ask_user{\"question\":\"Sure?\"}", "result: true");
+    }
+
+    @Test
+    void findsTheAnswerToEachQuestion() {
+        Turn turn = Lab.turn("Hi");
+        String first = "{\"question\":\"1?\"}";
+        String second = "{\"question\":\"2?\"}";
+
+        Turn asked = Lab.again(
+                turn,
+                "",
+                Lab.call(turn, 0, "ask_user", first, 0),
+                Lab.question(turn, "q1", "1?"),
+                Lab.answer(turn, "q1", "\"one\""),
+                Lab.observation(turn, 0, "\"one\""),
+                Lab.call(turn, 1, "ask_user", second, 0),
+                Lab.question(turn, "q2", "2?"),
+                Lab.answer(turn, "q2", "\"two\""));
+
+        assertThat(told(asked))
+                .filteredOn(line -> line.startsWith("result"))
+                .containsExactly("result: \"one\"", "result: \"two\"");
+        assertThat(new Conversation(asked, 10).openCalls())
+                .containsExactly(
+                        new Conversation.OpenCall(new Output.Call(turn.callId(1), "ask_user", second), "\"two\""));
+    }
+
+    @Test
+    void outlivesDataThatIsWrong() {
+        Turn turn = Lab.turn("Hi");
+        Entry wrong = new Entry(turn.id(), Kind.CALL, "look here!", "{\"call_id\":\"a\",\"offset\":99}");
+        Entry broken = new Entry(turn.id(), Kind.OBSERVATION, "seen", "nonsense");
+
+        assertThat(told(Lab.again(turn, "Said", wrong, broken)))
+                .containsExactly(
+                        "user: Hi", "agent: Said calls look_here_{}", "result: It was interrupted, and has no result.");
+    }
+}
