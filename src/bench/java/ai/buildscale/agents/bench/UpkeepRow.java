@@ -2,7 +2,7 @@ package ai.buildscale.agents.bench;
 
 import ai.buildscale.agents.chat.ChatStatements;
 import ai.buildscale.agents.event.EventStatements;
-import ai.buildscale.agents.platform.SweepStatements;
+import ai.buildscale.agents.platform.jobs.SweepStatements;
 import ai.buildscale.agents.server.ServerStatements;
 import ai.buildscale.agents.session.SessionStatements;
 import java.io.IOException;

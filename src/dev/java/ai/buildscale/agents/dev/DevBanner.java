@@ -1,6 +1,6 @@
 package ai.buildscale.agents.dev;
 
-import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.postgres.Migrations;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import org.eclipse.microprofile.config.inject.ConfigProperty;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.problem.Problem;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Whole;
+import ai.buildscale.agents.platform.IntRange;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
@@ -20,7 +20,7 @@ interface ChatConfig {
 
     /** How often a turn is begun, counted anew each time its server is lost, before it fails. */
     @WithDefault("3")
-    @WithConverter(Whole.Positive.class)
+    @WithConverter(IntRange.Positive.class)
     int maxAttempts();
 
     /** The entries of a chat's history that an engine gets; the oldest are left out. */
@@ -50,7 +50,7 @@ interface ChatConfig {
     class History implements Converter<Integer> {
         @Override
         public Integer convert(String value) {
-            return Whole.between(1, 2_000, value);
+            return IntRange.between(1, 2_000, value);
         }
     }
 
@@ -58,7 +58,7 @@ interface ChatConfig {
     class Mailbox implements Converter<Integer> {
         @Override
         public Integer convert(String value) {
-            return Whole.between(1, 10_000, value);
+            return IntRange.between(1, 10_000, value);
         }
     }
 
@@ -66,7 +66,7 @@ interface ChatConfig {
     class Answer implements Converter<Integer> {
         @Override
         public Integer convert(String value) {
-            return Whole.between(1_000, 1_048_576, value);
+            return IntRange.between(1_000, 1_048_576, value);
         }
     }
 }

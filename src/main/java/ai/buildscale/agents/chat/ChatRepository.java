@@ -1,9 +1,9 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Page;
-import ai.buildscale.agents.platform.Rows;
-import ai.buildscale.agents.platform.Traces;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Rows;
+import ai.buildscale.agents.platform.telemetry.Traces;
 import ai.buildscale.agents.session.SessionStatus;
 import ai.buildscale.agents.session.SessionTasks;
 import io.smallrye.mutiny.Uni;

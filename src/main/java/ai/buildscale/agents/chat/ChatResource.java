@@ -2,11 +2,11 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.ChatRepository.Found;
 import ai.buildscale.agents.chat.ChatRepository.Stopped;
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Idempotency;
 import ai.buildscale.agents.platform.Page;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.StoredResponse;
+import ai.buildscale.agents.platform.http.Idempotency;
+import ai.buildscale.agents.platform.http.StoredResponse;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.SessionResource;
 import ai.buildscale.agents.session.SessionView;
 import ai.buildscale.agents.workspace.Access;

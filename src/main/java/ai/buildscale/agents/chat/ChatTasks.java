@@ -1,9 +1,9 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
 import ai.buildscale.agents.session.SessionTasks;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;

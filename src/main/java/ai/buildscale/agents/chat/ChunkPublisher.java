@@ -1,8 +1,8 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.TurnRepository.Piece;
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.FailureLog;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.session.SessionPlacement;
 import io.vertx.core.Vertx;
 import jakarta.enterprise.context.ApplicationScoped;

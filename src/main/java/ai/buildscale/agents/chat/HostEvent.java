@@ -2,8 +2,8 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.TurnRepository.FencingToken;
 import ai.buildscale.agents.chat.TurnRepository.Step;
-import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.session.Mode;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vertx.core.json.JsonObject;

@@ -1,9 +1,9 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Db;
-import ai.buildscale.agents.platform.Idempotency;
-import ai.buildscale.agents.platform.StoredResponse;
+import ai.buildscale.agents.platform.http.Idempotency;
+import ai.buildscale.agents.platform.http.StoredResponse;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.SessionResource;
 import io.quarkus.runtime.annotations.RegisterForReflection;

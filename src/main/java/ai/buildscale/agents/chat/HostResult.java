@@ -1,7 +1,7 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.problem.Problem;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vertx.core.json.JsonObject;
 import jakarta.validation.Valid;

@@ -2,12 +2,12 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.HostRepository.Asking;
 import ai.buildscale.agents.chat.HostResource.TurnBeat;
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
-import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.workspace.Access;
 import io.smallrye.mutiny.Uni;

@@ -1,10 +1,10 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.EventStreams;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.http.EventStreams;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
+import ai.buildscale.agents.platform.security.Caller;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.smallrye.mutiny.Multi;

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.EventStreams;
-import ai.buildscale.agents.platform.SseWriter;
+import ai.buildscale.agents.platform.http.EventStreams;
+import ai.buildscale.agents.platform.http.SseWriter;
+import ai.buildscale.agents.platform.security.Caller;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;

@@ -1,11 +1,11 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
-import ai.buildscale.agents.platform.FailureLog;
-import ai.buildscale.agents.platform.Sweeps;
+import ai.buildscale.agents.platform.jobs.Sweeps;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.HostRepository.Asking;
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.PeriodicTimers;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.schedule.PeriodicTimers;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;

@@ -13,7 +13,7 @@ import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.engine.Turn.Kind;
 import ai.buildscale.agents.platform.Ids;
-import ai.buildscale.agents.platform.TraceSpan;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.MultiSubscriber;
 import io.smallrye.mutiny.subscription.UniEmitter;

@@ -2,11 +2,11 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.engine.Turn.Kind;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
-import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.Unknown;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Rows;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import io.smallrye.mutiny.Multi;

@@ -2,9 +2,9 @@ package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.TurnRepository.Step;
 import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
-import ai.buildscale.agents.platform.Batcher;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.postgres.Batcher;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.session.SessionPlacement;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.engine;
 
-import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.problem.Problem;
 import io.quarkus.arc.All;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;

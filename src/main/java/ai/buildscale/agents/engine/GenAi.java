@@ -1,7 +1,7 @@
 package ai.buildscale.agents.engine;
 
-import ai.buildscale.agents.platform.TraceSpan;
-import ai.buildscale.agents.platform.Traces;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
+import ai.buildscale.agents.platform.telemetry.Traces;
 import ai.buildscale.agents.session.AgentType;
 import java.util.Map;
 import java.util.UUID;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.engine;
 
-import ai.buildscale.agents.platform.TraceSpan;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import java.util.List;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.Whole;
+import ai.buildscale.agents.platform.IntRange;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
@@ -21,16 +21,12 @@ interface EventConfig {
     @WithDefault("0.004S")
     Duration coalesce();
 
-    /** The least time between two wake-ups sent to the other servers. */
-    @WithDefault("0.005S")
-    Duration notifyInterval();
-
     /**
      * How many streams a server takes; below {@code quarkus.http.limits.max-connections}, so that requests and probes
      * still find a connection.
      */
     @WithDefault("17000")
-    @WithConverter(Whole.Positive.class)
+    @WithConverter(IntRange.Positive.class)
     int maxStreams();
 
     /** The silence after which a stream gets a comment; the contract promises one at least every 15 s. */

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Rows;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.RowSet;

@@ -1,9 +1,9 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.EventStreams;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
+import ai.buildscale.agents.platform.problem.StreamRefusal;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import io.micrometer.core.instrument.Counter;
@@ -57,7 +57,7 @@ public class EventService {
         this.config = config;
         this.clock = clock;
         this.slow = metrics.counter("events.streams.slow");
-        EventStreams.REASONS.forEach(reason -> metrics.counter(EventStreams.REFUSED, "reason", reason));
+        StreamRefusal.REASONS.forEach(reason -> metrics.counter(StreamRefusal.REFUSED, "reason", reason));
     }
 
     /** Ends all streams of this server, and takes none: their clients resume elsewhere. */

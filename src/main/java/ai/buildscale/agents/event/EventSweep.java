@@ -1,6 +1,6 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.Sweeps;
+import ai.buildscale.agents.platform.jobs.Sweeps;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;

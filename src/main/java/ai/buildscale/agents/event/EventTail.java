@@ -1,7 +1,8 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.FailureLog;
-import ai.buildscale.agents.platform.PeriodicTimers;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.schedule.PeriodicTimers;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
@@ -55,6 +56,7 @@ class EventTail {
             Subscribers subscribers,
             Vertx vertx,
             PeriodicTimers timers,
+            Notifier notifier,
             EventConfig config,
             MeterRegistry metrics) {
         this.log = log;
@@ -66,6 +68,7 @@ class EventTail {
                 .description("how long something committed has been waiting for an older transaction to end")
                 .baseUnit("seconds")
                 .register(metrics);
+        notifier.listen(_ -> wake());
         context.runOnContext(_ -> timers.every(config.pollInterval(), this::poll));
     }
 
@@ -81,7 +84,7 @@ class EventTail {
     }
 
     /** The log may have grown. From any thread; many calls before the next read count as one. */
-    void wake() {
+    private void wake() {
         if (woken.compareAndSet(false, true)) {
             context.runOnContext(_ -> {
                 woken.set(false);

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.FailureLog;
-import ai.buildscale.agents.platform.Jobs;
+import ai.buildscale.agents.platform.jobs.Jobs;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;

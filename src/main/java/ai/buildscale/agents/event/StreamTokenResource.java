@@ -1,7 +1,7 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.StreamTokens;
+import ai.buildscale.agents.platform.security.Caller;
+import ai.buildscale.agents.platform.security.StreamTokens;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.NotNull;

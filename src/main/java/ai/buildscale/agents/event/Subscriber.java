@@ -1,6 +1,6 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.EventStreams;
+import ai.buildscale.agents.platform.http.EventStreams;
 import io.smallrye.mutiny.subscription.BackPressureFailure;
 import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.vertx.core.buffer.Buffer;

@@ -36,11 +36,11 @@ public class CapitalProperties extends EnvConfigSource {
     }
 
     /** A setting, in any spelling, for who makes configuration of it and comes before it; null if there is none. */
-    static String find(String name) {
+    public static String find(String name) {
         return find(name, System.getProperties(), System::getenv);
     }
 
-    static String find(String name, Properties properties, UnaryOperator<String> environment) {
+    public static String find(String name, Properties properties, UnaryOperator<String> environment) {
         String variable = name.replace('.', '_').toUpperCase(Locale.ROOT);
         String spelledSo = properties.getProperty(variable, environment.apply(variable));
         return properties.getProperty(name, spelledSo);

@@ -44,7 +44,7 @@ public final class Ids {
     }
 
     /** Names a request: unique enough to find it in a log, and cheaper than an id that is kept. */
-    static UUID ofRequest() {
+    public static UUID ofRequest() {
         ThreadLocalRandom random = ThreadLocalRandom.current();
         return new UUID(random.nextLong(), random.nextLong());
     }

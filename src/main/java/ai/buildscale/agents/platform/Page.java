@@ -1,5 +1,6 @@
 package ai.buildscale.agents.platform;
 
+import ai.buildscale.agents.platform.problem.Problem;
 import java.nio.ByteBuffer;
 import java.util.Base64;
 import java.util.UUID;

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.platform;
 
+import ai.buildscale.agents.platform.problem.Problem;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Locale;
@@ -71,7 +72,7 @@ public final class WireEnum {
                 .orElseThrow(() -> Problem.invalid(parameter, "must be one of " + names(type)));
     }
 
-    static String names(Class<?> type) {
+    public static String names(Class<?> type) {
         return Arrays.stream(type.getEnumConstants()).map(Object::toString).collect(Collectors.joining(", "));
     }
 }

@@ -1,14 +1,14 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.event.Notification;
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.Batcher;
-import ai.buildscale.agents.platform.FailureLog;
-import ai.buildscale.agents.platform.Migrations;
-import ai.buildscale.agents.platform.PeriodicTimers;
-import ai.buildscale.agents.platform.Sweeps;
-import ai.buildscale.agents.platform.TraceSpan;
-import ai.buildscale.agents.platform.Traces;
+import ai.buildscale.agents.platform.jobs.Sweeps;
+import ai.buildscale.agents.platform.postgres.Batcher;
+import ai.buildscale.agents.platform.postgres.Migrations;
+import ai.buildscale.agents.platform.postgres.Notification;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.schedule.PeriodicTimers;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
+import ai.buildscale.agents.platform.telemetry.Traces;
 import ai.buildscale.agents.session.AgentRuntime;
 import ai.buildscale.agents.session.CommandView;
 import ai.buildscale.agents.session.DeliveredCommand;

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.event.EventService;
-import ai.buildscale.agents.platform.Database;
+import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.session.AgentRuntime;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;

@@ -1,10 +1,10 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.FailureLog;
-import ai.buildscale.agents.platform.FixedDelayTimer;
-import ai.buildscale.agents.platform.Jobs;
-import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.jobs.Jobs;
+import ai.buildscale.agents.platform.postgres.Migrations;
+import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.server.FailureDetector.Suspects;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;

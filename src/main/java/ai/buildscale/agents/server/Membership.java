@@ -1,9 +1,9 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.FailureLog;
-import ai.buildscale.agents.platform.FixedDelayTimer;
 import ai.buildscale.agents.platform.Ids;
-import ai.buildscale.agents.platform.Migrations;
+import ai.buildscale.agents.platform.postgres.Migrations;
+import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.session.AgentRuntime;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import ai.buildscale.agents.session.SessionPlacement;
 import jakarta.enterprise.context.ApplicationScoped;

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Connections;
-import ai.buildscale.agents.platform.FailureLog;
+import ai.buildscale.agents.platform.postgres.Connections;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import io.vertx.mutiny.sqlclient.Pool;

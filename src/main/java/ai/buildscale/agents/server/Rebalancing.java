@@ -1,8 +1,8 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.FixedDelayTimer;
-import ai.buildscale.agents.platform.Migrations;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.postgres.Migrations;
+import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
 import ai.buildscale.agents.server.RebalancePolicy.Candidate;
 import ai.buildscale.agents.server.RebalancePolicy.Move;
 import ai.buildscale.agents.session.Ownership;

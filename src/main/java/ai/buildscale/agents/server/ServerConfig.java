@@ -1,6 +1,6 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Whole;
+import ai.buildscale.agents.platform.IntRange;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
@@ -31,7 +31,7 @@ interface ServerConfig {
 
     /** How many sessions this server is good for: a weight in placement and the denominator of its load, not a limit. */
     @WithDefault("100000")
-    @WithConverter(Whole.Positive.class)
+    @WithConverter(IntRange.Positive.class)
     int capacity();
 
     /** What sessions may require, as {@code gpu=true,zone=a}. */

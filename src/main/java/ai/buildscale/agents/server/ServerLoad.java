@@ -1,6 +1,6 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.FailureLog;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.session.Ownership;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;

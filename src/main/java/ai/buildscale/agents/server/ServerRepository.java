@@ -1,8 +1,8 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
-import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Rows;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Row;

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Idempotency;
-import ai.buildscale.agents.platform.StoredResponse;
+import ai.buildscale.agents.platform.http.Idempotency;
+import ai.buildscale.agents.platform.http.StoredResponse;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.CommandView;
 import ai.buildscale.agents.session.SessionResource;
 import ai.buildscale.agents.session.SessionResource.Commanded;

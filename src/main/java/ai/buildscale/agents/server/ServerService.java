@@ -1,9 +1,9 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Db;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.server.RebalancePolicy.Move;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.SessionService;

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.PeriodicTimers;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.schedule.PeriodicTimers;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Vertx;

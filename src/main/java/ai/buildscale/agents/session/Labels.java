@@ -1,7 +1,7 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.Text;
+import ai.buildscale.agents.platform.TextRules;
+import ai.buildscale.agents.platform.problem.Problem;
 import io.vertx.core.json.JsonObject;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -39,7 +39,7 @@ final class Labels {
     static String filter(Iterable<String> pairs) {
         JsonObject wanted = new JsonObject();
         for (String pair : pairs) {
-            Text.parameter("label", pair, MAX_VALUE_LENGTH + 64);
+            TextRules.parameter("label", pair, MAX_VALUE_LENGTH + 64);
             int colon = pair.indexOf(':');
             if (colon < 1) {
                 throw Problem.invalid("label", "must look like key:value");

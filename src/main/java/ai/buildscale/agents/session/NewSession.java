@@ -1,7 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.platform.Ids;
-import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.problem.Problem;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotNull;

@@ -1,13 +1,13 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
-import ai.buildscale.agents.platform.Rows;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.postgres.Rows;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.quarkus.runtime.Startup;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.workspace.Permission;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.RowSet;

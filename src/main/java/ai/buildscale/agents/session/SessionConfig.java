@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Whole;
+import ai.buildscale.agents.platform.IntRange;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
@@ -51,7 +51,7 @@ interface SessionConfig {
     class Batch implements Converter<Integer> {
         @Override
         public Integer convert(String value) {
-            return Whole.between(1, SessionSql.MAX_BATCH, value);
+            return IntRange.between(1, SessionSql.MAX_BATCH, value);
         }
     }
 }

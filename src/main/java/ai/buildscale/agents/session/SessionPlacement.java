@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Problem;
+import ai.buildscale.agents.platform.problem.Problem;
 import java.util.Map;
 import java.util.UUID;
 

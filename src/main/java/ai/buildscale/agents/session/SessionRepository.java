@@ -2,10 +2,10 @@ package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventLog;
 import ai.buildscale.agents.event.EventView;
-import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Page;
-import ai.buildscale.agents.platform.Rows;
-import ai.buildscale.agents.platform.Traces;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Rows;
+import ai.buildscale.agents.platform.telemetry.Traces;
 import ai.buildscale.agents.workspace.Permission;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;

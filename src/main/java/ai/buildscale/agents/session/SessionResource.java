@@ -1,15 +1,15 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventView;
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Db;
-import ai.buildscale.agents.platform.EntityTags;
-import ai.buildscale.agents.platform.Idempotency;
 import ai.buildscale.agents.platform.Page;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.StoredResponse;
-import ai.buildscale.agents.platform.Text;
+import ai.buildscale.agents.platform.TextRules;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.http.EntityTags;
+import ai.buildscale.agents.platform.http.Idempotency;
+import ai.buildscale.agents.platform.http.StoredResponse;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.SessionRepository.Transition;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
@@ -420,7 +420,7 @@ public class SessionResource {
                 null,
                 new Transition(
                         SessionCommand.CANCEL,
-                        Text.parameter("reason", reason, MAX_REASON),
+                        TextRules.parameter("reason", reason, MAX_REASON),
                         null,
                         null,
                         null,

@@ -1,15 +1,15 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventView;
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Page;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.SessionRepository.Creation;
 import ai.buildscale.agents.session.SessionRepository.Filter;
 import ai.buildscale.agents.session.SessionRepository.Outcome;

@@ -2,9 +2,9 @@ package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.SnapshotSource;
 import ai.buildscale.agents.event.Topic;
-import ai.buildscale.agents.platform.Database;
 import ai.buildscale.agents.platform.Page;
-import ai.buildscale.agents.platform.Rows;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Rows;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.quarkus.runtime.annotations.RegisterForReflection;

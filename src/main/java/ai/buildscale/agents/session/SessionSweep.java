@@ -1,8 +1,8 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.event.Notifier;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Sweeps;
+import ai.buildscale.agents.platform.jobs.Sweeps;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Notifier;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.scheduler.Scheduled;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.Db;
+import ai.buildscale.agents.platform.postgres.Db;
 import io.smallrye.mutiny.Uni;
 import java.util.List;
 import java.util.Set;
@@ -28,7 +28,7 @@ public interface SessionTasks {
     /**
      * Puts the task before the agent, in this transaction; nothing if the session is no chat's, or is not as it may be.
      *
-     * @throws ai.buildscale.agents.platform.Problem {@code MAILBOX_FULL}
+     * @throws ai.buildscale.agents.platform.problem.Problem {@code MAILBOX_FULL}
      */
     Uni<Void> give(Db db, Task task);
 }

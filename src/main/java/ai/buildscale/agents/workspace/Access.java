@@ -1,10 +1,10 @@
 package ai.buildscale.agents.workspace;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
-import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.security.Caller;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;

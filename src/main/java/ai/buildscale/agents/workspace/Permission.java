@@ -1,7 +1,7 @@
 package ai.buildscale.agents.workspace;
 
-import ai.buildscale.agents.platform.Problem;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.problem.Problem;
 
 /**
  * A caller's permission on a session; each includes those before it. A session is its owner's, as long as the owner is

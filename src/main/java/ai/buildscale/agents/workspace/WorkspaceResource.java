@@ -1,10 +1,10 @@
 package ai.buildscale.agents.workspace;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Idempotency;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemDocument;
-import ai.buildscale.agents.platform.StoredResponse;
+import ai.buildscale.agents.platform.http.Idempotency;
+import ai.buildscale.agents.platform.http.StoredResponse;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemDocument;
+import ai.buildscale.agents.platform.security.Caller;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;

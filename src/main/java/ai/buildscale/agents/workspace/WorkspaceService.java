@@ -1,12 +1,12 @@
 package ai.buildscale.agents.workspace;
 
-import ai.buildscale.agents.platform.Caller;
-import ai.buildscale.agents.platform.Database;
-import ai.buildscale.agents.platform.Db;
 import ai.buildscale.agents.platform.Ids;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
+import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.workspace.WorkspaceRepository.Found;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;

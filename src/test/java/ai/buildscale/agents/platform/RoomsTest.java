@@ -9,6 +9,9 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
+import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
 import jakarta.ws.rs.Path;
 import java.util.List;
 import java.util.Map;
@@ -74,8 +77,59 @@ class RoomsTest {
             }
         }
 
-        assertThat(CLASSES).hasSizeGreaterThan(50);
+        assertThat(CLASSES).hasSizeGreaterThan(300);
         assertThat(entered).isEmpty();
+    }
+
+    /** The rooms of the platform; the root, with no name, is for what they all need. */
+    private static final List<String> PLATFORM =
+            List.of("problem", "", "telemetry", "schedule", "postgres", "jobs", "security", "http");
+
+    @Test
+    void thePlatformIsARowOfItsOwn() {
+        Set<String> entered = new TreeSet<>();
+        for (JavaClass type : CLASSES) {
+            for (Dependency dependency : type.getDirectDependenciesFromSelf()) {
+                JavaClass target = dependency.getTargetClass().getBaseComponentType();
+                if (room(type).equals("platform")
+                        && target.getPackageName().startsWith(HOUSE)
+                        && platformRow(type) < platformRow(target)) {
+                    entered.add(dependency.getDescription());
+                }
+            }
+        }
+        assertThat(entered).isEmpty();
+    }
+
+    private static int platformRow(JavaClass type) {
+        String name = type.getPackageName().substring((HOUSE + "platform").length());
+        int row = PLATFORM.indexOf(name.isEmpty() ? "" : name.substring(1));
+        assertThat(row).as(type.getName()).isNotNegative();
+        return row;
+    }
+
+    @Test
+    void noPackagesImportEachOtherInACircle() {
+        SlicesRuleDefinition.slices()
+                .assignedFrom(packages())
+                .should()
+                .beFreeOfCycles()
+                .check(CLASSES);
+    }
+
+    /** Each package is a slice, with no regard to the packages within it. */
+    private static SliceAssignment packages() {
+        return new SliceAssignment() {
+            @Override
+            public SliceIdentifier getIdentifierOf(JavaClass type) {
+                return SliceIdentifier.of(type.getPackageName());
+            }
+
+            @Override
+            public String getDescription() {
+                return "packages";
+            }
+        };
     }
 
     @Test

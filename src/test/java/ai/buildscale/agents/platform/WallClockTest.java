@@ -2,6 +2,8 @@ package ai.buildscale.agents.platform;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.buildscale.agents.platform.jobs.Jobs;
+import ai.buildscale.agents.platform.jobs.Sweeps;
 import com.tngtech.archunit.core.domain.AccessTarget;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
@@ -23,7 +25,7 @@ import org.junit.jupiter.api.Test;
 class WallClockTest {
     /** Who may read the wall clock, and why. */
     private static final Map<String, String> READERS = Map.of(
-            "platform.Authentication", "a token ends at a time of the world",
+            "platform.security.Authentication", "a token ends at a time of the world",
             "platform.security.TokenCheck", "a token begins and ends at a time of the world",
             "event.EventService", "a stream ends with its token",
             "event.EventLoopSubscribers", "a stream ends with its token",

@@ -3,8 +3,8 @@ package ai.buildscale.agents.session;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
 import io.vertx.core.json.JsonObject;
 import java.util.Collections;
 import java.util.List;

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.engine.llm;
 
-import ai.buildscale.agents.platform.Whole;
+import ai.buildscale.agents.platform.IntRange;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithConverter;
 import io.smallrye.config.WithDefault;
@@ -18,12 +18,12 @@ public interface LlmConfig {
 
     /** How often a turn may go to its model before it must have come to an answer. */
     @WithDefault("16")
-    @WithConverter(Whole.Positive.class)
+    @WithConverter(IntRange.Positive.class)
     int rounds();
 
     /** How many earlier turns of its chat a model is told. */
     @WithDefault("50")
-    @WithConverter(Whole.Natural.class)
+    @WithConverter(IntRange.Natural.class)
     int history();
 
     /** How long a tool may take. */
@@ -32,7 +32,7 @@ public interface LlmConfig {
 
     /** How many requests may be open to one provider at once; as many again wait for their turn. */
     @WithDefault("500")
-    @WithConverter(Whole.Positive.class)
+    @WithConverter(IntRange.Positive.class)
     int connections();
 
     /** What is waited before the first repeat of a request, about; twice as long before the next. */
@@ -72,7 +72,7 @@ public interface LlmConfig {
 
         /** How often a request is repeated that failed in passing, before the first token of its answer. */
         @WithDefault("2")
-        @WithConverter(Whole.Natural.class)
+        @WithConverter(IntRange.Natural.class)
         int retries();
     }
 
@@ -80,7 +80,7 @@ public interface LlmConfig {
     interface Breaker {
         /** The last requests that count. */
         @WithDefault("10")
-        @WithConverter(Whole.Positive.class)
+        @WithConverter(IntRange.Positive.class)
         int requests();
 
         /** How many of them have failed when it is left alone. */

@@ -6,7 +6,7 @@ import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.engine.llm.http.ModelFailure;
 import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
-import ai.buildscale.agents.platform.TraceSpan;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.output.TokenUsage;

@@ -4,7 +4,7 @@ import ai.buildscale.agents.engine.GenAi;
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.engine.llm.http.ModelFailure;
-import ai.buildscale.agents.platform.TraceSpan;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import dev.langchain4j.agent.tool.ToolSpecification;
 import dev.langchain4j.model.chat.request.json.JsonObjectSchema;
 import dev.langchain4j.model.chat.request.json.JsonRawSchema;

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.platform.security;
 
-import ai.buildscale.agents.platform.FailureLog;
-import ai.buildscale.agents.platform.FixedDelayTimer;
+import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Uni;

@@ -1,6 +1,5 @@
 package ai.buildscale.agents.platform.security;
 
-import ai.buildscale.agents.platform.Caller;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;

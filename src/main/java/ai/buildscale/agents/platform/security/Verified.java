@@ -1,7 +1,5 @@
 package ai.buildscale.agents.platform.security;
 
-import ai.buildscale.agents.platform.Caller;
-
 /** A verified token, and the caller for whom it stands. Good until its end, or until the issuer's keys change. */
 public final class Verified {
     private final Caller caller;

@@ -4,7 +4,7 @@ import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.engine.Turn.Entry;
 import ai.buildscale.agents.engine.Turn.Kind;
-import ai.buildscale.agents.platform.TraceSpan;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.PropertiesConfigSource;

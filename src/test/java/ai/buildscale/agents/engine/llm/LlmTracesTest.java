@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 import ai.buildscale.agents.engine.GenAi;
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.platform.TraceSpan;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.testing.Spans;
 import io.opentelemetry.api.trace.StatusCode;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import ai.buildscale.agents.dev.DevKeys;
-import ai.buildscale.agents.platform.Problem;
-import ai.buildscale.agents.platform.ProblemType;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.platform.problem.ProblemType;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Issuer;
 import ai.buildscale.agents.testing.SigningKey;

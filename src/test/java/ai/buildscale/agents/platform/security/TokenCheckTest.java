@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import ai.buildscale.agents.platform.Caller;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.SigningKey;
 import com.fasterxml.jackson.databind.node.ObjectNode;

@@ -1,0 +1,89 @@
+package ai.buildscale.agents.platform.jobs;
+
+import ai.buildscale.agents.platform.postgres.Migrations;
+import ai.buildscale.agents.platform.schedule.PeriodicTimers;
+import ai.buildscale.agents.platform.telemetry.FailureLog;
+import io.quarkus.runtime.ShutdownEvent;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
+
+/**
+ * Runs scheduled jobs, also while the scheduler rests. Its triggers go by the wall clock: set back by an hour, they
+ * rest for an hour. A job that the scheduler has not called in time, by a clock that only goes on, is called from here
+ * until it does.
+ */
+@ApplicationScoped
+public class Jobs {
+    private static final Duration LOOK = Duration.ofSeconds(1);
+    /** The scheduler looks once a second, and may be late. */
+    static final Duration GRACE = Duration.ofSeconds(3);
+
+    private static final class Job {
+        private final long every;
+        private final Supplier<Uni<Void>> work;
+        private final AtomicBoolean running = new AtomicBoolean();
+        private volatile long scheduledAt;
+        private volatile long begunAt;
+
+        Job(Duration every, Supplier<Uni<Void>> work) {
+            this.every = every.toNanos();
+            this.work = work;
+        }
+
+        boolean isOverdue(long now) {
+            return now - scheduledAt > every + GRACE.toNanos() && now - begunAt >= every;
+        }
+
+        Uni<Void> run(long now) {
+            return Uni.createFrom().deferred(() -> {
+                if (!running.compareAndSet(false, true)) {
+                    return Uni.createFrom().voidItem();
+                }
+                begunAt = now;
+                return Uni.createFrom().deferred(work::get).onTermination().invoke(() -> running.set(false));
+            });
+        }
+    }
+
+    private final FailureLog failureLog = new FailureLog(Jobs.class, "a job that is overdue fails");
+    private final PeriodicTimers timers;
+    private final Map<String, Job> jobs = new ConcurrentHashMap<>();
+    private volatile boolean stopping;
+
+    Jobs(PeriodicTimers timers) {
+        this.timers = timers;
+    }
+
+    void start(@Observes Migrations.Applied event) {
+        timers.every(LOOK, () -> callOverdue(System.nanoTime()));
+    }
+
+    void stop(@Observes ShutdownEvent event) {
+        stopping = true;
+    }
+
+    /** Does the work that the scheduler calls for, unless it is under way. */
+    public Uni<Void> run(String name, Duration every, Supplier<Uni<Void>> work) {
+        return run(name, every, work, System.nanoTime());
+    }
+
+    Uni<Void> run(String name, Duration every, Supplier<Uni<Void>> work, long now) {
+        Job job = jobs.computeIfAbsent(name, _ -> new Job(every, work));
+        job.scheduledAt = now;
+        return job.run(now);
+    }
+
+    void callOverdue(long now) {
+        if (!stopping) {
+            jobs.values().stream()
+                    .filter(job -> job.isOverdue(now))
+                    .forEach(job -> job.run(now).subscribe().with(_ -> failureLog.over(), failureLog::met));
+        }
+    }
+}
