@@ -1,7 +1,6 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.ChatRepository.Found;
-import ai.buildscale.agents.chat.ChatRepository.Stopped;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.http.Idempotency;
 import ai.buildscale.agents.platform.http.StoredResponse;
@@ -9,6 +8,8 @@ import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.SessionResource;
 import ai.buildscale.agents.session.SessionView;
+import ai.buildscale.agents.turn.BusyPolicy;
+import ai.buildscale.agents.turn.Inbox.StopResult;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -244,7 +245,7 @@ public class ChatResource {
                     Integer wait) {
         Caller caller = Caller.of(security);
         Duration atMost = Duration.ofSeconds(wait == null ? USUAL_WAIT : wait);
-        AtomicReference<Stopped> told = new AtomicReference<>();
+        AtomicReference<StopResult> told = new AtomicReference<>();
         return idempotency
                 .once(
                         caller,
@@ -259,7 +260,7 @@ public class ChatResource {
                 .map(StoredResponse::response);
     }
 
-    private Uni<Void> stopped(Stopped stopped, Duration atMost) {
+    private Uni<Void> stopped(StopResult stopped, Duration atMost) {
         return stopped == null || stopped.command() == null
                 ? Uni.createFrom().voidItem()
                 : service.stopped(stopped.session(), stopped.command(), atMost);

@@ -1,0 +1,465 @@
+package ai.buildscale.agents.turn;
+
+import ai.buildscale.agents.engine.Engine;
+import ai.buildscale.agents.engine.EngineFailure;
+import ai.buildscale.agents.engine.GenAi;
+import ai.buildscale.agents.engine.Output;
+import ai.buildscale.agents.engine.Turn;
+import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.telemetry.TraceSpan;
+import ai.buildscale.agents.turn.TurnOutcome.Done;
+import ai.buildscale.agents.turn.TurnOutcome.Failed;
+import ai.buildscale.agents.turn.TurnOutcome.Parked;
+import ai.buildscale.agents.turn.TurnOutcome.Paused;
+import ai.buildscale.agents.turn.TurnOutcome.Returned;
+import ai.buildscale.agents.turn.TurnOutcome.Spent;
+import ai.buildscale.agents.turn.TurnOutcome.Stopped;
+import ai.buildscale.agents.turn.TurnOutcome.Waiting;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.MultiSubscriber;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import io.vertx.core.Context;
+import io.vertx.core.json.JsonObject;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Flow.Subscription;
+import org.jboss.logging.Logger;
+
+/**
+ * Runs one turn: pulls outputs from the engine one at a time, persists each step first, streams the answer, closes the
+ * turn. Whoever interrupts it gets what was said by then. All of it runs on the agent's event loop.
+ */
+final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speaker {
+    private static final Logger LOG = Logger.getLogger(TurnExecution.class);
+
+    /** What others do for it. */
+    interface Agent {
+        TurnWriter writer();
+
+        ChunkPublisher feed();
+
+        int maxAnswer();
+
+        /** It is over, or left for later; {@code mail} messages wait. */
+        void closed(TurnExecution run, TurnClosing closing, int mail);
+
+        /** It could not write: the session does not run any more, or is another server's. */
+        void refused(TurnExecution run);
+    }
+
+    private sealed interface Phase {}
+
+    /**
+     * @param complete whether the engine has said all; the last step is still being written
+     * @param parking whether the turn is to be left at its next step
+     */
+    private record Thinking(boolean complete, boolean parking) implements Phase {}
+
+    /** A write was refused: nothing more is taken from the engine, and the agent finds out how the turn ends. */
+    private record Fenced() implements Phase {}
+
+    /** @param afterStep what closes the turn once the step under way is written; null if none is */
+    private record Closing(Runnable afterStep) implements Phase {}
+
+    /** @param left whether the turn waits, or is to be resumed */
+    private record Closed(boolean left) implements Phase {}
+
+    private final Agent agent;
+    private final Context context;
+    private final ClaimedTurn claimed;
+    private final List<Turn.Entry> memory;
+    private final List<UniEmitter<? super Void>> waiting = new ArrayList<>();
+    private volatile Phase phase = new Thinking(false, false);
+    private Subscription engine;
+    private boolean stepping;
+    private final TurnBudget budget;
+    private final AnswerStream answer;
+    private final TraceSpan span;
+    private String error = GenAi.OTHER;
+    private long steps;
+
+    /** @param memory what the engine gets to know; the run adds what it does */
+    TurnExecution(Agent agent, Context context, ClaimedTurn claimed, List<Turn.Entry> memory, AnswerProgress said) {
+        this.agent = agent;
+        this.context = context;
+        this.claimed = claimed;
+        this.memory = memory;
+        this.budget = new TurnBudget(context, claimed.tokensLeft(), claimed.millisLeft());
+        this.answer = new AnswerStream(claimed.fence(), agent.feed(), this, said);
+        this.span = GenAi.agent(claimed.traceparent(), fence().session(), claimed.agentType(), claimed.model())
+                .with("agent_sessions.turn", fence().turn())
+                .with("agent_sessions.epoch", fence().epoch())
+                .with("agent_sessions.attempt", claimed.attempt());
+    }
+
+    FencingToken fence() {
+        return claimed.fence();
+    }
+
+    List<Turn.Entry> memory() {
+        return memory;
+    }
+
+    private boolean isParking() {
+        return phase instanceof Thinking thinking && thinking.parking();
+    }
+
+    /** Whether it still thinks. */
+    boolean isThinking() {
+        return phase instanceof Thinking;
+    }
+
+    void go(Engine thinker) {
+        budget.start(() -> spent(Spent.TIME));
+        if (!budget.hasTokensLeft()) {
+            spent(Spent.TOKENS);
+            return;
+        }
+        answer.takeUp();
+        Turn turn = new Turn(
+                fence().turn(),
+                fence().session(),
+                fence().chat(),
+                claimed.agentType(),
+                claimed.mode(),
+                claimed.model(),
+                claimed.goal(),
+                List.copyOf(memory),
+                answer.text(),
+                claimed.attempt(),
+                span);
+        thinker.think(turn).subscribe().withSubscriber(this);
+    }
+
+    /** Fails without having thought. */
+    void giveUp(String words) {
+        close(new Failed(words));
+    }
+
+    @Override
+    public void onSubscribe(Subscription subscription) {
+        context.runOnContext(_ -> {
+            engine = subscription;
+            if (isThinking()) {
+                subscription.request(1);
+            } else {
+                subscription.cancel();
+            }
+        });
+    }
+
+    @Override
+    public void onItem(Output output) {
+        onLoop(() -> {
+            try {
+                take(output);
+            } catch (RuntimeException e) {
+                fail(e);
+            }
+        });
+    }
+
+    @Override
+    public void onFailure(Throwable failure) {
+        onLoop(() -> fail(failure));
+    }
+
+    @Override
+    public void onCompletion() {
+        onLoop(() -> {
+            if (stepping) {
+                phase = new Thinking(true, isParking());
+            } else {
+                close(new Done());
+            }
+        });
+    }
+
+    private void onLoop(Runnable work) {
+        context.runOnContext(_ -> {
+            if (isThinking()) {
+                work.run();
+            }
+        });
+    }
+
+    private void fail(Throwable failure) {
+        String words = "Something went wrong while the agent was thinking";
+        if (failure instanceof EngineFailure told) {
+            words = told.getMessage();
+            span.log(() ->
+                    LOG.infof("session %s turn %s failed: %s", fence().session(), fence().turn(), told.getMessage()));
+        } else {
+            span.log(() -> LOG.warnf(failure, "session %s turn %s failed", fence().session(), fence().turn()));
+        }
+        error = failure.getClass().getName();
+        close(new Failed(words));
+    }
+
+    private void take(Output output) {
+        switch (output) {
+            case Output.Chunk chunk -> say(chunk.text());
+            case Output.Thought thought ->
+                entry(Kind.THOUGHT, TurnStep.thought(fence(), TextLimits.step(thought.text())));
+            case Output.Call call -> {
+                JsonObject args = new JsonObject(TextLimits.cleanJson(call.args()));
+                String tool = TextLimits.step(call.tool());
+                entry(Kind.CALL, TurnStep.call(fence(), call.id(), tool, args, answer.length()));
+            }
+            case Output.Observation seen -> {
+                String text = TextLimits.step(seen.output());
+                entry(Kind.OBSERVATION, TurnStep.observation(fence(), seen.id(), seen.success(), text));
+            }
+            case Output.Question question ->
+                close(new Waiting(Ids.next(), TextLimits.clean(question.text()), question.schema()));
+            case Output.ModeChange change -> write(TurnStep.mode(fence(), change.mode()), () -> {});
+            case Output.Task task ->
+                write(TurnStep.task(fence(), TextLimits.words(TextLimits.clean(task.task()))), () -> {});
+            case Output.Usage usage -> use(usage);
+        }
+    }
+
+    private void say(String text) {
+        boolean room = answer.say(text);
+        if (answer.length() > agent.maxAnswer()) {
+            close(new Failed("The answer is longer than " + agent.maxAnswer() + " characters"));
+        } else if (room) {
+            engine.request(1);
+        }
+    }
+
+    @Override
+    public void mayGoOn() {
+        onLoop(() -> {
+            if (!stepping) {
+                engine.request(1);
+            }
+        });
+    }
+
+    @Override
+    public void refused() {
+        onLoop(this::refuse);
+    }
+
+    @Override
+    public void shown(Runnable next) {
+        context.runOnContext(_ -> {
+            if (!isOver()) {
+                next.run();
+            }
+        });
+    }
+
+    private void use(Output.Usage usage) {
+        budget.use(usage.inputTokens(), usage.outputTokens());
+        if (budget.hasTokensLeft()) {
+            engine.request(1);
+        } else {
+            spent(Spent.TOKENS);
+        }
+    }
+
+    private void spent(String why) {
+        if (isThinking()) {
+            close(new Spent(why));
+        }
+    }
+
+    private void entry(Kind kind, TurnStep step) {
+        write(
+                step,
+                () -> memory.add(new Turn.Entry(
+                        fence().turn(), kind, step.content(), step.data().encode())));
+    }
+
+    /** What was said before the step is shown before it. */
+    private void write(TurnStep step, Runnable written) {
+        stepping = true;
+        answer.onceShown(true, () -> {
+            if (isThinking()) {
+                writeNow(step.numbered(++steps, answer.text()), written);
+            } else {
+                stepped(false, written);
+            }
+        });
+    }
+
+    private void writeNow(TurnStep step, Runnable written) {
+        agent.writer()
+                .step(step, () -> !isOver())
+                .subscribe()
+                .with(
+                        taken -> context.runOnContext(_ -> stepped(taken, written)),
+                        failure -> context.runOnContext(_ -> {
+                            span.log(() -> LOG.warnf(
+                                    "session %s turn %s: a step is not written: %s",
+                                    fence().session(), fence().turn(), failure));
+                            stepped(false, written);
+                        }));
+    }
+
+    private void stepped(boolean taken, Runnable written) {
+        stepping = false;
+        if (taken) {
+            written.run();
+        }
+        switch (phase) {
+            case Closing closing
+            when closing.afterStep() != null -> closing.afterStep().run();
+            case Thinking _ when !taken -> refuse();
+            case Thinking thinking when thinking.complete() -> close(new Done());
+            case Thinking thinking when thinking.parking() -> close(new Parked());
+            case Thinking _ -> engine.request(1);
+            case Fenced _, Closing _, Closed _ -> {}
+        }
+    }
+
+    private void refuse() {
+        phase = new Fenced();
+        stopThinking();
+        agent.refused(this);
+    }
+
+    /** Whether it will write nothing more. */
+    boolean isOver() {
+        return phase instanceof Closed;
+    }
+
+    /** Whether it was left open when it closed: it waits, or is to be gone on with. */
+    boolean isLeft() {
+        return phase instanceof Closed closed && closed.left();
+    }
+
+    /** Stops it, and says how it ends; completes when that is written down, however it ended. */
+    Uni<Void> interrupt(TurnOutcome outcome) {
+        return Uni.createFrom()
+                .emitter(emitter -> context.runOnContext(_ -> {
+                    if (isOver()) {
+                        emitter.complete(null);
+                        return;
+                    }
+                    waiting.add(emitter);
+                    if (!(phase instanceof Closing)) {
+                        close(outcome);
+                    }
+                }));
+    }
+
+    /** Leaves it for another server at its next step, or at its end; when that time is over, in the middle. */
+    Uni<Void> park(Duration atMost) {
+        return Uni.createFrom()
+                .emitter(emitter -> context.runOnContext(_ -> {
+                    if (isOver()) {
+                        emitter.complete(null);
+                        return;
+                    }
+                    waiting.add(emitter);
+                    if (phase instanceof Thinking thinking) {
+                        phase = new Thinking(thinking.complete(), true);
+                    }
+                    context.owner()
+                            .setTimer(
+                                    Math.max(1, atMost.toMillis()),
+                                    _ -> context.runOnContext(_ -> {
+                                        if (isThinking() || phase instanceof Fenced) {
+                                            close(new Parked());
+                                        }
+                                    }));
+                }));
+    }
+
+    /** It is another's: stops at once and writes nothing. */
+    void abandon() {
+        context.runOnContext(_ -> {
+            if (!isOver()) {
+                phase = new Closed(false);
+                answer.end();
+                stopThinking();
+                release();
+                ended(null, "abandoned");
+            }
+        });
+    }
+
+    private void stopThinking() {
+        if (engine != null) {
+            engine.cancel();
+        }
+        budget.stop();
+    }
+
+    private void close(TurnOutcome outcome) {
+        phase = new Closing(null);
+        answer.end();
+        stopThinking();
+        boolean completely = switch (outcome) {
+            case Done _, Failed _, Waiting _ -> true;
+            case Stopped _, Paused _, Spent _, Parked _, Returned _ -> false;
+        };
+        // what is under way would come after the end
+        if (stepping) {
+            phase = new Closing(() -> answer.onceShown(completely, () -> closeNow(outcome)));
+        } else {
+            answer.onceShown(completely, () -> closeNow(outcome));
+        }
+    }
+
+    private void closeNow(TurnOutcome outcome) {
+        TurnClosing closing = new TurnClosing(fence(), cut(outcome), answer.text(), budget.used());
+        agent.writer()
+                .close(closing, () -> !isOver())
+                .subscribe()
+                .with(
+                        mail -> context.runOnContext(_ -> closed(closing, mail)),
+                        failure -> context.runOnContext(_ -> {
+                            span.log(() -> LOG.warnf(
+                                    "session %s turn %s is not closed: %s",
+                                    fence().session(), fence().turn(), failure));
+                            closed(closing, null);
+                        }));
+    }
+
+    private static TurnOutcome cut(TurnOutcome outcome) {
+        return switch (outcome) {
+            case Failed failed -> new Failed(TextLimits.words(failed.message()));
+            case Waiting asked -> new Waiting(asked.question(), TextLimits.words(asked.text()), asked.schema());
+            default -> outcome;
+        };
+    }
+
+    private void closed(TurnClosing closing, Integer mail) {
+        if (isOver()) {
+            return;
+        }
+        phase = new Closed(!closing.outcome().state().isTerminal());
+        if (mail == null) {
+            ended(null, "refused");
+            agent.refused(this);
+        } else {
+            ended(closing.outcome(), closing.outcome().ending());
+            agent.closed(this, closing, mail);
+        }
+        release();
+    }
+
+    /** @param outcome null where it is not this execution's to say; then the trace has the ending */
+    private void ended(TurnOutcome outcome, String ending) {
+        TurnUsage used = budget.used();
+        span.with("agent_sessions.ending", ending)
+                .with(GenAi.INPUT_TOKENS, used.inputTokens() == 0 ? null : used.inputTokens())
+                .with(GenAi.OUTPUT_TOKENS, used.outputTokens() == 0 ? null : used.outputTokens());
+        if (outcome instanceof Failed) {
+            span.fail(error);
+        } else {
+            span.end();
+        }
+    }
+
+    private void release() {
+        List.copyOf(waiting).forEach(emitter -> emitter.complete(null));
+        waiting.clear();
+    }
+}
