@@ -23,7 +23,7 @@ import java.util.UUID;
  * survive are in the database; passivated, it is nothing but that. There is one in the whole fleet: what it writes
  * names its epoch. Lives on one event loop.
  */
-final class AgentActor implements TurnExecution.Agent {
+final class AgentActor implements TurnOwner {
     /** What an actor needs, and whom it tells. */
     interface Supervisor {
         TurnConfig config();

@@ -2,12 +2,10 @@ package ai.buildscale.agents.turn;
 
 import ai.buildscale.agents.engine.Engine;
 import ai.buildscale.agents.engine.EngineFailure;
-import ai.buildscale.agents.engine.GenAi;
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.engine.Turn.Kind;
 import ai.buildscale.agents.platform.Ids;
-import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import ai.buildscale.agents.turn.TurnOutcome.Done;
 import ai.buildscale.agents.turn.TurnOutcome.Failed;
 import ai.buildscale.agents.turn.TurnOutcome.Parked;
@@ -16,6 +14,10 @@ import ai.buildscale.agents.turn.TurnOutcome.Returned;
 import ai.buildscale.agents.turn.TurnOutcome.Spent;
 import ai.buildscale.agents.turn.TurnOutcome.Stopped;
 import ai.buildscale.agents.turn.TurnOutcome.Waiting;
+import ai.buildscale.agents.turn.TurnPhase.Closed;
+import ai.buildscale.agents.turn.TurnPhase.Closing;
+import ai.buildscale.agents.turn.TurnPhase.Fenced;
+import ai.buildscale.agents.turn.TurnPhase.Thinking;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.MultiSubscriber;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -25,73 +27,34 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Flow.Subscription;
-import org.jboss.logging.Logger;
 
 /**
  * Runs one turn: pulls outputs from the engine one at a time, persists each step first, streams the answer, closes the
  * turn. Whoever interrupts it gets what was said by then. All of it runs on the agent's event loop.
  */
 final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speaker {
-    private static final Logger LOG = Logger.getLogger(TurnExecution.class);
-
-    /** What others do for it. */
-    interface Agent {
-        TurnWriter writer();
-
-        ChunkPublisher feed();
-
-        int maxAnswer();
-
-        /** It is over, or left for later; {@code mail} messages wait. */
-        void closed(TurnExecution run, TurnClosing closing, int mail);
-
-        /** It could not write: the session does not run any more, or is another server's. */
-        void refused(TurnExecution run);
-    }
-
-    private sealed interface Phase {}
-
-    /**
-     * @param complete whether the engine has said all; the last step is still being written
-     * @param parking whether the turn is to be left at its next step
-     */
-    private record Thinking(boolean complete, boolean parking) implements Phase {}
-
-    /** A write was refused: nothing more is taken from the engine, and the agent finds out how the turn ends. */
-    private record Fenced() implements Phase {}
-
-    /** @param afterStep what closes the turn once the step under way is written; null if none is */
-    private record Closing(Runnable afterStep) implements Phase {}
-
-    /** @param left whether the turn waits, or is to be resumed */
-    private record Closed(boolean left) implements Phase {}
-
-    private final Agent agent;
+    private final TurnOwner agent;
     private final Context context;
     private final ClaimedTurn claimed;
     private final List<Turn.Entry> memory;
     private final List<UniEmitter<? super Void>> waiting = new ArrayList<>();
-    private volatile Phase phase = new Thinking(false, false);
+    private volatile TurnPhase phase = new Thinking(false, false);
     private Subscription engine;
     private boolean stepping;
     private final TurnBudget budget;
     private final AnswerStream answer;
-    private final TraceSpan span;
-    private String error = GenAi.OTHER;
+    private final TurnTrace trace;
     private long steps;
 
     /** @param memory what the engine gets to know; the run adds what it does */
-    TurnExecution(Agent agent, Context context, ClaimedTurn claimed, List<Turn.Entry> memory, AnswerProgress said) {
+    TurnExecution(TurnOwner agent, Context context, ClaimedTurn claimed, List<Turn.Entry> memory, AnswerProgress said) {
         this.agent = agent;
         this.context = context;
         this.claimed = claimed;
         this.memory = memory;
         this.budget = new TurnBudget(context, claimed.tokensLeft(), claimed.millisLeft());
         this.answer = new AnswerStream(claimed.fence(), agent.feed(), this, said);
-        this.span = GenAi.agent(claimed.traceparent(), fence().session(), claimed.agentType(), claimed.model())
-                .with("agent_sessions.turn", fence().turn())
-                .with("agent_sessions.epoch", fence().epoch())
-                .with("agent_sessions.attempt", claimed.attempt());
+        this.trace = new TurnTrace(claimed);
     }
 
     FencingToken fence() {
@@ -100,10 +63,6 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
 
     List<Turn.Entry> memory() {
         return memory;
-    }
-
-    private boolean isParking() {
-        return phase instanceof Thinking thinking && thinking.parking();
     }
 
     /** Whether it still thinks. */
@@ -129,7 +88,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
                 List.copyOf(memory),
                 answer.text(),
                 claimed.attempt(),
-                span);
+                trace.span());
         thinker.think(turn).subscribe().withSubscriber(this);
     }
 
@@ -169,8 +128,9 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     @Override
     public void onCompletion() {
         onLoop(() -> {
-            if (stepping) {
-                phase = new Thinking(true, isParking());
+            // the last step may not be written yet
+            if (stepping && phase instanceof Thinking thinking) {
+                phase = new Thinking(true, thinking.parking());
             } else {
                 close(new Done());
             }
@@ -186,16 +146,11 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     }
 
     private void fail(Throwable failure) {
-        String words = "Something went wrong while the agent was thinking";
-        if (failure instanceof EngineFailure told) {
-            words = told.getMessage();
-            span.log(() ->
-                    LOG.infof("session %s turn %s failed: %s", fence().session(), fence().turn(), told.getMessage()));
-        } else {
-            span.log(() -> LOG.warnf(failure, "session %s turn %s failed", fence().session(), fence().turn()));
-        }
-        error = failure.getClass().getName();
-        close(new Failed(words));
+        trace.failed(failure);
+        close(new Failed(
+                failure instanceof EngineFailure told
+                        ? told.getMessage()
+                        : "Something went wrong while the agent was thinking"));
     }
 
     private void take(Output output) {
@@ -294,9 +249,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
                 .with(
                         taken -> context.runOnContext(_ -> stepped(taken, written)),
                         failure -> context.runOnContext(_ -> {
-                            span.log(() -> LOG.warnf(
-                                    "session %s turn %s: a step is not written: %s",
-                                    fence().session(), fence().turn(), failure));
+                            trace.stepNotWritten(failure);
                             stepped(false, written);
                         }));
     }
@@ -335,39 +288,39 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
 
     /** Stops it, and says how it ends; completes when that is written down, however it ended. */
     Uni<Void> interrupt(TurnOutcome outcome) {
-        return Uni.createFrom()
-                .emitter(emitter -> context.runOnContext(_ -> {
-                    if (isOver()) {
-                        emitter.complete(null);
-                        return;
-                    }
-                    waiting.add(emitter);
-                    if (!(phase instanceof Closing)) {
-                        close(outcome);
-                    }
-                }));
+        return untilClosed(() -> {
+            if (!(phase instanceof Closing)) {
+                close(outcome);
+            }
+        });
     }
 
     /** Leaves it for another server at its next step, or at its end; when that time is over, in the middle. */
     Uni<Void> park(Duration atMost) {
+        return untilClosed(() -> {
+            if (phase instanceof Thinking thinking) {
+                phase = new Thinking(thinking.complete(), true);
+            }
+            context.owner().setTimer(Math.max(1, atMost.toMillis()), _ -> context.runOnContext(_ -> parkNow()));
+        });
+    }
+
+    private void parkNow() {
+        if (phase instanceof Thinking || phase instanceof Fenced) {
+            close(new Parked());
+        }
+    }
+
+    /** Does something to it, and completes when it is closed; at once if it is. */
+    private Uni<Void> untilClosed(Runnable something) {
         return Uni.createFrom()
                 .emitter(emitter -> context.runOnContext(_ -> {
                     if (isOver()) {
                         emitter.complete(null);
-                        return;
+                    } else {
+                        waiting.add(emitter);
+                        something.run();
                     }
-                    waiting.add(emitter);
-                    if (phase instanceof Thinking thinking) {
-                        phase = new Thinking(thinking.complete(), true);
-                    }
-                    context.owner()
-                            .setTimer(
-                                    Math.max(1, atMost.toMillis()),
-                                    _ -> context.runOnContext(_ -> {
-                                        if (isThinking() || phase instanceof Fenced) {
-                                            close(new Parked());
-                                        }
-                                    }));
                 }));
     }
 
@@ -379,7 +332,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
                 answer.end();
                 stopThinking();
                 release();
-                ended(null, "abandoned");
+                trace.abandoned(budget.used());
             }
         });
     }
@@ -408,26 +361,16 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     }
 
     private void closeNow(TurnOutcome outcome) {
-        TurnClosing closing = new TurnClosing(fence(), cut(outcome), answer.text(), budget.used());
+        TurnClosing closing = new TurnClosing(fence(), outcome.limited(), answer.text(), budget.used());
         agent.writer()
                 .close(closing, () -> !isOver())
                 .subscribe()
                 .with(
                         mail -> context.runOnContext(_ -> closed(closing, mail)),
                         failure -> context.runOnContext(_ -> {
-                            span.log(() -> LOG.warnf(
-                                    "session %s turn %s is not closed: %s",
-                                    fence().session(), fence().turn(), failure));
+                            trace.notClosed(failure);
                             closed(closing, null);
                         }));
-    }
-
-    private static TurnOutcome cut(TurnOutcome outcome) {
-        return switch (outcome) {
-            case Failed failed -> new Failed(TextLimits.words(failed.message()));
-            case Waiting asked -> new Waiting(asked.question(), TextLimits.words(asked.text()), asked.schema());
-            default -> outcome;
-        };
     }
 
     private void closed(TurnClosing closing, Integer mail) {
@@ -436,26 +379,13 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         }
         phase = new Closed(!closing.outcome().state().isTerminal());
         if (mail == null) {
-            ended(null, "refused");
+            trace.refused(budget.used());
             agent.refused(this);
         } else {
-            ended(closing.outcome(), closing.outcome().ending());
+            trace.closed(closing.outcome(), budget.used());
             agent.closed(this, closing, mail);
         }
         release();
-    }
-
-    /** @param outcome null where it is not this execution's to say; then the trace has the ending */
-    private void ended(TurnOutcome outcome, String ending) {
-        TurnUsage used = budget.used();
-        span.with("agent_sessions.ending", ending)
-                .with(GenAi.INPUT_TOKENS, used.inputTokens() == 0 ? null : used.inputTokens())
-                .with(GenAi.OUTPUT_TOKENS, used.outputTokens() == 0 ? null : used.outputTokens());
-        if (outcome instanceof Failed) {
-            span.fail(error);
-        } else {
-            span.end();
-        }
     }
 
     private void release() {

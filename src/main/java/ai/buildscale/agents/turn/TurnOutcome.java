@@ -58,6 +58,15 @@ public sealed interface TurnOutcome {
                 .orElseThrow(() -> new IllegalArgumentException("no such outcome: " + ending));
     }
 
+    /** The same outcome, with no more words than may be written. */
+    default TurnOutcome limited() {
+        return switch (this) {
+            case Failed failed -> new Failed(TextLimits.words(failed.message()));
+            case Waiting asked -> new Waiting(asked.question(), TextLimits.words(asked.text()), asked.schema());
+            case Done _, Stopped _, Paused _, Spent _, Parked _, Returned _ -> this;
+        };
+    }
+
     /** The name of the outcome, in statements, metrics and traces. */
     default String ending() {
         return switch (this) {
