@@ -17,10 +17,10 @@ class ChatRepository {
     private static final int VIEW_COLUMNS = 13;
 
     /** A chat, its newest session, and where a list goes on after it. */
-    record Found(ChatView chat, UUID session, UUID lastMessage) {}
+    record FoundChat(ChatView chat, UUID session, UUID lastMessage) {}
 
     /** A question; its answer as JSON, or null. */
-    record Question(UUID id, String state, String schema, String answer) {
+    record AskedQuestion(UUID id, String state, String schema, String answer) {
         boolean isOpen() {
             return state.equals("open");
         }
@@ -43,11 +43,11 @@ class ChatRepository {
     }
 
     /** Emits null if there is no such chat. */
-    Uni<Found> find(Db db, UUID workspace, UUID chat) {
+    Uni<FoundChat> find(Db db, UUID workspace, UUID chat) {
         return db.row(ChatSql.GET, workspace, chat)
                 .map(row -> row == null
                         ? null
-                        : new Found(view(row, 0), row.getUUID(VIEW_COLUMNS), row.getUUID(VIEW_COLUMNS - 1)));
+                        : new FoundChat(view(row, 0), row.getUUID(VIEW_COLUMNS), row.getUUID(VIEW_COLUMNS - 1)));
     }
 
     /** Until the transaction ends, nobody else who locks the chat so goes on. */
@@ -55,9 +55,9 @@ class ChatRepository {
         return db.row(ChatSql.LOCK, chat).replaceWithVoid();
     }
 
-    Uni<List<Found>> list(Db db, UUID workspace, Page page) {
+    Uni<List<FoundChat>> list(Db db, UUID workspace, Page page) {
         return db.rows(ChatSql.LIST, workspace, page.before(), page.limit())
-                .map(rows -> Rows.map(rows, row -> new Found(view(row, 0), null, row.getUUID(VIEW_COLUMNS - 1))));
+                .map(rows -> Rows.map(rows, row -> new FoundChat(view(row, 0), null, row.getUUID(VIEW_COLUMNS - 1))));
     }
 
     Uni<List<MessageView>> history(Db db, UUID chat, Long before, int limit) {
@@ -65,11 +65,11 @@ class ChatRepository {
     }
 
     /** Emits null if there is none. */
-    Uni<Question> question(Db db, UUID chat, UUID question) {
+    Uni<AskedQuestion> question(Db db, UUID chat, UUID question) {
         return db.row(ChatSql.QUESTION, chat, question)
                 .map(row -> row == null
                         ? null
-                        : new Question(
+                        : new AskedQuestion(
                                 row.getUUID("id"),
                                 row.getString("state"),
                                 row.getString("schema"),
@@ -77,10 +77,10 @@ class ChatRepository {
     }
 
     /** What changing a chat found and did; no chat if there is none, or the caller may not. */
-    record Changed(Admission admission, ChatView chat) {}
+    record ChangeResult(Admission admission, ChatView chat) {}
 
     /** Emits null if there is no such workspace. */
-    Uni<Changed> change(Db db, ChatAgent of, ChatChange change) {
+    Uni<ChangeResult> change(Db db, ChatAgent of, ChatChange change) {
         return db.row(
                         ChatSql.CHANGE,
                         of.workspace(),
@@ -94,7 +94,7 @@ class ChatRepository {
                         change.getOnBusy() == null ? null : change.getOnBusy().toString())
                 .map(row -> row == null
                         ? null
-                        : new Changed(
+                        : new ChangeResult(
                                 new Admission(row.getString("role"), row.getBoolean("found")),
                                 row.getUUID(0) == null ? null : view(row, 0)));
     }

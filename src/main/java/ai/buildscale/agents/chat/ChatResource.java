@@ -1,6 +1,6 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.ChatRepository.Found;
+import ai.buildscale.agents.chat.ChatRepository.FoundChat;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.http.Idempotency;
 import ai.buildscale.agents.platform.http.StoredResponse;
@@ -110,7 +110,8 @@ public class ChatResource {
 
     public record Attention(List<AttentionView> items, int count) {}
 
-    public record Usage(UsageView usage) {}
+    @Schema(name = "Usage1")
+    public record CurrentUsage(UsageView usage) {}
 
     @POST
     @Path("/workspaces/{workspaceId}/chats")
@@ -149,7 +150,7 @@ public class ChatResource {
         Page page = Page.of(limit, cursor);
         return service.list(Caller.of(security), workspaceId, page)
                 .map(found -> new Chats(
-                        found.stream().map(Found::chat).toList(),
+                        found.stream().map(FoundChat::chat).toList(),
                         found.size() < page.limit()
                                 ? null
                                 : Page.cursorAfter(found.getLast().lastMessage())));
@@ -309,7 +310,7 @@ public class ChatResource {
     @GET
     @Path("/workspaces/{workspaceId}/usage")
     @Operation(summary = "What the workspace's agents have used")
-    public Uni<Usage> usage(@Context SecurityContext security, @RestPath UUID workspaceId) {
-        return service.usage(Caller.of(security), workspaceId).map(Usage::new);
+    public Uni<CurrentUsage> usage(@Context SecurityContext security, @RestPath UUID workspaceId) {
+        return service.usage(Caller.of(security), workspaceId).map(CurrentUsage::new);
     }
 }

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.ChatRepository.Found;
-import ai.buildscale.agents.chat.ChatRepository.Question;
+import ai.buildscale.agents.chat.ChatRepository.AskedQuestion;
+import ai.buildscale.agents.chat.ChatRepository.FoundChat;
 import ai.buildscale.agents.engine.Engines;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Page;
@@ -138,7 +138,7 @@ class ChatService {
      *
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member
      */
-    Uni<List<Found>> list(Caller caller, UUID workspace, Page page) {
+    Uni<List<FoundChat>> list(Caller caller, UUID workspace, Page page) {
         return access.require(caller, workspace, Role.VIEWER).chain(() -> chats.list(database, workspace, page));
     }
 
@@ -158,7 +158,7 @@ class ChatService {
                         .with((session, messages) -> new Whole(found.chat(), session, messages.reversed())));
     }
 
-    private Uni<Found> find(Caller caller, UUID workspace, UUID chat) {
+    private Uni<FoundChat> find(Caller caller, UUID workspace, UUID chat) {
         return access.require(caller, workspace, Role.VIEWER)
                 .chain(() -> chats.find(database, workspace, chat))
                 .onItem()
@@ -274,7 +274,7 @@ class ChatService {
     }
 
     private Uni<UUID> answer(
-            Db db, Caller caller, UUID workspace, UUID chat, UUID named, Question asked, JsonNode answer) {
+            Db db, Caller caller, UUID workspace, UUID chat, UUID named, AskedQuestion asked, JsonNode answer) {
         if (asked == null) {
             throw named == null ? noQuestion() : Problem.notFound("The question");
         }
@@ -314,7 +314,7 @@ class ChatService {
                 .chain(() -> chats.change(database, agent(caller, workspace, chat), change))
                 .invoke(changed -> judge(caller, changed == null ? null : changed.admission()))
                 .invoke(notifier::appended)
-                .map(ChatRepository.Changed::chat);
+                .map(ChatRepository.ChangeResult::chat);
     }
 
     /** What waits for a person, oldest first. */

@@ -2,7 +2,7 @@ package ai.buildscale.agents.host;
 
 import ai.buildscale.agents.host.HostRepository.Held;
 import ai.buildscale.agents.host.HostTurns.Desired;
-import ai.buildscale.agents.host.HostTurns.Lease;
+import ai.buildscale.agents.host.HostTurns.ReportedLease;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Db;
@@ -56,7 +56,7 @@ class HostEndings {
      *
      * @throws Problem as {@link HostTurns#tell}; {@code CONFLICT} if it has ended in another way; {@code VALIDATION_ERROR}
      */
-    Uni<Lease> end(Db db, Caller caller, UUID host, UUID turn, HostResult result) {
+    Uni<ReportedLease> end(Db db, Caller caller, UUID host, UUID turn, HostResult result) {
         result.check();
         if (result.message() != null && result.message().length() > config.maxAnswer()) {
             throw Problem.invalid("message", "must have at most " + config.maxAnswer() + " characters");
@@ -69,7 +69,7 @@ class HostEndings {
                 .invoke(() -> db.afterCommit(notifier::appended));
     }
 
-    private Uni<Lease> ended(Db db, Held held, UUID host, HostResult result) {
+    private Uni<ReportedLease> ended(Db db, Held held, UUID host, HostResult result) {
         TurnClosing closing = new TurnClosing(
                 held.fence(),
                 outcome(held, result),
@@ -114,10 +114,10 @@ class HostEndings {
                 held.workedMillis());
     }
 
-    private Uni<Lease> accepted(Db db, Held held, UUID host, HostResult result) {
+    private Uni<ReportedLease> accepted(Db db, Held held, UUID host, HostResult result) {
         Desired desired = afterwards(held.status());
         return hosts.accept(db, held.fence(), host, result, desired)
-                .replaceWith(new Lease(false, 0, desired, held.fence().epoch()));
+                .replaceWith(new ReportedLease(false, 0, desired, held.fence().epoch()));
     }
 
     /** What a host is told of a turn that it does not run any more. */
@@ -126,12 +126,12 @@ class HostEndings {
     }
 
     /** The turn does not run, or not by this host: it may have said so before. */
-    private Uni<Lease> repeated(Db db, Held held, UUID host, HostResult result) {
+    private Uni<ReportedLease> repeated(Db db, Held held, UUID host, HostResult result) {
         return hosts.accepted(db, held.fence().turn(), result.epoch()).chain(accepted -> {
             boolean own = accepted != null && accepted.host().equals(host);
             requireServed(held, own);
             if (own && result.repeats(accepted.outcome(), accepted.given())) {
-                return Uni.createFrom().item(new Lease(false, 0, accepted.desired(), result.epoch()));
+                return Uni.createFrom().item(new ReportedLease(false, 0, accepted.desired(), result.epoch()));
             }
             if (!own && held.isOf(host, result.epoch()) && isSo(held, result.outcome())) {
                 return tookAlong(db, held, host, result);
@@ -145,15 +145,15 @@ class HostEndings {
      * Whether the turn is in the state that the host asks for, without having said so itself; or its session ended over it, and
      * all that counts of any outcome is what it has used.
      */
-    private static boolean isSo(Held held, HostResult.Outcome outcome) {
+    private static boolean isSo(Held held, HostResult.ResultOutcome outcome) {
         return held.owesUsage()
                 || WireEnum.is(outcome.state(), held.state())
-                || (outcome == HostResult.Outcome.PAUSED
+                || (outcome == HostResult.ResultOutcome.PAUSED
                         && (WireEnum.is(TurnState.PARKED, held.state()) || held.sessionEnded()));
     }
 
     /** A turn that ended with its session: what is left to say is what it has used. */
-    private Uni<Lease> tookAlong(Db db, Held held, UUID host, HostResult result) {
+    private Uni<ReportedLease> tookAlong(Db db, Held held, UUID host, HostResult result) {
         TurnClosing closing = new TurnClosing(held.fence(), new Stopped(null), held.said(), used(held, result));
         Uni<Void> told =
                 held.owesUsage() ? close(db, held, closing) : Uni.createFrom().voidItem();

@@ -23,7 +23,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  */
 @Schema(name = "TurnEvent")
 public record HostEvent(
-        @NotNull Kind event,
+        @NotNull EventKind event,
         @Size(max = 65_536) String text,
         @Size(max = 200) String callId,
         @Size(max = 200) String tool,
@@ -42,8 +42,10 @@ public record HostEvent(
         @Min(0) Long outputTokens) {
 
     /** What it is. */
-    @Schema(enumeration = {"chunk", "thought", "call", "observation", "task", "mode", "usage"})
-    public enum Kind {
+    @Schema(
+            name = "Kind",
+            enumeration = {"chunk", "thought", "call", "observation", "task", "mode", "usage"})
+    public enum EventKind {
         CHUNK,
         THOUGHT,
         CALL,

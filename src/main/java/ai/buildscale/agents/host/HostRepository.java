@@ -86,7 +86,7 @@ class HostRepository {
      * @param lastSeq the number of the last events that were taken before; null for none
      * @param desired what the host was told then
      */
-    record Accepted(UUID host, String outcome, JsonObject given, Long lastSeq, HostTurns.Desired desired) {}
+    record AcceptedResult(UUID host, String outcome, JsonObject given, Long lastSeq, HostTurns.Desired desired) {}
 
     /**
      * What a beat found.
@@ -94,7 +94,7 @@ class HostRepository {
      * @param known whether the host has the turn at that epoch
      * @param epoch the session's; null for no such turn
      */
-    record Beaten(
+    record BeatenTurn(
             UUID turn,
             boolean extended,
             boolean known,
@@ -180,9 +180,10 @@ class HostRepository {
     Uni<List<HostWork>> withHistory(List<HostWork> work, int entries) {
         UUID[] chats = work.stream().map(HostWork::chatId).toArray(UUID[]::new);
         return database.rows(HostSql.HISTORY, chats, entries).map(rows -> {
-            Map<UUID, List<HostWork.Entry>> known = new HashMap<>();
+            Map<UUID, List<HostWork.WorkEntry>> known = new HashMap<>();
             rows.forEach(row -> known.computeIfAbsent(row.getUUID("chat_id"), _ -> new ArrayList<>())
-                    .add(new HostWork.Entry(row.getString("kind"), row.getString("content"), row.getString("data"))));
+                    .add(new HostWork.WorkEntry(
+                            row.getString("kind"), row.getString("content"), row.getString("data"))));
             return work.stream()
                     .map(one -> one.with(known.getOrDefault(one.chatId(), List.of())))
                     .toList();
@@ -204,11 +205,11 @@ class HostRepository {
      *
      * @param user the host's, here and below: null for one that serves all workspaces
      */
-    Uni<List<Beaten>> beat(Db db, UUID host, UUID user, UUID[] turns, Long[] epochs, Duration lease) {
+    Uni<List<BeatenTurn>> beat(Db db, UUID host, UUID user, UUID[] turns, Long[] epochs, Duration lease) {
         return db.rows(HostSql.BEAT, host, turns, epochs, lease.toMillis(), user)
                 .map(rows -> Rows.map(
                         rows,
-                        row -> new Beaten(
+                        row -> new BeatenTurn(
                                 row.getUUID("turn_id"),
                                 row.getBoolean("extended"),
                                 Boolean.TRUE.equals(row.getBoolean("known")),
@@ -277,11 +278,11 @@ class HostRepository {
     }
 
     /** Emits null if nothing was. */
-    Uni<Accepted> accepted(Db db, UUID turn, long epoch) {
+    Uni<AcceptedResult> accepted(Db db, UUID turn, long epoch) {
         return db.row(HostSql.ACCEPTED, turn, epoch)
                 .map(row -> row == null
                         ? null
-                        : new Accepted(
+                        : new AcceptedResult(
                                 row.getUUID("host_id"),
                                 row.getString("outcome"),
                                 new JsonObject(row.getString("given")),

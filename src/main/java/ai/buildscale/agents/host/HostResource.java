@@ -97,7 +97,8 @@ public class HostResource {
             @Size(max = MAX_BEATS) List<@NotNull @Valid TurnBeat> turns) {}
 
     @RegisterForReflection
-    public record Given(List<HostWork> work) {}
+    @Schema(name = "Given")
+    public record GivenWork(List<HostWork> work) {}
 
     /** @param turns those that it runs; none where it is not given */
     public record Beats(@Size(max = MAX_BEATS) List<@NotNull @Valid TurnBeat> turns) {
@@ -112,7 +113,8 @@ public class HostResource {
             @NotNull @Min(0) @Schema(examples = "2") Long epoch) {}
 
     @RegisterForReflection
-    public record Beaten(HostView host, List<HostTurns.TurnLease> turns) {}
+    @Schema(name = "Beaten")
+    public record HostBeatAnswer(HostView host, List<HostTurns.TurnLease> turns) {}
 
     /** @param seq counts the requests of a turn, so that the last one may be sent again */
     public record Told(
@@ -191,7 +193,7 @@ public class HostResource {
                             + " costs that time, unless the next request says which `turns` the host has: then all others"
                             + " that it was given are given again at once, with a higher `epoch`. A host that says so asks"
                             + " one request at a time.")
-    public Uni<Given> work(
+    public Uni<GivenWork> work(
             @Context SecurityContext security,
             @Context HttpServerResponse response,
             @RestPath UUID hostId,
@@ -209,7 +211,7 @@ public class HostResource {
                         body == null ? null : body.turns(),
                         Duration.ofSeconds(wait == null ? USUAL_WAIT : wait),
                         response::closed)
-                .map(Given::new);
+                .map(GivenWork::new);
     }
 
     @POST
@@ -219,7 +221,7 @@ public class HostResource {
             description = "`desired_status` is obeyed by a result with the outcome `paused` or `stopped`: `idle` is to"
                     + " stop this turn. A turn that is to end gets no more time than its lease has. One that another"
                     + " host has, or nobody, is `idle`, with an epoch that is not the host's.")
-    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Beaten.class)))
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HostBeatAnswer.class)))
     public Uni<Response> heartbeat(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
@@ -235,7 +237,7 @@ public class HostResource {
                 body,
                 (db, kept) -> turns.review(db, caller, hostId, answered(kept)),
                 db -> turns.beat(db, caller, hostId, ids, epochs)
-                        .map(beat -> StoredResponse.ok(new Beaten(beat.host(), beat.turns()))));
+                        .map(beat -> StoredResponse.ok(new HostBeatAnswer(beat.host(), beat.turns()))));
     }
 
     /** The turns that this answer tells of. */
@@ -256,7 +258,9 @@ public class HostResource {
                     "In order, all or none. None is taken once `desired_status` is not `running`. 409 `FENCED` if the"
                             + " host has lost the turn. With `seq` the last request may be repeated, also after the"
                             + " result.")
-    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HostTurns.Lease.class)))
+    @APIResponse(
+            responseCode = "200",
+            content = @Content(schema = @Schema(implementation = HostTurns.ReportedLease.class)))
     public Uni<Response> tell(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,
@@ -282,7 +286,9 @@ public class HostResource {
                     + " its session is not paused. The same result again (all that it says was said then) is the same"
                     + " success whenever it comes. Another one is 409: `CONFLICT`, or `FENCED` if the host has lost the"
                     + " turn.")
-    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HostTurns.Lease.class)))
+    @APIResponse(
+            responseCode = "200",
+            content = @Content(schema = @Schema(implementation = HostTurns.ReportedLease.class)))
     public Uni<Response> result(
             @Context SecurityContext security,
             @HeaderParam("Idempotency-Key") String key,

@@ -29,7 +29,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 @Schema(name = "TurnResult")
 public record HostResult(
         @NotNull @Min(0) @Schema(examples = "2") Long epoch,
-        @NotNull Outcome outcome,
+        @NotNull ResultOutcome outcome,
         @Size(max = 200_000) String message,
         @Size(max = 4_000) String error,
         @Size(max = 4_000) String question,
@@ -37,17 +37,19 @@ public record HostResult(
         @Schema(implementation = Object.class, description = "a JSON schema")
         JsonNode schema,
 
-        @Valid Usage usage) {
+        @Valid ReportedUsage usage) {
 
     /** Tokens. */
     @Schema(name = "TurnUsage")
-    public record Usage(
+    public record ReportedUsage(
             @NotNull @Min(0) Long inputTokens,
             @NotNull @Min(0) Long outputTokens) {}
 
     /** {@code question}: it waits for an answer; {@code paused}: it is work again once its session runs. */
-    @Schema(enumeration = {"done", "failed", "question", "paused", "stopped"})
-    public enum Outcome {
+    @Schema(
+            name = "Outcome",
+            enumeration = {"done", "failed", "question", "paused", "stopped"})
+    public enum ResultOutcome {
         DONE(TurnState.DONE),
         FAILED(TurnState.FAILED),
         QUESTION(TurnState.WAITING),
@@ -56,7 +58,7 @@ public record HostResult(
 
         private final TurnState state;
 
-        Outcome(TurnState state) {
+        ResultOutcome(TurnState state) {
             this.state = state;
         }
 
@@ -72,13 +74,13 @@ public record HostResult(
     }
 
     void check() {
-        if (outcome == Outcome.FAILED && error == null) {
+        if (outcome == ResultOutcome.FAILED && error == null) {
             throw Problem.invalid("error", "must be given with the outcome failed");
         }
-        if (outcome == Outcome.QUESTION && question == null) {
+        if (outcome == ResultOutcome.QUESTION && question == null) {
             throw Problem.invalid("question", "must be given with the outcome question");
         }
-        if (message != null && (outcome == Outcome.QUESTION || outcome == Outcome.PAUSED)) {
+        if (message != null && (outcome == ResultOutcome.QUESTION || outcome == ResultOutcome.PAUSED)) {
             throw Problem.invalid("message", "must not be given with the outcome " + outcome);
         }
         if (schema != null && !schema.isObject() && !schema.isNull()) {

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.host;
 
-import ai.buildscale.agents.host.HostRepository.Beaten;
+import ai.buildscale.agents.host.HostRepository.BeatenTurn;
 import ai.buildscale.agents.host.HostRepository.Held;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Db;
@@ -97,7 +97,7 @@ class HostTurns {
      */
     @Schema(name = "TurnLease")
     @RegisterForReflection
-    public record Lease(boolean leaseExtended, long ttlSeconds, Desired desiredStatus, long epoch) {}
+    public record ReportedLease(boolean leaseExtended, long ttlSeconds, Desired desiredStatus, long epoch) {}
 
     /** The same for one of many; no epoch for a turn that is not known. */
     @Schema(name = "TurnBeatAnswer")
@@ -110,7 +110,7 @@ class HostTurns {
             @Schema(nullable = true) Long epoch) {}
 
     /** What a host learns from its beat. */
-    record Beat(HostView host, List<TurnLease> turns) {}
+    record HostBeat(HostView host, List<TurnLease> turns) {}
 
     /**
      * Judges the repeat of a request on turns that the caller was told of the first time.
@@ -132,15 +132,15 @@ class HostTurns {
     }
 
     /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; a turn that is not the host's does not stop the others */
-    Uni<Beat> beat(Db db, Caller caller, UUID host, UUID[] ids, Long[] epochs) {
+    Uni<HostBeat> beat(Db db, Caller caller, UUID host, UUID[] ids, Long[] epochs) {
         return registry.acting(db, caller, host)
                 .chain(() -> hosts.beat(db, host, Access.limitedTo(caller), ids, epochs, config.turnLease()))
                 .chain(beaten -> registry.acting(db, caller, host)
-                        .map(now ->
-                                new Beat(now, beaten.stream().map(this::lease).toList())));
+                        .map(now -> new HostBeat(
+                                now, beaten.stream().map(this::lease).toList())));
     }
 
-    private TurnLease lease(Beaten beaten) {
+    private TurnLease lease(BeatenTurn beaten) {
         boolean runs = beaten.known() && WireEnum.is(TurnState.RUNNING, beaten.state());
         return new TurnLease(
                 beaten.turn(),
@@ -162,7 +162,7 @@ class HostTurns {
      *     any more; {@code FENCED} if the host has lost the turn; {@code CONFLICT} if
      *     the turn does not run; {@code VALIDATION_ERROR} if the answer becomes too long
      */
-    Uni<Lease> tell(Db db, Caller caller, UUID host, UUID turn, long epoch, Long seq, List<HostEvent> events) {
+    Uni<ReportedLease> tell(Db db, Caller caller, UUID host, UUID turn, long epoch, Long seq, List<HostEvent> events) {
         for (int i = 0; i < events.size(); i++) {
             events.get(i).check("events[" + i + "]");
         }
@@ -175,30 +175,31 @@ class HostTurns {
     }
 
     /** The answer to what comes too late, or once more. */
-    private Uni<Lease> told(Db db, Held held, UUID host, long epoch, Long seq) {
+    private Uni<ReportedLease> told(Db db, Held held, UUID host, long epoch, Long seq) {
         return hosts.accepted(db, held.fence().turn(), epoch).map(accepted -> {
             boolean own = accepted != null && accepted.host().equals(host);
             HostEndings.requireServed(held, own);
             Long last = own ? accepted.lastSeq() : held.isOf(host, epoch) ? held.lastSeq() : null;
             if (seq != null && last != null && seq <= last) {
-                return new Lease(false, 0, own ? accepted.desired() : HostEndings.afterwards(held.status()), epoch);
+                return new ReportedLease(
+                        false, 0, own ? accepted.desired() : HostEndings.afterwards(held.status()), epoch);
             }
             HostEndings.requireHolder(held, host, epoch);
             if (!own && held.sessionEnded()) {
-                return new Lease(false, 0, HostEndings.afterwards(held.status()), epoch);
+                return new ReportedLease(false, 0, HostEndings.afterwards(held.status()), epoch);
             }
             throw HostEndings.over(held);
         });
     }
 
-    private Uni<Lease> taken(Db db, Held held, Long seq, List<HostEvent> events) {
+    private Uni<ReportedLease> taken(Db db, Held held, Long seq, List<HostEvent> events) {
         Desired desired = Desired.of(held.status(), held.stopRequested());
         if (desired != Desired.RUNNING) {
             return Uni.createFrom()
-                    .item(new Lease(
+                    .item(new ReportedLease(
                             false, held.secondsLeft(), desired, held.fence().epoch()));
         }
-        Lease lease = new Lease(
+        ReportedLease lease = new ReportedLease(
                 true, config.turnLease().toSeconds(), desired, held.fence().epoch());
         if (seq != null && held.lastSeq() != null && seq <= held.lastSeq()) {
             return hosts.note(db, held.fence(), config.turnLease(), null, 0, 0).replaceWith(lease);
@@ -216,15 +217,15 @@ class HostTurns {
     }
 
     /** The same as for agents that live here: the session is paused until its owner raises its budget. */
-    private Uni<Lease> spent(Db db, FencingToken fence) {
+    private Uni<ReportedLease> spent(Db db, FencingToken fence) {
         return hosts.hold(db, fence.turn(), null, true)
                 .chain(held -> endings.close(db, held, new Spent(Spent.TOKENS)))
-                .replaceWith(new Lease(false, 0, Desired.PAUSED, fence.epoch()));
+                .replaceWith(new ReportedLease(false, 0, Desired.PAUSED, fence.epoch()));
     }
 
     private static long sum(List<HostEvent> events, ToLongFunction<HostEvent> tokens) {
         return events.stream()
-                .filter(event -> event.event() == HostEvent.Kind.USAGE)
+                .filter(event -> event.event() == HostEvent.EventKind.USAGE)
                 .mapToLong(tokens)
                 .sum();
     }
@@ -236,14 +237,14 @@ class HostTurns {
         int said = held.saidLength();
         for (int i = 0; i < events.size(); i++) {
             HostEvent event = events.get(i);
-            if (event.event() == HostEvent.Kind.CHUNK) {
+            if (event.event() == HostEvent.EventKind.CHUNK) {
                 unsaid.append(event.text());
                 if (said + unsaid.length() > turns.maxAnswer()) {
                     throw Problem.invalid(
                             "events[" + i + "].text",
                             "makes the answer longer than " + turns.maxAnswer() + " characters");
                 }
-            } else if (event.event() != HostEvent.Kind.USAGE) {
+            } else if (event.event() != HostEvent.EventKind.USAGE) {
                 said = say(db, held.fence(), unsaid, said, pieces);
                 TurnStep step = event.step(held.fence(), said);
                 pieces.add(() -> journal.step(db, step));

@@ -28,11 +28,11 @@ class HostWaiters {
     private static final Duration REST = Duration.ofMillis(10);
 
     /** A class: two requests of one host are two waiters. */
-    private static final class Waiter {
+    private static final class WaitingHost {
         private final Asking asking;
         private final UniEmitter<? super Boolean> emitter;
 
-        Waiter(Asking asking, UniEmitter<? super Boolean> emitter) {
+        WaitingHost(Asking asking, UniEmitter<? super Boolean> emitter) {
             this.asking = asking;
             this.emitter = emitter;
         }
@@ -40,7 +40,7 @@ class HostWaiters {
 
     private final HostRepository hosts;
     private final TurnConfig config;
-    private final Set<Waiter> waiting = ConcurrentHashMap.newKeySet();
+    private final Set<WaitingHost> waiting = ConcurrentHashMap.newKeySet();
     private final SingleFlight looking;
     private volatile boolean stopped;
 
@@ -66,7 +66,7 @@ class HostWaiters {
     Uni<Boolean> until(Asking asking, Duration atMost) {
         return Uni.createFrom()
                 .<Boolean>emitter(emitter -> {
-                    Waiter waiter = new Waiter(asking, emitter);
+                    WaitingHost waiter = new WaitingHost(asking, emitter);
                     emitter.onTermination(() -> waiting.remove(waiter));
                     waiting.add(waiter);
                     if (stopped) {
@@ -106,7 +106,7 @@ class HostWaiters {
     }
 
     private void tell(Set<UUID> withWork) {
-        for (Waiter waiter : List.copyOf(waiting)) {
+        for (WaitingHost waiter : List.copyOf(waiting)) {
             if (withWork.contains(waiter.asking.host())) {
                 waiter.emitter.complete(true);
             }

@@ -34,18 +34,18 @@ public record HostWork(
         @Schema(nullable = true) String goal,
         UUID messageId,
         String said,
-        List<Entry> history,
+        List<WorkEntry> history,
         long ttlSeconds) {
 
     /** Something in a chat's history; see {@link MessageView}. */
     @Schema(name = "WorkEntry")
     @RegisterForReflection
-    public record Entry(
+    public record WorkEntry(
             String kind,
             String content,
             @JsonRawValue @Schema(type = SchemaType.OBJECT) String data) {}
 
-    HostWork with(List<Entry> known) {
+    HostWork with(List<WorkEntry> known) {
         return new HostWork(
                 turnId,
                 sessionId,
