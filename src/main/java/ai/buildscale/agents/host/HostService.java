@@ -10,6 +10,7 @@ import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.turn.TurnConfig;
+import ai.buildscale.agents.turn.TurnLifecycle;
 import ai.buildscale.agents.workspace.Access;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -34,6 +35,7 @@ class HostService {
     private final Notifier notifier;
     private final HostConfig config;
     private final TurnConfig turns;
+    private final TurnLifecycle lifecycle;
 
     HostService(
             Database database,
@@ -42,7 +44,8 @@ class HostService {
             HostSweep sweep,
             Notifier notifier,
             HostConfig config,
-            TurnConfig turns) {
+            TurnConfig turns,
+            TurnLifecycle lifecycle) {
         this.database = database;
         this.hosts = hosts;
         this.waits = waits;
@@ -50,6 +53,7 @@ class HostService {
         this.notifier = notifier;
         this.config = config;
         this.turns = turns;
+        this.lifecycle = lifecycle;
     }
 
     /**
@@ -156,7 +160,8 @@ class HostService {
                         : hosts.begin(asking, limit - lost.size(), config.turnLease())
                                 .map(begun -> Stream.of(lost, begun)
                                         .flatMap(List::stream)
-                                        .toList()));
+                                        .toList()))
+                .invoke(work -> work.forEach(turn -> lifecycle.claimed(turn.fence())));
     }
 
     /** With what its agents remember; a caller that has gone meanwhile, or cannot be answered, gets none. */

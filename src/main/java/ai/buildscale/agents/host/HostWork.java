@@ -2,6 +2,7 @@ package ai.buildscale.agents.host;
 
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
+import ai.buildscale.agents.turn.FencingToken;
 import com.fasterxml.jackson.annotation.JsonRawValue;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import java.util.List;
@@ -44,6 +45,10 @@ public record HostWork(
             String kind,
             String content,
             @JsonRawValue @Schema(type = SchemaType.OBJECT) String data) {}
+
+    FencingToken fence() {
+        return new FencingToken(turnId, sessionId, chatId, epoch);
+    }
 
     HostWork with(List<WorkEntry> known) {
         return new HostWork(

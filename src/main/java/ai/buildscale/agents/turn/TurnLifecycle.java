@@ -52,9 +52,9 @@ public class TurnLifecycle {
         }
     }
 
-    /** A turn was claimed by a host elsewhere. */
-    public void claimed(FencingToken fence, String reason) {
-        log(fence, Set.of(), TurnState.RUNNING, reason);
+    /** A turn was claimed by a host elsewhere: begun, answered, or taken up from the host before. */
+    public void claimed(FencingToken fence) {
+        log(fence, Set.of(), TurnState.RUNNING, "claimed by a host");
     }
 
     /**
