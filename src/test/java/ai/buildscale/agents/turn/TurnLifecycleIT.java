@@ -33,11 +33,11 @@ class TurnLifecycleIT {
         service.close();
     }
 
-    /** The transitions of the session's turns, as {@code from → to epoch: reason}. */
+    /** The transitions of the session's turns, by the category as the console abbreviates it, as {@code from → to epoch: reason}. */
     private static List<String> transitions(Service of, String session) {
         return of.log()
                 .lines()
-                .filter(line -> line.contains("turn.lifecycle") && line.contains("session " + session))
+                .filter(line -> line.contains("[t.lifecycle]") && line.contains("session " + session))
                 .map(line -> line.replaceFirst(".* from (\\S+) to (\\S+) epoch (\\d+) reason (.*)", "$1 → $2 $3: $4"))
                 .toList();
     }
