@@ -1,5 +1,6 @@
 package ai.buildscale.agents.event;
 
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Rows;
 import io.smallrye.mutiny.Uni;
@@ -39,32 +40,35 @@ public class EventLog {
             jsonb_build_object('session_id', c.session_id, 'chat_id', c.chat_id, 'turn_id', c.turn_id,
                 'offset', c.from_char, 'text', c.text)::text""";
 
-    static final String TAIL = """
+    static final String TAIL = SqlText.fill("""
             select pg_snapshot_xmin(s.snapshot)::text::bigint << 16 as horizon,
                    pg_snapshot_xmax(s.snapshot)::text::bigint << 16 as ceiling, e.*
             from (select pg_current_snapshot() as snapshot) s
             left join lateral (
-                (select %s, false as live from events e
+                (select {columns}, false as live from events e
                  where e.position > $1 and e.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
                  order by e.position
                  limit $3)
                 union all
-                (select c.position, c.workspace_id, c.chat_id, 'chunk', %s, false, true from chunks c
+                (select c.position, c.workspace_id, c.chat_id, 'chunk', {chunk_data}, false, true from chunks c
                  where c.position > $2 and c.position < pg_snapshot_xmin(s.snapshot)::text::bigint << 16
                  order by c.position
                  limit $3)
                 order by position
-                limit $3) e on true""".formatted(COLUMNS, CHUNK_DATA);
+                limit $3) e on true""", "columns", COLUMNS, "chunk_data", CHUNK_DATA);
 
     /** What agents have said in turns that are not over. $1 workspace, $2 chat or null for all, $3 up to this position. */
-    private static final String SO_FAR = """
-            select c.session_id, c.chat_id, c.turn_id, c.from_char, c.text from chunks c
-            where c.workspace_id = $1 and ($2::uuid is null or c.chat_id = $2) and c.position <= $3
-                and exists (select from turns t where t.id = c.turn_id and t.ended_at is null)
-            order by c.turn_id, c.from_char, c.position""";
+    private static final String SO_FAR = soFar("($2::uuid is null or c.chat_id = $2)");
 
-    private static final String SO_FAR_OF_CHAT =
-            SO_FAR.replace("($2::uuid is null or c.chat_id = $2)", "c.chat_id = $2");
+    private static final String SO_FAR_OF_CHAT = soFar("c.chat_id = $2");
+
+    private static String soFar(String whose) {
+        return SqlText.fill("""
+            select c.session_id, c.chat_id, c.turn_id, c.from_char, c.text from chunks c
+            where c.workspace_id = $1 and {whose} and c.position <= $3
+                and exists (select from turns t where t.id = c.turn_id and t.ended_at is null)
+            order by c.turn_id, c.from_char, c.position""", "whose", whose);
+    }
 
     private static final String PAGE_OF_CHAT = page("e.workspace_id = $1 and e.position > $2 and e.chat_id = $4");
 
@@ -72,14 +76,14 @@ public class EventLog {
 
     /** With what was pruned as of the same snapshot, so that no page begins behind a gap. */
     private static String page(String where) {
-        return """
+        return SqlText.fill("""
             select p.up_to, e.*
             from events_pruned p
             left join lateral (
-                select %s from events e
-                where %s and e.position < events_horizon()
+                select {columns} from events e
+                where {where} and e.position < events_horizon()
                 order by e.position
-                limit $3) e on true""".formatted(COLUMNS, where);
+                limit $3) e on true""", "columns", COLUMNS, "where", where);
     }
 
     /**

@@ -1,5 +1,6 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Connections;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.smallrye.mutiny.Uni;
@@ -22,7 +23,10 @@ class Presence {
     private static final long AGAIN_MILLIS = 500;
     private static final Duration PATIENCE = Duration.ofSeconds(1);
     private static final String HOLD =
-            "select pg_try_advisory_lock_shared(" + ServerRepository.PRESENCE_LOCKS + ", presence_key($1)) as held";
+            SqlText.fill(
+            "select pg_try_advisory_lock_shared({presence_locks}, presence_key($1)) as held",
+            "presence_locks",
+            Integer.toString(ServerRepository.PRESENCE_LOCKS));
 
     private final FailureLog failureLog =
             new FailureLog(Presence.class, "this server's presence lock is not held, its death would be noticed late");

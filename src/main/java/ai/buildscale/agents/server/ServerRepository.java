@@ -1,5 +1,6 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.postgres.Rows;
@@ -41,7 +42,7 @@ class ServerRepository {
             update servers set left_at = now(), renewed_at = now(), watched = false
             where id = $1 and lost_at is null and left_at is null""";
 
-    static final String MEMBERS = """
+    static final String MEMBERS = SqlText.fill("""
             select v.id, v.hostname, v.url,
                    case when v.lost_at is null and v.left_at is null then v.state else 'gone' end as state,
                    v.started_at, v.renewed_at, coalesce(v.left_at, v.lost_at) as gone_at,
@@ -60,11 +61,11 @@ class ServerRepository {
             from servers v
             left join (
                 select distinct l.objid from pg_locks l
-                where l.locktype = 'advisory' and l.objsubid = 2 and l.classid = %d
+                where l.locktype = 'advisory' and l.objsubid = 2 and l.classid = {presence_locks}
                     and l.database = (select oid from pg_database where datname = current_database())) p
-                on p.objid = (presence_key(v.id)::bigint & 4294967295)::oid""".formatted(PRESENCE_LOCKS);
+                on p.objid = (presence_key(v.id)::bigint & 4294967295)::oid""", "presence_locks", Integer.toString(PRESENCE_LOCKS));
 
-    private static final String MEMBER = MEMBERS + "\nwhere v.id = $1";
+    private static final String MEMBER = SqlText.fill("{members}\nwhere v.id = $1", "members", MEMBERS);
 
     /**
      * $1 suspects by their lease, $2 suspects by their connection, $3 the age in ms at which a lease is lost, $4 who says

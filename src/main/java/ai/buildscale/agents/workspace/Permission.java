@@ -1,5 +1,6 @@
 package ai.buildscale.agents.workspace;
 
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.problem.Problem;
 
@@ -16,36 +17,36 @@ public enum Permission {
     /** Commands it, changes it, beats for it. */
     CONTROL;
 
-    private static final String OF_OWNER = """
+    private static final String OF_OWNER = SqlText.fill("""
             case when {caller}::uuid is null then 'control'
                  when s.user_id = {caller} then (
-                     select case when %s then 'control'
+                     select case when {works} then 'control'
                                  when m.role = 'viewer' then 'read' end
                      from workspace_members m
-                     where m.workspace_id = s.workspace_id and m.user_id = {caller}) end""".formatted(works("m.role"));
+                     where m.workspace_id = s.workspace_id and m.user_id = {caller}) end""", "works", works("m.role"));
 
-    private static final String OF_ANYBODY = """
-            coalesce(%s, (
+    private static final String OF_ANYBODY = SqlText.fill("""
+            coalesce({of_owner}, (
                 select 'end' from workspace_members m
                 where m.workspace_id = s.workspace_id and m.user_id = {caller} and m.role in ('owner', 'admin')
                     and s.user_id <> {caller}
                     and not exists (
                         select from workspace_members o
                         where o.workspace_id = s.workspace_id and o.user_id = s.user_id
-                            and %s)))""".formatted(OF_OWNER, works("o.role"));
+                            and {works})))""", "of_owner", OF_OWNER, "works", works("o.role"));
 
-    private static final String CONTROLLED = """
+    private static final String CONTROLLED = SqlText.fill("""
             ({caller}::uuid is null or o.user_id = {caller}
-                and %s)""".formatted(works(roleNow("o.workspace_id", "{caller}")));
+                and {works})""", "works", works(roleNow("o.workspace_id", "{caller}")));
 
     private static final String ENDED =
-            """
-            (o.user_id <> {caller} and %s in ('owner', 'admin')
-                and coalesce(%s not in ('owner', 'admin', 'member'), true))""".formatted(roleNow("o.workspace_id", "{caller}"), roleNow("o.workspace_id", "o.user_id"));
+            SqlText.fill("""
+            (o.user_id <> {caller} and {role} in ('owner', 'admin')
+                and coalesce({owners_role} not in ('owner', 'admin', 'member'), true))""", "role", roleNow("o.workspace_id", "{caller}"), "owners_role", roleNow("o.workspace_id", "o.user_id"));
 
     /** Whether a member of this role works in the workspace, and does not only view; no role that only a newer server knows. */
     public static String works(String role) {
-        return role + " in ('owner', 'admin', 'member')";
+        return SqlText.fill("{role} in ('owner', 'admin', 'member')", "role", role);
     }
 
     /**
@@ -55,9 +56,9 @@ public enum Permission {
      * statement less.
      */
     public static String roleNow(String workspace, String user) {
-        String known = """
+        String known = SqlText.fill("""
             (
-                    select m.role from workspace_members m where m.workspace_id = %s and m.user_id = %s)""".formatted(workspace, user);
+                    select m.role from workspace_members m where m.workspace_id = {workspace} and m.user_id = {user})""", "workspace", workspace, "user", user);
         return roleNow(known, workspace, user);
     }
 
@@ -67,9 +68,9 @@ public enum Permission {
      * @param known the role as of when the statement began
      */
     public static String roleNow(String known, String workspace, String user) {
-        return """
-            case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then %s
-                else role_now(%s, %s) end""".formatted(known, workspace, user);
+        return SqlText.fill("""
+            case when clock_timestamp() < statement_timestamp() + interval '1 millisecond' then {known}
+                else role_now({workspace}, {user}) end""", "known", known, "workspace", workspace, "user", user);
     }
 
     /**
@@ -78,12 +79,12 @@ public enum Permission {
      * @param caller the parameter that has {@link Access#limitedTo}, as {@code $2}
      */
     public static String sql(String caller) {
-        return OF_ANYBODY.replace("{caller}", caller);
+        return SqlText.fill(OF_ANYBODY, "caller", caller);
     }
 
     /** The same, but null for all who do not own the session: for statements that are run often. */
     public static String sqlOfOwner(String caller) {
-        return OF_OWNER.replace("{caller}", caller);
+        return SqlText.fill(OF_OWNER, "caller", caller);
     }
 
     /**
@@ -92,12 +93,12 @@ public enum Permission {
      * meanwhile counts.
      */
     public static String controlled(String caller) {
-        return CONTROLLED.replace("{caller}", caller);
+        return SqlText.fill(CONTROLLED, "caller", caller);
     }
 
     /** The same of {@link #END} on another's session. */
     public static String ended(String caller) {
-        return ENDED.replace("{caller}", caller);
+        return SqlText.fill(ENDED, "caller", caller);
     }
 
     /** Reads what the SQL has found; null stays null. */

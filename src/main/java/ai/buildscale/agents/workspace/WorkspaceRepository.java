@@ -1,5 +1,6 @@
 package ai.buildscale.agents.workspace;
 
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.postgres.Rows;
 import ai.buildscale.agents.platform.problem.Problem;
@@ -32,12 +33,12 @@ class WorkspaceRepository {
             left join workspace_members m on m.workspace_id = w.id and m.user_id = $1
             """;
 
-    private static final String FIND = READ + "where w.id = $2";
+    private static final String FIND = SqlText.fill("{read}where w.id = $2", "read", READ);
 
-    private static final String LIST = READ + """
-            where m.user_id = $1
+    private static final String LIST = SqlText.fill("""
+            {read}where m.user_id = $1
             order by w.id desc
-            limit 1000""";
+            limit 1000""", "read", READ);
 
     private static final String ADD_MEMBER = """
             insert into workspace_members (workspace_id, user_id, role) values ($1, $2, $3)

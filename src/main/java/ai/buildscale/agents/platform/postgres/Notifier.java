@@ -28,7 +28,8 @@ import java.util.function.Consumer;
 @ApplicationScoped
 public class Notifier {
     private static final String CHANNEL = "agent_events";
-    private static final String TELL = "select pg_notify('" + CHANNEL + "', $1)";
+    private static final String TELL = SqlText.fill("select pg_notify('{channel}', $1)", "channel", CHANNEL);
+    private static final String LISTEN = SqlText.fill("listen {channel}", "channel", CHANNEL);
     private static final long RELISTEN_MILLIS = 1_000;
 
     private final FailureLog failureLog = new FailureLog(Notifier.class, "wake-ups are not sent, other servers poll");
@@ -110,10 +111,10 @@ public class Notifier {
                     });
                     pg.closeHandler(_ -> listenLater(lost));
                     return connection
-                            .query("listen " + CHANNEL)
+                            .query(LISTEN)
                             .execute()
                             // what it is asked when it rests: Postgres goes on to show who listens
-                            .invoke(() -> connections.ask(connection, "listen " + CHANNEL))
+                            .invoke(() -> connections.ask(connection, LISTEN))
                             .onFailure()
                             .call(connection::close);
                 })
