@@ -7,7 +7,7 @@ import ai.buildscale.agents.chat.TurnRepository.TurnOutcome;
 import ai.buildscale.agents.chat.TurnRepository.Used;
 import ai.buildscale.agents.engine.Engine;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
 import io.vertx.core.Context;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -24,7 +24,7 @@ final class ChatActor implements TurnExecution.Agent {
     private final UUID session;
     private final Context context;
     private long epoch = -1;
-    private List<Turn.Entry> memory;
+    private List<Turn.HistoryEntry> memory;
     private volatile TurnExecution run;
     private volatile ClaimedTurn current;
     /** Counts what was begun or given up: what was recalled for an earlier one comes too late. */
@@ -156,11 +156,12 @@ final class ChatActor implements TurnExecution.Agent {
         run = null;
         restsSince = System.nanoTime();
         switch (ending.ending()) {
-            case "done" -> memory.add(new Turn.Entry(ending.fence().turn(), Kind.ASSISTANT, ending.said(), "{}"));
+            case "done" ->
+                memory.add(new Turn.HistoryEntry(ending.fence().turn(), EntryKind.ASSISTANT, ending.said(), "{}"));
             case "stopped" -> {
                 if (!ending.said().isEmpty()) {
-                    memory.add(
-                            new Turn.Entry(ending.fence().turn(), Kind.ASSISTANT, ending.said(), "{\"partial\":true}"));
+                    memory.add(new Turn.HistoryEntry(
+                            ending.fence().turn(), EntryKind.ASSISTANT, ending.said(), "{\"partial\":true}"));
                 }
             }
             // what it asked, or was left at, is read back when it goes on
@@ -180,7 +181,7 @@ final class ChatActor implements TurnExecution.Agent {
     }
 
     /** What an agent knows when it begins. */
-    record Recalled(List<Turn.Entry> memory, AnswerProgress said) {
+    record Recalled(List<Turn.HistoryEntry> memory, AnswerProgress said) {
         Recalled {
             memory = new ArrayList<>(memory);
         }

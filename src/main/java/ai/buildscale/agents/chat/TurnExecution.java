@@ -11,7 +11,7 @@ import ai.buildscale.agents.engine.EngineFailure;
 import ai.buildscale.agents.engine.GenAi;
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import io.smallrye.mutiny.Uni;
@@ -59,7 +59,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     private final Agent agent;
     private final Context context;
     private final ClaimedTurn begun;
-    private final List<Turn.Entry> memory;
+    private final List<Turn.HistoryEntry> memory;
     private final List<UniEmitter<? super Void>> waiting = new ArrayList<>();
     private final long begunAt = System.nanoTime();
     private volatile State state = State.THINKING;
@@ -78,7 +78,8 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     private long steps;
 
     /** @param memory what the engine gets to know; the run adds what it does */
-    TurnExecution(Agent agent, Context context, ClaimedTurn begun, List<Turn.Entry> memory, AnswerProgress said) {
+    TurnExecution(
+            Agent agent, Context context, ClaimedTurn begun, List<Turn.HistoryEntry> memory, AnswerProgress said) {
         this.agent = agent;
         this.context = context;
         this.begun = begun;
@@ -94,7 +95,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         return begun.fence();
     }
 
-    List<Turn.Entry> memory() {
+    List<Turn.HistoryEntry> memory() {
         return memory;
     }
 
@@ -202,7 +203,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
             case Output.Thought thought ->
                 step(
                         "thought",
-                        Kind.THOUGHT,
+                        EntryKind.THOUGHT,
                         thought.text(),
                         new JsonObject(),
                         new JsonObject().put("text", TextLimits.step(thought.text())));
@@ -215,13 +216,13 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
                         .put("call_id", call.id())
                         .put("args", event.getValue("args"))
                         .put("offset", speech.length());
-                step("call", Kind.CALL, call.tool(), data, event);
+                step("call", EntryKind.CALL, call.tool(), data, event);
             }
             case Output.Observation seen -> {
                 JsonObject data = new JsonObject().put("call_id", seen.id()).put("success", seen.success());
                 step(
                         "observation",
-                        Kind.OBSERVATION,
+                        EntryKind.OBSERVATION,
                         seen.output(),
                         data,
                         data.copy().put("output", TextLimits.step(seen.output())));
@@ -233,7 +234,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
                 JsonObject event = new JsonObject().put("mode", mode);
                 write(() -> new Step(fence(), ++steps, "mode", null, null, event, speech.text(), mode, null), () -> {});
             }
-            case Output.Task task -> {
+            case Output.CurrentTask task -> {
                 String text = TextLimits.cut(TextLimits.clean(task.task()), 4_000);
                 write(
                         () -> new Step(
@@ -248,7 +249,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
                                 text),
                         () -> {});
             }
-            case Output.Usage usage -> use(usage);
+            case Output.TokenUsage usage -> use(usage);
         }
     }
 
@@ -284,7 +285,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         });
     }
 
-    private void use(Output.Usage usage) {
+    private void use(Output.TokenUsage usage) {
         inputTokens += usage.inputTokens();
         outputTokens += usage.outputTokens();
         if (begun.tokensLeft() != null && inputTokens + outputTokens >= begun.tokensLeft()) {
@@ -300,11 +301,11 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         }
     }
 
-    private void step(String event, Kind kind, String content, JsonObject data, JsonObject told) {
+    private void step(String event, EntryKind kind, String content, JsonObject data, JsonObject told) {
         String text = TextLimits.step(content);
         write(
                 () -> new Step(fence(), ++steps, event, text, data, told, speech.text(), null, null),
-                () -> memory.add(new Turn.Entry(fence().turn(), kind, text, data.encode())));
+                () -> memory.add(new Turn.HistoryEntry(fence().turn(), kind, text, data.encode())));
     }
 
     /** What was said before the step is shown before it. */

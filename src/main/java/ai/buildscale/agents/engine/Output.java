@@ -35,8 +35,8 @@ public sealed interface Output {
     record ModeChange(Mode mode) implements Output {}
 
     /** What it is doing now, in a few words; shown as the session's current task. */
-    record Task(String task) implements Output {}
+    record CurrentTask(String task) implements Output {}
 
     /** Tokens that it has used since it last said so. */
-    record Usage(long inputTokens, long outputTokens) implements Output {}
+    record TokenUsage(long inputTokens, long outputTokens) implements Output {}
 }

@@ -12,7 +12,7 @@ import java.util.UUID;
  * @param goal what the chat is for, or null
  * @param history what was said in the chat, oldest first: the turns before, the message that began this one, and what this
  *     one has done so far (its thoughts, calls and observations, questions and answers), but not what it has said
- * @param said the answer so far, from the turn's beginning; empty for a fresh one
+ * @param answerSoFar the answer, from the turn's beginning; empty for a fresh one
  * @param attempt 1, and one more each time that the turn was taken up again because its server was lost
  * @param span what the engine does is traced within it
  */
@@ -24,8 +24,8 @@ public record Turn(
         Mode mode,
         String model,
         String goal,
-        List<Entry> history,
-        String said,
+        List<HistoryEntry> history,
+        String answerSoFar,
         int attempt,
         TraceSpan span) {
 
@@ -40,10 +40,10 @@ public record Turn(
      *     {"question_id","schema"}} for a question, {@code {"question_id"}} for an answer; {@code {"partial":true,"reason"}}
      *     for an answer that was stopped
      */
-    public record Entry(UUID turnId, Kind kind, String text, String data) {}
+    public record HistoryEntry(UUID turnId, EntryKind kind, String text, String data) {}
 
     /** Who or what an entry is of. */
-    public enum Kind {
+    public enum EntryKind {
         USER,
         ASSISTANT,
         THOUGHT,
@@ -54,9 +54,9 @@ public record Turn(
     }
 
     /** What this turn has done so far, oldest first, after the message that began it. */
-    public List<Entry> done() {
+    public List<HistoryEntry> done() {
         return history.stream()
-                .filter(entry -> entry.turnId().equals(id) && entry.kind() != Kind.USER)
+                .filter(entry -> entry.turnId().equals(id) && entry.kind() != EntryKind.USER)
                 .toList();
     }
 

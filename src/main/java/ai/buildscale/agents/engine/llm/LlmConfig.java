@@ -14,7 +14,7 @@ import org.eclipse.microprofile.config.spi.Converter;
 @ConfigMapping(prefix = "llm")
 public interface LlmConfig {
     /** By the name that sessions ask for. */
-    Map<String, Model> models();
+    Map<String, ModelSettings> models();
 
     /** How often a turn may go to its model before it must have come to an answer. */
     @WithDefault("16")
@@ -46,7 +46,7 @@ public interface LlmConfig {
     Breaker breaker();
 
     /** A model, and the provider that serves it. */
-    interface Model {
+    interface ModelSettings {
         Provider provider();
 
         /** The address below which the provider's API lies; the provider's usual one where it is not set. */

@@ -19,7 +19,7 @@ final class ModelMetrics {
         this.model = model;
         this.firstToken = registry.timer("llm.first.token", "model", model);
         requests(OK);
-        for (ModelFailure.Kind kind : ModelFailure.Kind.values()) {
+        for (ModelFailure.FailureKind kind : ModelFailure.FailureKind.values()) {
             requests(kind.toString());
         }
         tokens("input", 0);
@@ -31,8 +31,8 @@ final class ModelMetrics {
     }
 
     /** Nothing was asked: the breaker is open. */
-    void shut() {
-        requests(ModelFailure.Kind.SHUT.toString()).increment();
+    void breakerOpen() {
+        requests(ModelFailure.FailureKind.SHUT.toString()).increment();
     }
 
     private Counter requests(String outcome) {
@@ -63,7 +63,7 @@ final class ModelMetrics {
             }
         }
 
-        void failed(ModelFailure.Kind kind) {
+        void failed(ModelFailure.FailureKind kind) {
             requests(kind.toString()).increment();
         }
     }

@@ -38,14 +38,14 @@ final class Toolbox {
     }
 
     /** What a model is told about the tools of its agent. */
-    List<ToolSpecification> specifications(SystemPrompt persona) {
-        Stream<ToolSpecification> controls = Arrays.stream(BuiltInTools.values())
-                .filter(control -> persona.mayCall(control.toString()))
-                .map(control -> specification(control.toString(), control.description(), control.parameters()));
+    List<ToolSpecification> specifications(SystemPrompt systemPrompt) {
+        Stream<ToolSpecification> builtIn = Arrays.stream(BuiltInTools.values())
+                .filter(tool -> systemPrompt.mayCall(tool.toString()))
+                .map(tool -> specification(tool.toString(), tool.description(), tool.parameters()));
         Stream<ToolSpecification> others = tools.values().stream()
-                .filter(tool -> persona.mayCall(tool.name()))
+                .filter(tool -> systemPrompt.mayCall(tool.name()))
                 .map(tool -> specification(tool.name(), tool.description(), tool.parameters()));
-        return Stream.concat(controls, others).toList();
+        return Stream.concat(builtIn, others).toList();
     }
 
     private static ToolSpecification specification(String name, String description, JsonObject parameters) {
@@ -78,7 +78,7 @@ final class Toolbox {
                 .recoverWithUni(e -> failed(call, e.getMessage()))
                 .invoke(outputs -> ended(span, outputs))
                 .onCancellation()
-                .invoke(() -> span.fail(ModelFailure.Kind.CANCELLED.toString()));
+                .invoke(() -> span.fail(ModelFailure.FailureKind.CANCELLED.toString()));
     }
 
     private static void ended(TraceSpan span, List<Output> outputs) {
@@ -90,9 +90,9 @@ final class Toolbox {
     }
 
     private Uni<List<Output>> perform(Output.Call call, JsonObject args, Turn turn) {
-        Optional<BuiltInTools> control = BuiltInTools.find(call.tool());
-        if (control.isPresent()) {
-            return Uni.createFrom().item(control.get().perform(call.id(), args));
+        Optional<BuiltInTools> builtIn = BuiltInTools.find(call.tool());
+        if (builtIn.isPresent()) {
+            return Uni.createFrom().item(builtIn.get().perform(call.id(), args));
         }
         Tool tool = tools.get(call.tool());
         if (tool == null) {

@@ -12,11 +12,11 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A line of a message, taken from left to right. What is not as it should be raises {@link Wrong}. */
+/** A line of a message, taken from left to right. What is not as it should be raises {@link InvalidArgument}. */
 final class Arguments {
     /** An argument is not what its directive takes; the message is for people. */
-    static final class Wrong extends RuntimeException {
-        Wrong(String message) {
+    static final class InvalidArgument extends RuntimeException {
+        InvalidArgument(String message) {
             super(message);
         }
     }
@@ -135,12 +135,13 @@ final class Arguments {
 
     private String present(String what, String text) {
         if (text.isBlank()) {
-            throw new Wrong(directive + ": the " + what + " is missing");
+            throw new InvalidArgument(directive + ": the " + what + " is missing");
         }
         return text;
     }
 
-    private Wrong wrong(String what, String rule, String found) {
-        return new Wrong(directive + ": the " + what + " " + rule + ", not " + ScriptBuilder.brief(found, SHOWN));
+    private InvalidArgument wrong(String what, String rule, String found) {
+        return new InvalidArgument(
+                directive + ": the " + what + " " + rule + ", not " + ScriptBuilder.brief(found, SHOWN));
     }
 }

@@ -2,8 +2,8 @@ package ai.buildscale.agents.engine.scripted;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Duration;
@@ -30,8 +30,8 @@ final class ScriptBuilder {
         this.turn = turn;
         this.pace = pace;
         this.answers = turn.done().stream()
-                .filter(entry -> entry.kind() == Kind.ANSWER)
-                .map(Entry::text)
+                .filter(entry -> entry.kind() == EntryKind.ANSWER)
+                .map(HistoryEntry::text)
                 .iterator();
     }
 
@@ -84,7 +84,7 @@ final class ScriptBuilder {
 
     /** The tokens of what was read and of what was said (repeats count once), by the rule of thumb of four characters each. */
     ScriptStep usage(long charactersRead) {
-        return ScriptStep.of(new Output.Usage(tokens(charactersRead), tokens(characters)));
+        return ScriptStep.of(new Output.TokenUsage(tokens(charactersRead), tokens(characters)));
     }
 
     /** At most so many characters of a text, in one line. */
@@ -100,7 +100,7 @@ final class ScriptBuilder {
     private ScriptStep chunk(String text, Duration pause) {
         characters += text.length();
         inLine = !text.endsWith("\n");
-        return new ScriptStep.Gives(new Output.Chunk(text), pause);
+        return new ScriptStep.Emits(new Output.Chunk(text), pause);
     }
 
     private String lineBreak() {

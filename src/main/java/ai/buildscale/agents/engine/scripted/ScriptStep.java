@@ -6,7 +6,7 @@ import java.time.Duration;
 /** A step of a script. */
 sealed interface ScriptStep {
     /** An output, after a silence. */
-    record Gives(Output output, Duration silence) implements ScriptStep {}
+    record Emits(Output output, Duration silence) implements ScriptStep {}
 
     /** Nothing at all, for a while. */
     record Silence(Duration duration) implements ScriptStep {}
@@ -15,6 +15,6 @@ sealed interface ScriptStep {
     record Fails(RuntimeException failure) implements ScriptStep {}
 
     static ScriptStep of(Output output) {
-        return new Gives(output, Duration.ZERO);
+        return new Emits(output, Duration.ZERO);
     }
 }

@@ -63,18 +63,18 @@ public class ScriptedEngine implements Engine {
                 .transformToUniAndConcatenate(this::play);
     }
 
-    /** Parts are made one after the other, each when the one before it is over: they share a voice. */
+    /** Parts are made one after the other, each when the one before it is over: they share a script. */
     private Iterator<Supplier<List<ScriptStep>>> script(Turn turn) {
         Prompt prompt = Prompt.of(turn);
-        ScriptBuilder voice = new ScriptBuilder(turn, config.chunkDelay());
+        ScriptBuilder script = new ScriptBuilder(turn, config.chunkDelay());
         return Directives.areIn(prompt.message())
-                ? new Directives(turn, voice, json).parts(prompt.message())
-                : new Persona(turn, prompt, voice, json).parts();
+                ? new Directives(turn, script, json).parts(prompt.message())
+                : new PlainReply(turn, prompt, script, json).parts();
     }
 
-    private Uni<Output> play(ScriptStep beat) {
-        return switch (beat) {
-            case ScriptStep.Gives(Output output, Duration silence) ->
+    private Uni<Output> play(ScriptStep step) {
+        return switch (step) {
+            case ScriptStep.Emits(Output output, Duration silence) ->
                 rest(silence).replaceWith(output);
             case ScriptStep.Silence(Duration duration) -> rest(duration).replaceWith((Output) null);
             case ScriptStep.Fails(RuntimeException failure) -> Uni.createFrom().failure(failure);

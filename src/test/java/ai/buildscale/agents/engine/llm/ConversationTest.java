@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.session.AgentType;
 import dev.langchain4j.data.message.AiMessage;
 import dev.langchain4j.data.message.ChatMessage;
@@ -48,8 +48,8 @@ class ConversationTest {
         };
     }
 
-    private static Turn after(Turn turn, Entry... earlier) {
-        List<Entry> history = new ArrayList<>(List.of(earlier));
+    private static Turn after(Turn turn, HistoryEntry... earlier) {
+        List<HistoryEntry> history = new ArrayList<>(List.of(earlier));
         history.addAll(turn.history());
         return new Turn(
                 turn.id(),
@@ -60,13 +60,13 @@ class ConversationTest {
                 turn.model(),
                 "World peace",
                 history,
-                turn.said(),
+                turn.answerSoFar(),
                 turn.attempt(),
                 turn.span());
     }
 
-    private static Entry entry(UUID turn, Kind kind, String text) {
-        return new Entry(turn, kind, text, "{}");
+    private static HistoryEntry entry(UUID turn, EntryKind kind, String text) {
+        return new HistoryEntry(turn, kind, text, "{}");
     }
 
     @Test
@@ -87,11 +87,11 @@ class ConversationTest {
         UUID two = UUID.randomUUID();
         Turn turn = after(
                 Lab.turn("And now?"),
-                entry(one, Kind.USER, "First"),
-                entry(one, Kind.THOUGHT, "Hm"),
-                entry(one, Kind.ASSISTANT, "One"),
-                entry(two, Kind.USER, "Second"),
-                entry(two, Kind.ASSISTANT, "Two"));
+                entry(one, EntryKind.USER, "First"),
+                entry(one, EntryKind.THOUGHT, "Hm"),
+                entry(one, EntryKind.ASSISTANT, "One"),
+                entry(two, EntryKind.USER, "Second"),
+                entry(two, EntryKind.ASSISTANT, "Two"));
 
         assertThat(told(turn))
                 .containsExactly("user: First", "agent: One", "user: Second", "agent: Two", "user: And now?");
@@ -103,11 +103,11 @@ class ConversationTest {
         UUID one = UUID.randomUUID();
         Turn turn = after(
                 Lab.turn("And now?"),
-                entry(one, Kind.USER, "First"),
-                new Entry(one, Kind.CALL, "look", "{\"call_id\":\"a\",\"args\":{\"x\":1},\"offset\":4}"),
-                new Entry(one, Kind.OBSERVATION, "seen", "{\"call_id\":\"a\",\"success\":true}"),
-                new Entry(one, Kind.CALL, "look", "{\"call_id\":\"b\",\"args\":{},\"offset\":4}"),
-                entry(one, Kind.ASSISTANT, "See: nothing"));
+                entry(one, EntryKind.USER, "First"),
+                new HistoryEntry(one, EntryKind.CALL, "look", "{\"call_id\":\"a\",\"args\":{\"x\":1},\"offset\":4}"),
+                new HistoryEntry(one, EntryKind.OBSERVATION, "seen", "{\"call_id\":\"a\",\"success\":true}"),
+                new HistoryEntry(one, EntryKind.CALL, "look", "{\"call_id\":\"b\",\"args\":{},\"offset\":4}"),
+                entry(one, EntryKind.ASSISTANT, "See: nothing"));
 
         assertThat(told(turn))
                 .containsExactly(
@@ -124,10 +124,10 @@ class ConversationTest {
     void isTheSameWhetherItWasLivedThroughOrRead() {
         Turn turn = Lab.turn("Hi");
         Conversation lived = new Conversation(turn, 10);
-        lived.note(new Output.Chunk("Let me see. "));
-        lived.note(new Output.Call(lived.nextCallId(), "look", "{\"x\":1}"));
-        lived.note(new Output.Observation(turn.callId(0), "seen", true));
-        lived.note(new Output.Chunk("It is th"));
+        lived.record(new Output.Chunk("Let me see. "));
+        lived.record(new Output.Call(lived.nextCallId(), "look", "{\"x\":1}"));
+        lived.record(new Output.Observation(turn.callId(0), "seen", true));
+        lived.record(new Output.Chunk("It is th"));
 
         Turn read = Lab.again(
                 turn,
@@ -184,8 +184,9 @@ class ConversationTest {
     @Test
     void outlivesDataThatIsWrong() {
         Turn turn = Lab.turn("Hi");
-        Entry wrong = new Entry(turn.id(), Kind.CALL, "look here!", "{\"call_id\":\"a\",\"offset\":99}");
-        Entry broken = new Entry(turn.id(), Kind.OBSERVATION, "seen", "nonsense");
+        HistoryEntry wrong =
+                new HistoryEntry(turn.id(), EntryKind.CALL, "look here!", "{\"call_id\":\"a\",\"offset\":99}");
+        HistoryEntry broken = new HistoryEntry(turn.id(), EntryKind.OBSERVATION, "seen", "nonsense");
 
         assertThat(told(Lab.again(turn, "Said", wrong, broken)))
                 .containsExactly(

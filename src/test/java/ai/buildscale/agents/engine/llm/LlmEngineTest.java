@@ -54,7 +54,7 @@ class LlmEngineTest {
         List<Output> outputs = lab.outputs(turn("Hi"));
 
         assertThat(said(outputs)).isEqualTo("Hello wörld 🎉");
-        assertThat(outputs).last().isEqualTo(new Output.Usage(12, 5));
+        assertThat(outputs).last().isEqualTo(new Output.TokenUsage(12, 5));
         assertThat(fake.lastAsked().path()).isEqualTo("/v1/chat/completions");
         assertThat(fake.lastAsked().body().getBoolean("stream")).isTrue();
         assertThat(fake.lastAsked().body().getJsonObject("stream_options").getBoolean("include_usage"))
@@ -234,7 +234,7 @@ class LlmEngineTest {
 
         assertThat(lab.outputs(turn))
                 .containsSubsequence(
-                        new Output.Task("Digging"),
+                        new Output.CurrentTask("Digging"),
                         new Output.Observation(turn.callId(0), "Done", true),
                         new Output.ModeChange(Mode.PLAN),
                         new Output.Observation(turn.callId(1), "You work in plan mode", true));

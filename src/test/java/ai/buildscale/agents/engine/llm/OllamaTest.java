@@ -33,7 +33,7 @@ class OllamaTest {
         List<Output> outputs = lab.outputs(turn("Hi"));
 
         assertThat(said(outputs)).isEqualTo("Hello");
-        assertThat(outputs).last().isEqualTo(new Output.Usage(12, 5));
+        assertThat(outputs).last().isEqualTo(new Output.TokenUsage(12, 5));
         assertThat(fake.lastAsked().path()).isEqualTo("/api/chat");
         assertThat(fake.lastAsked().body().getString("model")).isEqualTo("llama3.2:3b");
         assertThat(fake.lastAsked().body().getJsonObject("options").getInteger("num_predict"))

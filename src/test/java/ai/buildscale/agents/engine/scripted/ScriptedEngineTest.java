@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.buildscale.agents.engine.EngineFailure;
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import java.time.Duration;
@@ -63,7 +63,7 @@ class ScriptedEngineTest {
     void waits(String written, Duration duration) {
         Stage.Played played = stage.play("/wait " + written + "\n/task it");
 
-        assertThat(played.outputs()).containsExactly(new Output.Task("it"));
+        assertThat(played.outputs()).containsExactly(new Output.CurrentTask("it"));
         assertThat(stage.timers.elapsed()).isEqualTo(duration);
     }
 
@@ -81,8 +81,8 @@ class ScriptedEngineTest {
                 .containsExactly(
                         new Output.Thought("so be it"),
                         new Output.ModeChange(Mode.PLAN),
-                        new Output.Task("Do it"),
-                        new Output.Usage(12, 3456));
+                        new Output.CurrentTask("Do it"),
+                        new Output.TokenUsage(12, 3456));
     }
 
     @Test
@@ -116,11 +116,13 @@ class ScriptedEngineTest {
 
         assertThat(stage.play(turn).outputs()).containsExactly(chunk("Well."), which);
 
-        List<Entry> first = List.of(Stage.entry(Kind.QUESTION, "Which colour?"), Stage.entry(Kind.ANSWER, "\"green\""));
+        List<HistoryEntry> first =
+                List.of(Stage.entry(EntryKind.QUESTION, "Which colour?"), Stage.entry(EntryKind.ANSWER, "\"green\""));
         Turn answered = Stage.after(turn, first, "Well.");
         assertThat(stage.play(answered).outputs()).containsExactly(chunk("\nThe answer is: \"green\""), sure);
 
-        List<Entry> second = List.of(Stage.entry(Kind.QUESTION, "Sure?"), Stage.entry(Kind.ANSWER, "\"yes\""));
+        List<HistoryEntry> second =
+                List.of(Stage.entry(EntryKind.QUESTION, "Sure?"), Stage.entry(EntryKind.ANSWER, "\"yes\""));
         Turn answeredAgain = Stage.after(answered, second, "\nThe answer is: \"green\"");
         assertThat(stage.play(answeredAgain).outputs())
                 .containsExactly(chunk("\nThe answer is: \"yes\""), chunk("\nBye."));
@@ -130,7 +132,7 @@ class ScriptedEngineTest {
     void asksNothingTwice() {
         Turn turn = Stage.turn(AgentType.ASSISTANT, "/ask Sure?\nBye.");
 
-        assertThat(stage.play(Stage.after(turn, List.of(Stage.entry(Kind.QUESTION, "Sure?")), ""))
+        assertThat(stage.play(Stage.after(turn, List.of(Stage.entry(EntryKind.QUESTION, "Sure?")), ""))
                         .outputs())
                 .isEmpty();
     }
@@ -264,7 +266,7 @@ class ScriptedEngineTest {
         Stage.Played played = stage.play(first);
         assertThat(played.text()).isEqualTo("Hello! You said: “How are you?”. This is the first message of our chat.");
         assertThat(played.outputs()).startsWith(chunk("Hello! "), chunk("You "), chunk("said: "));
-        assertThat(played.outputs()).endsWith(chunk("chat."), new Output.Usage(3, 18));
+        assertThat(played.outputs()).endsWith(chunk("chat."), new Output.TokenUsage(3, 18));
         assertThat(stage.play(third).text()).endsWith("Our chat has had 4 messages before it.");
     }
 
@@ -285,12 +287,13 @@ class ScriptedEngineTest {
 
         assertThat(asked.outputs().getFirst()).isInstanceOf(Output.Thought.class);
         assertThat(asked.text()).isEqualTo("""
-                        This is my plan:
-                        1. Find out what is there already
-                        2. Move the shop
-                        3. keep the orders
-                        4. tell people
-                        5. Check that it is as it should be""");
+            This is my plan:
+            1. Find out what is there already
+            2. Move the shop
+            3. keep the orders
+            4. tell people
+            5. Check that it is as it should be\
+            """);
         assertThat(asked.outputs().getLast())
                 .isEqualTo(
                         new Output.Question(
@@ -299,7 +302,7 @@ class ScriptedEngineTest {
 
         Stage.Played yes = stage.play(answered(turn, asked, "{\"go_on\":true}"));
         assertThat(yes.outputs()).startsWith(new Output.ModeChange(Mode.BUILD), chunk("\nThe "));
-        assertThat(yes.outputs().getLast()).isInstanceOf(Output.Usage.class);
+        assertThat(yes.outputs().getLast()).isInstanceOf(Output.TokenUsage.class);
         Stage.Played no = stage.play(answered(turn, asked, "{\"go_on\":false,\"comment\":\"too dear\"}"));
         assertThat(no.text()).isEqualTo("\nI stay with planning. You said: “too dear”.");
         assertThat(no.outputs()).noneMatch(Output.ModeChange.class::isInstance);
@@ -313,7 +316,7 @@ class ScriptedEngineTest {
         Turn turn = Stage.turn(AgentType.PLANNER, "?");
         Turn withGoal = Stage.turn(AgentType.PLANNER, goal, turn.history(), "", 1);
 
-        assertThat(Plan.in(stage.play(withGoal).text())).hasSize(steps);
+        assertThat(NumberedPlan.in(stage.play(withGoal).text())).hasSize(steps);
     }
 
     @Test
@@ -322,23 +325,25 @@ class ScriptedEngineTest {
                 AgentType.BUILDER, "Do\n 1. dig \n2) plant a tree", past("1. not this", "1. nor this\n2. nor that")));
 
         String id = Stage.TURN + ":1";
-        assertThat(played.outputs().stream().filter(Output.Task.class::isInstance))
-                .containsExactly(new Output.Task("Step 1 of 2: dig"), new Output.Task("Step 2 of 2: plant a tree"));
+        assertThat(played.outputs().stream().filter(Output.CurrentTask.class::isInstance))
+                .containsExactly(
+                        new Output.CurrentTask("Step 1 of 2: dig"),
+                        new Output.CurrentTask("Step 2 of 2: plant a tree"));
         assertThat(played.outputs())
                 .contains(new Output.Call(id, "run_step", "{\"step\":2,\"description\":\"plant a tree\"}"));
         assertThat(played.text())
                 .isEqualTo("Step 1 is done: dig\nStep 2 is done: plant a tree\nThat was the last step, of 2.");
-        assertThat(played.outputs().getLast()).isInstanceOf(Output.Usage.class);
+        assertThat(played.outputs().getLast()).isInstanceOf(Output.TokenUsage.class);
     }
 
     @Test
     void theBuilderTakesTheNewestPlanElse() {
-        List<Entry> before = past("Plan", "1. old", "Again", "Look:\n1. new\n2. newer", "Go", "I shall.");
+        List<HistoryEntry> before = past("Plan", "1. old", "Again", "Look:\n1. new\n2. newer", "Go", "I shall.");
 
         assertThat(stage.play(Stage.turn(AgentType.BUILDER, "Begin", before)).text())
                 .startsWith("Step 1 is done: new\nStep 2 is done: newer\n");
         assertThat(stage.play(Stage.turn(AgentType.BUILDER, "Begin")).outputs())
-                .filteredOn(Output.Task.class::isInstance)
+                .filteredOn(Output.CurrentTask.class::isInstance)
                 .hasSize(3);
     }
 
@@ -352,15 +357,18 @@ class ScriptedEngineTest {
     }
 
     private static Turn answered(Turn turn, Stage.Played asked, String answer) {
-        List<Entry> done = List.of(
-                Stage.entry(Kind.THOUGHT, "…"), Stage.entry(Kind.QUESTION, "…"), Stage.entry(Kind.ANSWER, answer));
+        List<HistoryEntry> done = List.of(
+                Stage.entry(EntryKind.THOUGHT, "…"),
+                Stage.entry(EntryKind.QUESTION, "…"),
+                Stage.entry(EntryKind.ANSWER, answer));
         return Stage.after(turn, done, asked.text());
     }
 
     /** Messages of people and answers in turn. */
-    private static List<Entry> past(String... texts) {
+    private static List<HistoryEntry> past(String... texts) {
         return IntStream.range(0, texts.length)
-                .mapToObj(i -> new Entry(Stage.EARLIER, i % 2 == 0 ? Kind.USER : Kind.ASSISTANT, texts[i], "{}"))
+                .mapToObj(i -> new HistoryEntry(
+                        Stage.EARLIER, i % 2 == 0 ? EntryKind.USER : EntryKind.ASSISTANT, texts[i], "{}"))
                 .toList();
     }
 

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.session.AgentType;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,11 +43,11 @@ class ScriptedResumeTest {
     private final Stage stage = new Stage();
 
     static List<Turn> turns() {
-        List<Entry> before = List.of(
-                new Entry(Stage.EARLIER, Kind.USER, "Hi", "{}"),
-                new Entry(Stage.EARLIER, Kind.THOUGHT, "of an earlier turn", "{}"),
-                new Entry(Stage.EARLIER, Kind.CALL, "search", "{}"),
-                new Entry(Stage.EARLIER, Kind.ASSISTANT, "1. dig\n2. plant", "{}"));
+        List<HistoryEntry> before = List.of(
+                new HistoryEntry(Stage.EARLIER, EntryKind.USER, "Hi", "{}"),
+                new HistoryEntry(Stage.EARLIER, EntryKind.THOUGHT, "of an earlier turn", "{}"),
+                new HistoryEntry(Stage.EARLIER, EntryKind.CALL, "search", "{}"),
+                new HistoryEntry(Stage.EARLIER, EntryKind.ASSISTANT, "1. dig\n2. plant", "{}"));
         List<Turn> turns = new ArrayList<>();
         for (AgentType type : AgentType.values()) {
             Turn fresh = Stage.turn(type, "Move the shop and tell people", before);
@@ -128,19 +128,19 @@ class ScriptedResumeTest {
     }
 
     private static Turn resumed(Turn turn, List<Output> before, String more) {
-        List<Entry> done = new ArrayList<>();
+        List<HistoryEntry> done = new ArrayList<>();
         StringBuilder said = new StringBuilder();
         for (Output output : before) {
             switch (output) {
                 case Output.Chunk(String text) -> said.append(text);
-                case Output.Thought(String text) -> done.add(Stage.entry(Kind.THOUGHT, text));
-                case Output.Call call -> done.add(Stage.entry(Kind.CALL, call.tool()));
-                case Output.Observation seen -> done.add(Stage.entry(Kind.OBSERVATION, seen.output()));
+                case Output.Thought(String text) -> done.add(Stage.entry(EntryKind.THOUGHT, text));
+                case Output.Call call -> done.add(Stage.entry(EntryKind.CALL, call.tool()));
+                case Output.Observation seen -> done.add(Stage.entry(EntryKind.OBSERVATION, seen.output()));
                 case Output.Question question -> {
-                    done.add(Stage.entry(Kind.QUESTION, question.text()));
-                    done.add(Stage.entry(Kind.ANSWER, ANSWER));
+                    done.add(Stage.entry(EntryKind.QUESTION, question.text()));
+                    done.add(Stage.entry(EntryKind.ANSWER, ANSWER));
                 }
-                case Output.ModeChange _, Output.Task _, Output.Usage _ -> {}
+                case Output.ModeChange _, Output.CurrentTask _, Output.TokenUsage _ -> {}
             }
         }
         return Stage.after(turn, done, said + more);
@@ -150,7 +150,7 @@ class ScriptedResumeTest {
     private static int reached(List<Output> before) {
         for (int i = before.size(); i > 0; i--) {
             switch (before.get(i - 1)) {
-                case Output.ModeChange _, Output.Task _, Output.Usage _ -> {}
+                case Output.ModeChange _, Output.CurrentTask _, Output.TokenUsage _ -> {}
                 case Output.Call _ -> {
                     return i - 1;
                 }

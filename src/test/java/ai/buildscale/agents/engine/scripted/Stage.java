@@ -2,8 +2,8 @@ package ai.buildscale.agents.engine.scripted;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.platform.http.StrictJson;
 import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
@@ -53,27 +53,27 @@ final class Stage {
         return turn(type, message, List.of());
     }
 
-    static Turn turn(AgentType type, String message, List<Entry> before) {
-        List<Entry> history = new ArrayList<>(before);
-        history.add(new Entry(TURN, Kind.USER, message, "{}"));
+    static Turn turn(AgentType type, String message, List<HistoryEntry> before) {
+        List<HistoryEntry> history = new ArrayList<>(before);
+        history.add(new HistoryEntry(TURN, EntryKind.USER, message, "{}"));
         return turn(type, null, history, "", 1);
     }
 
-    static Turn turn(AgentType type, String goal, List<Entry> history, String said, int attempt) {
+    static Turn turn(AgentType type, String goal, List<HistoryEntry> history, String said, int attempt) {
         UUID chat = new UUID(0, 1);
         return new Turn(
                 TURN, chat, chat, type, type.defaultMode(), "scripted", goal, history, said, attempt, TraceSpan.NONE);
     }
 
     /** The turn with more behind it. */
-    static Turn after(Turn turn, List<Entry> done, String said) {
-        List<Entry> history = new ArrayList<>(turn.history());
+    static Turn after(Turn turn, List<HistoryEntry> done, String said) {
+        List<HistoryEntry> history = new ArrayList<>(turn.history());
         history.addAll(done);
-        return turn(turn.agentType(), turn.goal(), history, turn.said() + said, turn.attempt());
+        return turn(turn.agentType(), turn.goal(), history, turn.answerSoFar() + said, turn.attempt());
     }
 
-    static Entry entry(Kind kind, String text) {
-        return new Entry(TURN, kind, text, "{}");
+    static HistoryEntry entry(EntryKind kind, String text) {
+        return new HistoryEntry(TURN, kind, text, "{}");
     }
 
     private static ObjectMapper json() {

@@ -7,7 +7,7 @@ import java.time.Duration;
 /** A failure of a model; nothing in it tells a key or an address. */
 public final class ModelFailure extends RuntimeException {
     /** What went wrong. */
-    public enum Kind {
+    public enum FailureKind {
         BUSY("The model %s is busy", true, true),
         UNAVAILABLE("The model %s is not available right now", true, true),
         /** Left alone because it failed too often. */
@@ -25,14 +25,14 @@ public final class ModelFailure extends RuntimeException {
         private final boolean passing;
         private final boolean worthRepeating;
 
-        Kind(String sentence, boolean passing, boolean worthRepeating) {
+        FailureKind(String sentence, boolean passing, boolean worthRepeating) {
             this.sentence = sentence;
             this.passing = passing;
             this.worthRepeating = worthRepeating;
         }
 
         /** Of a failure of this kind once a part of the answer was streamed. */
-        public Kind midStream() {
+        public FailureKind midStream() {
             return switch (this) {
                 case SILENT -> STALLED;
                 case UNAVAILABLE, BUSY -> BROKEN;
@@ -55,19 +55,19 @@ public final class ModelFailure extends RuntimeException {
         }
     }
 
-    private final Kind kind;
+    private final FailureKind kind;
     private final transient Duration retryAfter;
 
-    public ModelFailure(Kind kind, String detail) {
+    public ModelFailure(FailureKind kind, String detail) {
         this(kind, detail, null, null);
     }
 
-    public ModelFailure(Kind kind, String detail, Throwable cause) {
+    public ModelFailure(FailureKind kind, String detail, Throwable cause) {
         this(kind, detail, null, cause);
     }
 
     /** @param retryAfter what the provider asks to be left alone for, or null */
-    public ModelFailure(Kind kind, String detail, Duration retryAfter, Throwable cause) {
+    public ModelFailure(FailureKind kind, String detail, Duration retryAfter, Throwable cause) {
         super(detail, cause);
         this.kind = kind;
         this.retryAfter = retryAfter;
@@ -76,10 +76,10 @@ public final class ModelFailure extends RuntimeException {
     public static ModelFailure of(Throwable reason) {
         return reason instanceof ModelFailure failure
                 ? failure
-                : new ModelFailure(Kind.UNREADABLE, "the answer cannot be read", reason);
+                : new ModelFailure(FailureKind.UNREADABLE, "the answer cannot be read", reason);
     }
 
-    public Kind kind() {
+    public FailureKind kind() {
         return kind;
     }
 

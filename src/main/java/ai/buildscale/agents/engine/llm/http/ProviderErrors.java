@@ -1,6 +1,6 @@
 package ai.buildscale.agents.engine.llm.http;
 
-import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.FailureKind;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpHeaders;
@@ -17,19 +17,20 @@ final class ProviderErrors {
 
     static ModelFailure of(HttpClientResponse answer, Buffer body) {
         int status = answer.statusCode();
-        Kind kind = kind(status);
+        FailureKind kind = kind(status);
         // of a request that it did not like, operators want to know why; what it says about a key may quote the key
-        String detail = kind == Kind.REFUSED ? "status " + status + ": " + reason(answer, body) : "status " + status;
+        String detail =
+                kind == FailureKind.REFUSED ? "status " + status + ": " + reason(answer, body) : "status " + status;
         Duration retryAfter = retryAfter(answer.getHeader(HttpHeaders.RETRY_AFTER), answer.getHeader(HttpHeaders.DATE));
         return new ModelFailure(kind, detail, retryAfter, null);
     }
 
-    private static Kind kind(int status) {
+    private static FailureKind kind(int status) {
         return switch (status) {
-            case 401, 403 -> Kind.DENIED;
-            case 429 -> Kind.BUSY;
-            case 408 -> Kind.UNAVAILABLE;
-            default -> status >= 500 ? Kind.UNAVAILABLE : Kind.REFUSED;
+            case 401, 403 -> FailureKind.DENIED;
+            case 429 -> FailureKind.BUSY;
+            case 408 -> FailureKind.UNAVAILABLE;
+            default -> status >= 500 ? FailureKind.UNAVAILABLE : FailureKind.REFUSED;
         };
     }
 

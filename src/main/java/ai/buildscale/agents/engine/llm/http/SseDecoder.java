@@ -59,7 +59,7 @@ final class SseDecoder {
     }
 
     private void parse(byte[] event) {
-        Failing listener = new Failing();
+        CapturingListener listener = new CapturingListener();
         parser.parse(new ByteArrayInputStream(event), listener);
         if (listener.failure != null) {
             throw listener.failure;
@@ -67,7 +67,7 @@ final class SseDecoder {
     }
 
     /** The parsers swallow what a listener throws. */
-    private final class Failing implements ServerSentEventListener {
+    private final class CapturingListener implements ServerSentEventListener {
         private RuntimeException failure;
 
         @Override

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.engine.llm.http;
 
-import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.FailureKind;
 import dev.langchain4j.http.client.HttpClientBuilder;
 import dev.langchain4j.http.client.HttpRequest;
 import dev.langchain4j.http.client.SuccessfulHttpResponse;
@@ -151,7 +151,7 @@ public final class VertxLlmHttpClient
         try {
             events.add(part);
         } catch (RuntimeException e) {
-            fail(new ModelFailure(Kind.UNREADABLE, "an event cannot be read", e));
+            fail(new ModelFailure(FailureKind.UNREADABLE, "an event cannot be read", e));
         }
     }
 
@@ -163,7 +163,7 @@ public final class VertxLlmHttpClient
         if (event.data().equals("[DONE]")) {
             complete();
         } else if (ERROR.matcher(event.data()).lookingAt()) {
-            fail(new ModelFailure(Kind.UNAVAILABLE, "an error in the stream"));
+            fail(new ModelFailure(FailureKind.UNAVAILABLE, "an error in the stream"));
         } else {
             listener.onEvent(event, new ServerSentEventContext(this));
         }
@@ -184,7 +184,7 @@ public final class VertxLlmHttpClient
             over = true;
             // an answer of which the last event is missing is not complete; what is complete hears no failure any more
             listener.onClose();
-            listener.onError(new ModelFailure(Kind.UNAVAILABLE, "the stream ended early"));
+            listener.onError(new ModelFailure(FailureKind.UNAVAILABLE, "the stream ended early"));
         }
     }
 
@@ -205,7 +205,7 @@ public final class VertxLlmHttpClient
 
     private void lost(Throwable reason) {
         released = true;
-        fail(new ModelFailure(Kind.UNAVAILABLE, "the connection failed", reason));
+        fail(new ModelFailure(FailureKind.UNAVAILABLE, "the connection failed", reason));
     }
 
     private void fail(ModelFailure failure) {
@@ -230,7 +230,8 @@ public final class VertxLlmHttpClient
             release();
         } else {
             boolean late = deadline - now <= 0;
-            fail(new ModelFailure(late ? Kind.LATE : Kind.SILENT, late ? "the turn took too long" : "no token came"));
+            fail(new ModelFailure(
+                    late ? FailureKind.LATE : FailureKind.SILENT, late ? "the turn took too long" : "no token came"));
         }
     }
 

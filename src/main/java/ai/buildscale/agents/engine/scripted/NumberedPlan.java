@@ -9,12 +9,12 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** A numbered list of steps as people write it: lines like {@code 1. this}. */
-final class Plan {
+final class NumberedPlan {
     private static final Pattern NUMBERED = Pattern.compile("\\d{1,6}[.)]\\s++(.++)", Pattern.DOTALL);
     private static final Pattern BETWEEN_CLAUSES = Pattern.compile("[.,;:!?]| and ");
     private static final int MOST_CLAUSES = 3;
 
-    private Plan() {}
+    private NumberedPlan() {}
 
     /** Three to five steps towards a goal: a clause of it is a step. */
     static List<String> towards(String goal) {
