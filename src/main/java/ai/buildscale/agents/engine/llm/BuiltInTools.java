@@ -55,9 +55,9 @@ enum BuiltInTools {
     }
 
     /**
-     * What a call of it comes to.
+     * Runs a call of this tool.
      *
-     * @throws IllegalArgumentException if the arguments make no sense, in words for the model
+     * @throws IllegalArgumentException if the arguments are invalid; the model reads the message
      */
     abstract List<Output> perform(String callId, JsonObject args);
 
@@ -89,7 +89,7 @@ enum BuiltInTools {
                 .orElseThrow(() -> new IllegalArgumentException("There is no mode " + name));
     }
 
-    /** A schema that nothing could satisfy would leave the question open for ever, so what is no schema is not taken. */
+    /** Any text is accepted where the model gives no schema: an invalid one would leave the question open forever. */
     private static String schema(Object given) {
         try {
             JsonObject schema = given instanceof String text ? new JsonObject(text) : (JsonObject) given;

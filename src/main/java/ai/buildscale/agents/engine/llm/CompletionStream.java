@@ -20,11 +20,11 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * Reads one completion of a model part by part. The model is read no faster than its parts are taken, but for a few
- * that wait; words that wait become one part. Its callbacks and its reader meet under one monitor.
+ * Reads one completion of a model part by part, with back-pressure: the client pauses while more than {@link #FULL}
+ * characters are buffered. Buffered text becomes one part. The callbacks and the reader synchronize on one monitor.
  */
 final class CompletionStream implements StreamingChatResponseHandler {
-    /** Characters that may wait before the model has to; and that may still wait when it goes on. */
+    /** The buffered characters at which the client pauses reading, and those at which it reads on. */
     private static final int FULL = 64_000;
 
     private static final int LOW = 16_000;
@@ -49,7 +49,7 @@ final class CompletionStream implements StreamingChatResponseHandler {
     private final Context context;
     private final VertxLlmHttpClient client;
     private final ModelMetrics.Request metrics;
-    /** What came before {@link #text}. */
+    /** The parts before {@link #text}. */
     private final Deque<Part> unread = new ArrayDeque<>();
 
     private final StringBuilder thinking = new StringBuilder();
@@ -69,20 +69,22 @@ final class CompletionStream implements StreamingChatResponseHandler {
         this.metrics = metrics;
     }
 
-    /** Asks the model; emits this once its answer has begun, and fails if it does not. To be subscribed to once. */
+    /** Sends the request; emits this stream once the answer has begun. To be subscribed to once. */
     Uni<CompletionStream> open(ChatRequest request) {
-        return Uni.createFrom().emitter(emitter -> {
-            ModelFailure already;
-            synchronized (this) {
-                opener = emitter;
-                already = failure;
-            }
-            if (already != null) {
-                emitter.fail(already);
-            } else {
-                context.runOnContext(_ -> ask(request));
-            }
-        });
+        return Uni.createFrom().emitter(emitter -> open(emitter, request));
+    }
+
+    private void open(UniEmitter<? super CompletionStream> emitter, ChatRequest request) {
+        ModelFailure already;
+        synchronized (this) {
+            opener = emitter;
+            already = failure;
+        }
+        if (already != null) {
+            emitter.fail(already);
+        } else {
+            context.runOnContext(_ -> ask(request));
+        }
     }
 
     private void ask(ChatRequest request) {
@@ -95,17 +97,19 @@ final class CompletionStream implements StreamingChatResponseHandler {
         }
     }
 
-    /** The next part. One at a time, none after {@link End}. */
+    /** Emits the next part. One call at a time, none after {@link End}. */
     Uni<Part> next() {
-        return Uni.createFrom().emitter(emitter -> {
-            synchronized (this) {
-                reader = emitter;
-            }
-            deliver();
-        });
+        return Uni.createFrom().emitter(emitter -> read(emitter));
     }
 
-    /** Stops the model; no-op once its answer has ended. */
+    private void read(UniEmitter<? super Part> emitter) {
+        synchronized (this) {
+            reader = emitter;
+        }
+        deliver();
+    }
+
+    /** Cancels the request; no-op once the completion has ended. */
     void abort() {
         onError(new ModelFailure(FailureKind.CANCELLED, "stopped"));
     }
@@ -251,7 +255,7 @@ final class CompletionStream implements StreamingChatResponseHandler {
             return unread.poll();
         }
         int whole = text.length();
-        // half a character waits for its other half
+        // the second half of a surrogate pair comes with the next part
         if (whole > 0 && end == null && Character.isHighSurrogate(text.charAt(whole - 1))) {
             whole--;
         }

@@ -35,7 +35,7 @@ final class Conversation {
     private int calls;
     private Mode mode;
 
-    /** @param earlierTurns how many of the turns before this one are told */
+    /** @param earlierTurns the number of turns before this one that the model sees */
     Conversation(Turn turn, int earlierTurns) {
         this.turn = turn;
         this.systemPrompt = SystemPrompt.of(turn.agentType());
@@ -47,7 +47,7 @@ final class Conversation {
                 done.stream().filter(entry -> entry.kind() == EntryKind.CALL).count();
     }
 
-    /** The id of the next call that is made for the first time. */
+    /** Returns the id of a new call. */
     String nextCallId() {
         return turn.callId(calls++);
     }
@@ -83,7 +83,7 @@ final class Conversation {
         return new JsonObject().put("call_id", seen.id()).put("success", seen.success());
     }
 
-    /** All that the model is told in its next round. */
+    /** The messages of the next request. */
     List<ChatMessage> messages() {
         List<ChatMessage> messages = new ArrayList<>();
         messages.add(SystemMessage.from(systemPrompt.prompt(turn, mode)));
@@ -114,7 +114,7 @@ final class Conversation {
                 .collect(Collectors.joining());
     }
 
-    /** Adds an agent's words; blank ones are none. */
+    /** Adds an agent's message; returns false for a blank text. */
     static boolean addAnswer(String text, List<ChatMessage> messages) {
         boolean something = !text.isBlank();
         if (something) {
@@ -124,9 +124,9 @@ final class Conversation {
     }
 
     /**
-     * A call that has been made.
+     * A call without an observation.
      *
-     * @param answer what the person has answered, if it is a question that was answered; or null
+     * @param answer the person's answer if the call asked a question; null if there is none
      */
     record OpenCall(Output.Call call, String answer) {}
 }

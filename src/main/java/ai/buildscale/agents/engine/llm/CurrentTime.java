@@ -10,12 +10,13 @@ import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 
-/** Tells the time. */
+/** The tool that tells a model the current time. */
 @ApplicationScoped
 class CurrentTime implements Tool {
     private static final JsonObject PARAMETERS = new JsonObject("""
-            {"type": "object", "properties": {
-              "zone": {"type": "string", "description": "A time zone, as Europe/Berlin; UTC if not given"}}}""");
+        {"type": "object", "properties": {
+          "zone": {"type": "string", "description": "A time zone, as Europe/Berlin; UTC if not given"}}}\
+        """);
 
     private final Clock clock;
 

@@ -25,7 +25,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.eclipse.microprofile.faulttolerance.exceptions.CircuitBreakerOpenException;
 
-/** A model as it is configured here: how it is asked, asked again, and left alone when it fails too often. */
+/** A configured model: sends its requests, retries transient failures and guards it with a circuit breaker. */
 final class Model {
     private final FailureLog failureLog;
     private final String name;
@@ -47,7 +47,7 @@ final class Model {
         this.guard = guard(config);
     }
 
-    /** The address itself is not told: it may hold a password. */
+    /** The message does not repeat the address, which may hold a password. */
     private String checked(String url) {
         try {
             URI uri = new URI(url);
@@ -57,7 +57,7 @@ final class Model {
                 return url;
             }
         } catch (URISyntaxException _) {
-            // as one that is of no use
+            // the same problem as a URL that cannot be used
         }
         throw new IllegalArgumentException("llm.models.\"" + name
                 + "\".base-url must be an http or https URL, without a user: keys are set with api-key");
@@ -95,12 +95,12 @@ final class Model {
         return settings.turnTimeout();
     }
 
-    /** As OpenTelemetry calls it. */
+    /** The name that OpenTelemetry's conventions give the provider. */
     String provider() {
         return WireEnum.name(settings.provider());
     }
 
-    /** The span of a request that the turn makes, begun. */
+    /** Begins the span of a completion of this turn. */
     TraceSpan startSpan(Turn turn) {
         URI address = URI.create(baseUrl);
         int usualPort = address.getScheme().equals("https") ? 443 : 80;
@@ -109,13 +109,13 @@ final class Model {
                 .with("server.port", address.getPort() < 0 ? usualPort : address.getPort());
     }
 
-    /** An answer to be {@link CompletionStream#open opened}. */
+    /** A completion to be {@link CompletionStream#open opened}. */
     CompletionStream completion(Context context, long deadline) {
         return new CompletionStream(
                 this, context, new VertxLlmHttpClient(http, context, settings.timeout(), deadline), metrics.request());
     }
 
-    /** Opens what the attempts supply, until one is open. */
+    /** Opens the completion of the first attempt that succeeds. */
     Uni<CompletionStream> open(Supplier<Uni<CompletionStream>> attempts) {
         return Uni.createFrom()
                 .deferred(() -> guard.get(attempts))
@@ -137,7 +137,7 @@ final class Model {
         }
     }
 
-    /** LangChain4j's model for one request: it learns at once which HTTP client is its own. */
+    /** LangChain4j's model for one request, so that each request has an HTTP client of its own to cancel. */
     StreamingChatModel chat(HttpClientBuilder client) {
         return switch (settings.provider()) {
             case OPENAI -> openAi(client);

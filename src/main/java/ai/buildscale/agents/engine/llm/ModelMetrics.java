@@ -6,7 +6,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
-/** The metrics of one model. */
+/** Records the metrics of one model. */
 final class ModelMetrics {
     private static final String OK = "ok";
 
@@ -30,7 +30,7 @@ final class ModelMetrics {
         return new Request(Timer.start(registry));
     }
 
-    /** Nothing was asked: the breaker is open. */
+    /** Counts a request that was not sent because the breaker is open. */
     void breakerOpen() {
         requests(ModelFailure.FailureKind.SHUT.toString()).increment();
     }
@@ -43,7 +43,7 @@ final class ModelMetrics {
         registry.counter("llm.tokens", "model", model, "kind", kind).increment(count == null ? 0 : count);
     }
 
-    /** One request to it. */
+    /** Measures one request to the model. */
     final class Request {
         private final Timer.Sample sample;
 

@@ -22,8 +22,8 @@ import java.util.Optional;
 import org.jboss.logging.Logger;
 
 /**
- * Runs one turn as a loop of completions and tool calls: each output is computed when it is asked for, so nothing runs
- * ahead of what is persisted. {@link #stop} may come at any time; the rest is called by one thread at a time.
+ * Runs one turn as a loop of completions and tool calls: each output is computed when it is requested, so the loop never
+ * runs ahead of the persisted outputs. {@link #stop} may be called at any time; all other methods by one thread at a time.
  */
 final class ToolLoop {
     private static final Logger LOG = Logger.getLogger(ToolLoop.class);
@@ -35,10 +35,12 @@ final class ToolLoop {
     private final int maxRounds;
     private final long deadline;
     private final Conversation conversation;
-    /** What is known but not yet said, then the calls that are said but not yet made. */
+    /** Outputs that are not emitted yet. */
     private final Deque<Output> due = new ArrayDeque<>();
 
+    /** Calls that are emitted, or about to be, and not yet made. */
     private final Deque<Output.Call> open = new ArrayDeque<>();
+
     private int rounds;
     private boolean finished;
     private CompletionStream reading;
@@ -80,7 +82,7 @@ final class ToolLoop {
                 .transform(this::explained);
     }
 
-    /** Stops the model, if it is at work. */
+    /** Aborts the current completion, if there is one. */
     void stop() {
         stopped = true;
         CompletionStream completion = asked;
@@ -205,7 +207,7 @@ final class ToolLoop {
         return tokens == null ? 0 : tokens;
     }
 
-    /** What is no JSON object is shown as it is, in one. */
+    /** A text that is no JSON object is wrapped in one, so that people see it. */
     private static String args(String given) {
         // PostgreSQL's jsonb has no NUL
         String text = given == null || given.isBlank() ? "{}" : given.replace("\\u0000", "");

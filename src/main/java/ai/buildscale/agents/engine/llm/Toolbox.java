@@ -23,10 +23,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
-/** Runs tool calls; every call ends with an observation. */
+/** Runs tool calls; every call yields an observation or a question. */
 final class Toolbox {
     private static final Logger LOG = Logger.getLogger(Toolbox.class);
-    /** Characters; a model is told the beginning of what is longer. */
+    /** Characters; a longer result is truncated. */
     private static final int LONGEST_OBSERVATION = 32_000;
 
     private final Map<String, Tool> tools;
@@ -37,7 +37,7 @@ final class Toolbox {
         this.timeout = timeout;
     }
 
-    /** What a model is told about the tools of its agent. */
+    /** The specifications of the tools that an agent may call. */
     List<ToolSpecification> specifications(SystemPrompt systemPrompt) {
         Stream<ToolSpecification> builtIn = Arrays.stream(BuiltInTools.values())
                 .filter(tool -> systemPrompt.mayCall(tool.toString()))
@@ -66,7 +66,7 @@ final class Toolbox {
                 .build();
     }
 
-    /** Emits what a call comes to: an observation after what else there is, or a question. */
+    /** Emits the outputs of a call; the last is an observation or a question. */
     Uni<List<Output>> perform(Output.Call call, Turn turn) {
         if (!SystemPrompt.of(turn.agentType()).mayCall(call.tool())) {
             return failed(call, "There is no tool " + call.tool());

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Renders an agent's steps of one turn in a model's terms: its words cut where it called a tool, each call with its
- * result.
+ * Renders an agent's steps of one turn as a model's messages: the answer is split at each tool call, and each call is
+ * followed by its result.
  */
 final class Transcript {
     private static final String NO_RESULT = "It was interrupted, and has no result.";
@@ -50,7 +50,7 @@ final class Transcript {
         return open;
     }
 
-    /** Adds its messages; true if the last of them are words. */
+    /** Adds the messages of the turn; returns whether the last of them is text of the answer. */
     boolean addMessages(List<ChatMessage> messages) {
         int from = 0;
         boolean asking = false;
@@ -86,7 +86,7 @@ final class Transcript {
         return result == null ? NO_RESULT : result;
     }
 
-    /** The answer to the question that was asked at this entry or after it, or null. */
+    /** The answer to the first question at this entry or after it, or null. */
     private String answer(int at) {
         String question = null;
         for (HistoryEntry entry : entries.subList(at, entries.size())) {
@@ -102,7 +102,8 @@ final class Transcript {
     }
 
     private static void call(String before, String tool, String args, String result, List<ChatMessage> messages) {
-        // nine letters and digits: the one form that all providers take; it need not be the same in the next request
+        // nine letters and digits: the one format that all providers accept; it need not be the same in the next
+        // request
         String id = "call%05d".formatted(messages.size());
         String name = tool.replaceAll("[^A-Za-z0-9_-]", "_");
         ToolExecutionRequest request =

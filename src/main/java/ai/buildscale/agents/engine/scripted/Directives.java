@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/** Plays a message that consists of directives, line by line. */
+/** Interprets a message with directives, line by line. */
 final class Directives {
     private static final int MOST_CHUNKS = 1_000_000;
     private static final long MOST_TOKENS = 1_000_000_000_000L;

@@ -16,7 +16,7 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** Replies to a plain message, each type of agent in its own manner. */
+/** Replies to a message without directives, in the manner of the agent's type. */
 final class PlainReply {
     private static final int QUOTED = 200;
     private static final int SHORT = 80;

@@ -6,10 +6,10 @@ import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import java.util.List;
 
 /**
- * The message that a turn answers. The same whenever it is taken from the turn: what comes after the message is left
- * out.
+ * A prompt is the message that a turn answers, with the chat before it. It is the same at every resume of the turn, because
+ * the entries after the message are left out.
  *
- * @param before what was said in the chat before the message
+ * @param before the chat's entries before the message
  */
 record Prompt(List<HistoryEntry> before, String message) {
     static Prompt of(Turn turn) {
@@ -27,7 +27,7 @@ record Prompt(List<HistoryEntry> before, String message) {
         return before.stream().filter(Prompt::isMessage).count();
     }
 
-    /** The newest message before this one that has numbered lines. */
+    /** The numbered lines of the newest earlier message that has any. */
     List<String> newestPlan() {
         return before.reversed().stream()
                 .filter(Prompt::isMessage)

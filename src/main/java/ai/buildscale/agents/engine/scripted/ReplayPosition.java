@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The position up to which a turn has been played already; its script, shown to it step by step, learns what is left
- * of each.
+ * The position up to which a turn has been played already; consumes a script step by step, and returns the rest of each
+ * step.
  */
 final class ReplayPosition {
     private final Map<EntryKind, Integer> done = new EnumMap<>(EntryKind.class);
@@ -25,14 +25,14 @@ final class ReplayPosition {
         }
     }
 
-    /** Empty if nothing is left of it. The first chunk comes without a pause: pauses are between chunks. */
+    /** Empty if the step was played. The first chunk comes without a pause: pauses are between chunks. */
     Optional<ScriptStep> restOf(ScriptStep step) {
         return switch (step) {
             case ScriptStep.Emits(Output.Chunk(String text), Duration silence) -> restOf(text, silence);
             case ScriptStep.Emits(Output.Thought _, Duration _) -> unless(take(EntryKind.THOUGHT), step);
             case ScriptStep.Emits(Output.Call _, Duration _) -> {
                 take(EntryKind.CALL);
-                // without its observation it is made again
+                // a call without its observation is made again
                 yield unless(has(EntryKind.OBSERVATION), step);
             }
             case ScriptStep.Emits(Output.Observation _, Duration _) -> unless(take(EntryKind.OBSERVATION), step);
@@ -41,7 +41,7 @@ final class ReplayPosition {
         };
     }
 
-    /** Whether the question that it was shown last is. */
+    /** Whether the last question of the script has an answer. */
     boolean isAnswered() {
         return take(EntryKind.ANSWER);
     }
@@ -57,7 +57,7 @@ final class ReplayPosition {
         return Optional.of(new ScriptStep.Emits(new Output.Chunk(text.substring(known)), pause));
     }
 
-    /** Whether the point that the turn has reached is still to come: what leaves no trace has been done before it. */
+    /** Whether the replay has not reached the turn's progress yet: until then, steps without a trace were played. */
     private boolean liesAhead() {
         return charactersLeft > 0
                 || has(EntryKind.THOUGHT)

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.function.Supplier;
 
-/** Plays the rest of a script; it ends with a question that has no answer yet. */
+/** Plays the rest of a script; stops at a question that has no answer yet. */
 final class ScriptPlayer implements Iterator<ScriptStep> {
     private final Iterator<Supplier<List<ScriptStep>>> parts;
     private final ReplayPosition position;

@@ -4,13 +4,13 @@ import ai.buildscale.agents.engine.EngineFailure;
 import ai.buildscale.agents.platform.WireEnum;
 import java.time.Duration;
 
-/** A failure of a model; nothing in it tells a key or an address. */
+/** A model failure ends a request to a model; its texts never contain a key or an address. */
 public final class ModelFailure extends RuntimeException {
-    /** What went wrong. */
+    /** The kind of a model failure: its text for people, and whether a retry makes sense. */
     public enum FailureKind {
         BUSY("The model %s is busy", true, true),
         UNAVAILABLE("The model %s is not available right now", true, true),
-        /** Left alone because it failed too often. */
+        /** The circuit breaker is open. */
         SHUT("The model %s is not available right now", true, false),
         SILENT("The model %s did not answer in time", true, false),
         STALLED("The model %s stopped in the middle of its answer", true, false),
@@ -31,7 +31,7 @@ public final class ModelFailure extends RuntimeException {
             this.worthRepeating = worthRepeating;
         }
 
-        /** Of a failure of this kind once a part of the answer was streamed. */
+        /** The kind of the same failure after a part of the answer was streamed. */
         public FailureKind midStream() {
             return switch (this) {
                 case SILENT -> STALLED;
@@ -40,7 +40,7 @@ public final class ModelFailure extends RuntimeException {
             };
         }
 
-        /** Whether the model itself is in trouble: what a circuit breaker counts. */
+        /** Whether the circuit breaker counts a failure of this kind: the model itself is in trouble. */
         public boolean isTrouble() {
             return passing && this != CANCELLED && this != LATE;
         }
@@ -66,7 +66,7 @@ public final class ModelFailure extends RuntimeException {
         this(kind, detail, null, cause);
     }
 
-    /** @param retryAfter what the provider asks to be left alone for, or null */
+    /** @param retryAfter the delay that the provider demands, or null */
     public ModelFailure(FailureKind kind, String detail, Duration retryAfter, Throwable cause) {
         super(detail, cause);
         this.kind = kind;
@@ -87,7 +87,7 @@ public final class ModelFailure extends RuntimeException {
         return kind.passing;
     }
 
-    /** Zero where the provider does not say. */
+    /** Zero where the provider demands no delay. */
     public Duration retryAfter() {
         return retryAfter == null ? Duration.ZERO : retryAfter;
     }

@@ -9,7 +9,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeFormatter;
 
-/** Maps a provider's error answer to a failure. */
+/** Maps a provider's error response to a {@link ModelFailure}. */
 final class ProviderErrors {
     private static final int LONGEST_REASON = 300;
 
@@ -18,7 +18,7 @@ final class ProviderErrors {
     static ModelFailure of(HttpClientResponse answer, Buffer body) {
         int status = answer.statusCode();
         FailureKind kind = kind(status);
-        // of a request that it did not like, operators want to know why; what it says about a key may quote the key
+        // operators need the reason of a refused request; a text about a key may quote the key
         String detail =
                 kind == FailureKind.REFUSED ? "status " + status + ": " + reason(answer, body) : "status " + status;
         Duration retryAfter = retryAfter(answer.getHeader(HttpHeaders.RETRY_AFTER), answer.getHeader(HttpHeaders.DATE));
@@ -43,8 +43,8 @@ final class ProviderErrors {
     }
 
     /**
-     * What is asked for in seconds, or as a date (RFC 9110, section 10.2.3), which is one of the provider's clock; null where
-     * it cannot be read.
+     * Reads the delay in seconds or as a date (RFC 9110, section 10.2.3) of the provider's clock; null where the header is
+     * invalid.
      */
     static Duration retryAfter(String header, String date) {
         if (header == null) {
