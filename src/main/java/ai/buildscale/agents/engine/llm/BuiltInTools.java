@@ -13,28 +13,25 @@ import java.util.Set;
 /** The built-in tools by which a model steers its own agent. */
 enum BuiltInTools {
     ASK_USER("Asks the person something that you cannot go on without, and waits for the answer.", """
-        {"type": "object", "required": ["question"], "properties": {
-          "question": {"type": "string"},
-          "schema": {"type": "object", "description": "The JSON schema of the answer; any text if not given"}}}\
-        """) {
+            {"type": "object", "required": ["question"], "properties": {
+              "question": {"type": "string"},
+              "schema": {"type": "object", "description": "The JSON schema of the answer; any text if not given"}}}""") {
         @Override
         List<Output> perform(String callId, JsonObject args) {
             return List.of(new Output.Question(text(args, "question"), schema(args.getValue("schema"))));
         }
     },
     SET_TASK("Tells people what you are doing now.", """
-        {"type": "object", "required": ["task"], "properties": {
-          "task": {"type": "string", "description": "A few words"}}}\
-        """) {
+            {"type": "object", "required": ["task"], "properties": {
+              "task": {"type": "string", "description": "A few words"}}}""") {
         @Override
         List<Output> perform(String callId, JsonObject args) {
             return List.of(new Output.CurrentTask(text(args, "task")), new Output.Observation(callId, "Done", true));
         }
     },
     SWITCH_MODE("Changes the mode that you work in, once the person has agreed.", """
-        {"type": "object", "required": ["mode"], "properties": {
-          "mode": {"type": "string", "enum": ["chat", "plan", "build"]}}}\
-        """) {
+            {"type": "object", "required": ["mode"], "properties": {
+              "mode": {"type": "string", "enum": ["chat", "plan", "build"]}}}""") {
         @Override
         List<Output> perform(String callId, JsonObject args) {
             Mode mode = mode(text(args, "mode"));

@@ -23,9 +23,8 @@ import java.util.stream.Collectors;
  */
 final class Conversation {
     private static final String GO_ON = """
-        Your answer was interrupted. Go on with it exactly where it stopped, in the middle of a word if need be: begin \
-        with what comes next, repeat nothing, and do not mention this.\
-        """;
+            Your answer was interrupted. Go on with it exactly where it stopped, in the middle of a word if need be: begin \
+            with what comes next, repeat nothing, and do not mention this.""";
 
     private final Turn turn;
     private final SystemPrompt systemPrompt;

@@ -14,9 +14,8 @@ import java.time.temporal.ChronoUnit;
 @ApplicationScoped
 class CurrentTime implements Tool {
     private static final JsonObject PARAMETERS = new JsonObject("""
-        {"type": "object", "properties": {
-          "zone": {"type": "string", "description": "A time zone, as Europe/Berlin; UTC if not given"}}}\
-        """);
+            {"type": "object", "properties": {
+              "zone": {"type": "string", "description": "A time zone, as Europe/Berlin; UTC if not given"}}}""");
 
     private final Clock clock;
 

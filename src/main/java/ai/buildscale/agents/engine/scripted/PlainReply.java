@@ -23,8 +23,7 @@ final class PlainReply {
     private static final List<String> USUAL_STEPS =
             List.of("Look at what is there", "Make the change", "Check that it works");
     private static final String GO_ON = """
-        {"type":"object","properties":{"go_on":{"type":"boolean"},"comment":{"type":"string"}},"required":["go_on"]}\
-        """;
+            {"type":"object","properties":{"go_on":{"type":"boolean"},"comment":{"type":"string"}},"required":["go_on"]}""";
 
     private final Turn turn;
     private final Prompt prompt;

@@ -71,7 +71,7 @@ class ConversationTest {
 
     @Test
     void beginsWithWhoItIsAndWhatFor() {
-        ChatMessage first = new Conversation(after(Lab.turn(AgentType.PLANNER, "Hi")), 10)
+        ChatMessage first = new Conversation(after(LlmFixture.turn(AgentType.PLANNER, "Hi")), 10)
                 .messages()
                 .getFirst();
 
@@ -86,7 +86,7 @@ class ConversationTest {
         UUID one = UUID.randomUUID();
         UUID two = UUID.randomUUID();
         Turn turn = after(
-                Lab.turn("And now?"),
+                LlmFixture.turn("And now?"),
                 entry(one, EntryKind.USER, "First"),
                 entry(one, EntryKind.THOUGHT, "Hm"),
                 entry(one, EntryKind.ASSISTANT, "One"),
@@ -102,7 +102,7 @@ class ConversationTest {
     void tellsTheCallsOfATurnBeforeWhereTheyWereMade() {
         UUID one = UUID.randomUUID();
         Turn turn = after(
-                Lab.turn("And now?"),
+                LlmFixture.turn("And now?"),
                 entry(one, EntryKind.USER, "First"),
                 new HistoryEntry(one, EntryKind.CALL, "look", "{\"call_id\":\"a\",\"args\":{\"x\":1},\"offset\":4}"),
                 new HistoryEntry(one, EntryKind.OBSERVATION, "seen", "{\"call_id\":\"a\",\"success\":true}"),
@@ -122,18 +122,18 @@ class ConversationTest {
 
     @Test
     void isTheSameWhetherItWasLivedThroughOrRead() {
-        Turn turn = Lab.turn("Hi");
+        Turn turn = LlmFixture.turn("Hi");
         Conversation lived = new Conversation(turn, 10);
         lived.record(new Output.Chunk("Let me see. "));
         lived.record(new Output.Call(lived.nextCallId(), "look", "{\"x\":1}"));
         lived.record(new Output.Observation(turn.callId(0), "seen", true));
         lived.record(new Output.Chunk("It is th"));
 
-        Turn read = Lab.again(
+        Turn read = LlmFixture.again(
                 turn,
                 "Let me see. It is th",
-                Lab.call(turn, 0, "look", "{\"x\":1}", 12),
-                Lab.observation(turn, 0, "seen"));
+                LlmFixture.call(turn, 0, "look", "{\"x\":1}", 12),
+                LlmFixture.observation(turn, 0, "seen"));
 
         assertThat(told(lived))
                 .isEqualTo(told(read))
@@ -150,28 +150,29 @@ class ConversationTest {
 
     @Test
     void tellsAQuestionThatNoCallAsked() {
-        Turn turn = Lab.turn("Hi");
+        Turn turn = LlmFixture.turn("Hi");
 
-        assertThat(told(Lab.again(turn, "", Lab.question(turn, "q", "Sure?"), Lab.answer(turn, "q", "true"))))
+        assertThat(told(LlmFixture.again(
+                        turn, "", LlmFixture.question(turn, "q", "Sure?"), LlmFixture.answer(turn, "q", "true"))))
                 .containsExactly("user: Hi", "agent: null calls ask_user{\"question\":\"Sure?\"}", "result: true");
     }
 
     @Test
     void findsTheAnswerToEachQuestion() {
-        Turn turn = Lab.turn("Hi");
+        Turn turn = LlmFixture.turn("Hi");
         String first = "{\"question\":\"1?\"}";
         String second = "{\"question\":\"2?\"}";
 
-        Turn asked = Lab.again(
+        Turn asked = LlmFixture.again(
                 turn,
                 "",
-                Lab.call(turn, 0, "ask_user", first, 0),
-                Lab.question(turn, "q1", "1?"),
-                Lab.answer(turn, "q1", "\"one\""),
-                Lab.observation(turn, 0, "\"one\""),
-                Lab.call(turn, 1, "ask_user", second, 0),
-                Lab.question(turn, "q2", "2?"),
-                Lab.answer(turn, "q2", "\"two\""));
+                LlmFixture.call(turn, 0, "ask_user", first, 0),
+                LlmFixture.question(turn, "q1", "1?"),
+                LlmFixture.answer(turn, "q1", "\"one\""),
+                LlmFixture.observation(turn, 0, "\"one\""),
+                LlmFixture.call(turn, 1, "ask_user", second, 0),
+                LlmFixture.question(turn, "q2", "2?"),
+                LlmFixture.answer(turn, "q2", "\"two\""));
 
         assertThat(told(asked))
                 .filteredOn(line -> line.startsWith("result"))
@@ -183,12 +184,12 @@ class ConversationTest {
 
     @Test
     void outlivesDataThatIsWrong() {
-        Turn turn = Lab.turn("Hi");
+        Turn turn = LlmFixture.turn("Hi");
         HistoryEntry wrong =
                 new HistoryEntry(turn.id(), EntryKind.CALL, "look here!", "{\"call_id\":\"a\",\"offset\":99}");
         HistoryEntry broken = new HistoryEntry(turn.id(), EntryKind.OBSERVATION, "seen", "nonsense");
 
-        assertThat(told(Lab.again(turn, "Said", wrong, broken)))
+        assertThat(told(LlmFixture.again(turn, "Said", wrong, broken)))
                 .containsExactly(
                         "user: Hi", "agent: Said calls look_here_{}", "result: It was interrupted, and has no result.");
     }

@@ -40,21 +40,21 @@ class ScriptedResumeTest {
         /usage 3 4
         """;
 
-    private final Stage stage = new Stage();
+    private final ScriptedFixture stage = new ScriptedFixture();
 
     static List<Turn> turns() {
         List<HistoryEntry> before = List.of(
-                new HistoryEntry(Stage.EARLIER, EntryKind.USER, "Hi", "{}"),
-                new HistoryEntry(Stage.EARLIER, EntryKind.THOUGHT, "of an earlier turn", "{}"),
-                new HistoryEntry(Stage.EARLIER, EntryKind.CALL, "search", "{}"),
-                new HistoryEntry(Stage.EARLIER, EntryKind.ASSISTANT, "1. dig\n2. plant", "{}"));
+                new HistoryEntry(ScriptedFixture.EARLIER, EntryKind.USER, "Hi", "{}"),
+                new HistoryEntry(ScriptedFixture.EARLIER, EntryKind.THOUGHT, "of an earlier turn", "{}"),
+                new HistoryEntry(ScriptedFixture.EARLIER, EntryKind.CALL, "search", "{}"),
+                new HistoryEntry(ScriptedFixture.EARLIER, EntryKind.ASSISTANT, "1. dig\n2. plant", "{}"));
         List<Turn> turns = new ArrayList<>();
         for (AgentType type : AgentType.values()) {
-            Turn fresh = Stage.turn(type, "Move the shop and tell people", before);
+            Turn fresh = ScriptedFixture.turn(type, "Move the shop and tell people", before);
             turns.add(fresh);
         }
-        Turn rich = Stage.turn(AgentType.ASSISTANT, RICH, before);
-        turns.add(Stage.turn(rich.agentType(), null, rich.history(), "", 2));
+        Turn rich = ScriptedFixture.turn(AgentType.ASSISTANT, RICH, before);
+        turns.add(ScriptedFixture.turn(rich.agentType(), null, rich.history(), "", 2));
         return turns;
     }
 
@@ -91,22 +91,23 @@ class ScriptedResumeTest {
 
     @Test
     void makesACallAgainThatHasNoObservation() {
-        Turn turn = Stage.turn(AgentType.ASSISTANT, "/call a\n/call b\n/say done");
+        Turn turn = ScriptedFixture.turn(AgentType.ASSISTANT, "/call a\n/call b\n/say done");
         List<Output> whole = stage.play(turn).outputs();
 
         Turn resumed = resumed(turn, whole.subList(0, 3), "");
         assertThat(stage.play(resumed).outputs().getFirst())
-                .isEqualTo(new Output.Call(Stage.TURN + ":1", "b", "{}"))
+                .isEqualTo(new Output.Call(ScriptedFixture.TURN + ":1", "b", "{}"))
                 .isEqualTo(whole.get(2));
     }
 
     @Test
     void hasNothingToAddToAWholeAnswer() {
-        Turn turn = Stage.turn(AgentType.ASSISTANT, "/say all\n/wait 1h\n/say of it");
+        Turn turn = ScriptedFixture.turn(AgentType.ASSISTANT, "/say all\n/wait 1h\n/say of it");
 
-        assertThat(stage.play(Stage.after(turn, List.of(), "all\nof it")).outputs())
+        assertThat(stage.play(ScriptedFixture.after(turn, List.of(), "all\nof it"))
+                        .outputs())
                 .isEmpty();
-        assertThat(stage.play(Stage.after(turn, List.of(), "all\nof it and more"))
+        assertThat(stage.play(ScriptedFixture.after(turn, List.of(), "all\nof it and more"))
                         .outputs())
                 .isEmpty();
         assertThat(stage.timers.elapsed()).isZero();
@@ -117,7 +118,7 @@ class ScriptedResumeTest {
         List<Output> all = new ArrayList<>();
         Turn now = turn;
         while (true) {
-            Stage.Played played = stage.play(now);
+            ScriptedFixture.Played played = stage.play(now);
             assertThat(played.failure()).isNull();
             all.addAll(played.outputs());
             if (played.outputs().isEmpty() || !(played.outputs().getLast() instanceof Output.Question)) {
@@ -133,17 +134,17 @@ class ScriptedResumeTest {
         for (Output output : before) {
             switch (output) {
                 case Output.Chunk(String text) -> said.append(text);
-                case Output.Thought(String text) -> done.add(Stage.entry(EntryKind.THOUGHT, text));
-                case Output.Call call -> done.add(Stage.entry(EntryKind.CALL, call.tool()));
-                case Output.Observation seen -> done.add(Stage.entry(EntryKind.OBSERVATION, seen.output()));
+                case Output.Thought(String text) -> done.add(ScriptedFixture.entry(EntryKind.THOUGHT, text));
+                case Output.Call call -> done.add(ScriptedFixture.entry(EntryKind.CALL, call.tool()));
+                case Output.Observation seen -> done.add(ScriptedFixture.entry(EntryKind.OBSERVATION, seen.output()));
                 case Output.Question question -> {
-                    done.add(Stage.entry(EntryKind.QUESTION, question.text()));
-                    done.add(Stage.entry(EntryKind.ANSWER, ANSWER));
+                    done.add(ScriptedFixture.entry(EntryKind.QUESTION, question.text()));
+                    done.add(ScriptedFixture.entry(EntryKind.ANSWER, ANSWER));
                 }
                 case Output.ModeChange _, Output.CurrentTask _, Output.TokenUsage _ -> {}
             }
         }
-        return Stage.after(turn, done, said + more);
+        return ScriptedFixture.after(turn, done, said + more);
     }
 
     /** The first output that must come again: what leaves no trace does, after the last that does, and an open call. */

@@ -14,14 +14,14 @@ import java.util.List;
 import java.util.UUID;
 import java.util.stream.Collectors;
 
-/** An engine on timers of the test, and turns for it. */
-final class Stage {
+/** Builds a scripted engine on timers of the test, and turns for it. */
+final class ScriptedFixture {
     static final UUID TURN = UUID.fromString("00000000-0000-7000-8000-000000000001");
     static final UUID EARLIER = UUID.fromString("00000000-0000-7000-8000-000000000002");
     static final Duration PACE = Duration.ofMillis(20);
     static final ObjectMapper JSON = json();
 
-    final Timers timers = new Timers();
+    final ManualTimers timers = new ManualTimers();
     final ScriptedEngine engine = new ScriptedEngine(timers.vertx(), JSON, () -> PACE);
 
     /** All that a turn gives until it is over; timers run out as soon as they are set. */
@@ -36,7 +36,7 @@ final class Stage {
 
     Played play(Turn turn) {
         List<Output> heard = new ArrayList<>();
-        Listener listener = new Listener(heard::add);
+        TurnSubscriber listener = new TurnSubscriber(heard::add);
         engine.think(turn).subscribe(listener);
         listener.request(Long.MAX_VALUE);
         while (!listener.isOver()) {

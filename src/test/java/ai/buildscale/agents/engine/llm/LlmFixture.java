@@ -23,8 +23,8 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Collectors;
 
-/** An engine made by hand, that thinks with one model, {@code test-model}, at a fake provider. */
-final class Lab implements AutoCloseable {
+/** Builds an LLM engine with one model, {@code test-model}, of a fake provider, and turns for it. */
+final class LlmFixture implements AutoCloseable {
     static final String MODEL = "test-model";
     static final Duration SOON = Duration.ofSeconds(10);
     static final Clock CLOCK = Clock.fixed(Instant.parse("2026-05-04T03:02:01Z"), ZoneOffset.UTC);
@@ -37,7 +37,7 @@ final class Lab implements AutoCloseable {
      * @param settings more than the provider and its address, as {@code llm.rounds}, or {@code timeout} of the model
      * @param tools instead of the time
      */
-    Lab(String provider, String baseUrl, Map<String, String> settings, Tool... tools) {
+    LlmFixture(String provider, String baseUrl, Map<String, String> settings, Tool... tools) {
         Map<String, String> all = new HashMap<>(
                 Map.of(model("provider"), provider, model("base-url"), baseUrl, "llm.retry-delay", "PT0.01S"));
         settings.forEach((name, value) -> all.put(name.startsWith("llm.") ? name : model(name), value));
