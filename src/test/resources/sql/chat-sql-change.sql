@@ -19,6 +19,7 @@ old as materialized (
     select h.* from held h
     cross join place p
     where $4::text[] is null or p.role = any ($4)),
+
 c as (
     update chats c
     set name = case when $5::boolean then $6::text else c.name end, model = coalesce($7::text, c.model),

@@ -46,6 +46,7 @@ o as materialized (
     where h.status = 'running' and h.turn_id is null and h.id = any ($2::uuid[])
         and not exists (select from next n where n.session_id = h.id)
         and exists (select from chats c where c.id = h.chat_id)),
+
 moved as (
     update agent_sessions s
     set status = o.next,

@@ -1,10 +1,12 @@
 with own as materialized (
     select t.* from turns t where t.server_id = $1 and t.state in ('running', 'parked')),
+
 held as materialized (
     select s.* from own t join agent_sessions s on s.id = t.session_id
     where s.server_id = t.server_id and s.hosting = 'server' and s.agent_type in ('assistant', 'planner', 'builder') and s.mode in ('chat', 'plan', 'build')
     and (t.epoch <> s.epoch
-        or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond') and s.status = 'running' and s.turn_id = t.id and s.ended_at is null
+        or t.state = 'parked' and t.parked_at < now() - $2 * interval '1 millisecond')
+    and s.status = 'running' and s.turn_id = t.id and s.ended_at is null
     order by s.id
     limit 500
     for no key update of s),

@@ -1,4 +1,5 @@
-with held as materialized (
+with
+held as materialized (
     select s.* from turns t join agent_sessions s on s.id = t.session_id
     where t.state in ('paused', 'parked') and t.ended_at is null and s.server_id = $1 and s.id = any ($2::uuid[])
     and s.hosting = 'server' and s.agent_type in ('assistant', 'planner', 'builder') and s.mode in ('chat', 'plan', 'build') and s.status = 'running' and s.turn_id = t.id and s.ended_at is null

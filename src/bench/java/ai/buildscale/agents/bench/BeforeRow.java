@@ -6,13 +6,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** This build beside an earlier one, both in one run: get, create, transition, fan-out. Each has a database of its own. */
+/**
+ * Measures this build beside an earlier one, both in one run: get, create, transition, messages through actors, fan-out.
+ * Each has a database of its own.
+ */
 final class BeforeRow implements Bench.Row {
     private static final String REACH = "≥ 0.97";
     private static final int STREAMS = 1_000;
-    /** Those that are asked for, of get, create, transition and fan-out. */
+    private static final int ACTORS = 2_000;
+    private static final int TALKERS = 64;
+    /** Those that are asked for, of get, create, transition, actors and fan-out. */
     private static final Set<String> WANTED =
-            Set.of(System.getProperty("bench.before.rows", "get,create,transition,fan-out")
+            Set.of(System.getProperty("bench.before.rows", "get,create,transition,actors,fan-out")
                     .split(","));
     /** The sessions that publish are those of the first workspace, which is followed. */
     private static final String WORKSPACE = "case when n < %1$d + %2$d then %1$d else %1$d + n %% %3$d end"
@@ -28,6 +33,12 @@ final class BeforeRow implements Bench.Row {
         String earlier = System.getProperty("bench.before", "");
         if (earlier.isEmpty()) {
             throw new IllegalStateException("name the other build's artefact: BEFORE=…/quarkus-run.jar");
+        }
+        if (WANTED.contains("actors")) {
+            actors(lab, earlier, report);
+        }
+        if (WANTED.equals(Set.of("actors"))) {
+            return;
         }
         String nowDatabase = lab.newDatabase("bench_now");
         String thenDatabase = lab.newDatabase("bench_then");
@@ -70,6 +81,25 @@ final class BeforeRow implements Bench.Row {
                 report.ratio("deliveries to " + Report.thousands(STREAMS) + " streams", "/s", rounds, 0, 1, REACH);
             }
         }
+    }
+
+    private static void actors(Lab lab, String earlier, Report report) throws Exception {
+        String nowDatabase = lab.newDatabase("bench_actors_now");
+        String thenDatabase = lab.newDatabase("bench_actors_then");
+        try (PackagedService now = lab.service(nowDatabase);
+                PackagedService then =
+                        PackagedService.start(Path.of(earlier).toAbsolutePath(), thenDatabase, lab.keys());
+                ChatLoad ofNow = ChatLoad.open(lab, now, nowDatabase, ACTORS);
+                ChatLoad ofThen = ChatLoad.open(lab, then, thenDatabase, ACTORS)) {
+            compare(
+                    report,
+                    "messages through actors, sent → done",
+                    TALKERS,
+                    seconds -> ofNow.talk(TALKERS, seconds),
+                    seconds -> ofThen.talk(TALKERS, seconds));
+        }
+        lab.dropDatabase("bench_actors_now");
+        lab.dropDatabase("bench_actors_then");
     }
 
     private static Rounds.Side wrk(Path script, int connections, PackagedService service) {

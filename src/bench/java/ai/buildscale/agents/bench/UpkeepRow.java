@@ -1,10 +1,10 @@
 package ai.buildscale.agents.bench;
 
-import ai.buildscale.agents.chat.ChatStatements;
 import ai.buildscale.agents.event.EventStatements;
 import ai.buildscale.agents.platform.jobs.SweepStatements;
 import ai.buildscale.agents.server.ServerStatements;
 import ai.buildscale.agents.session.SessionStatements;
+import ai.buildscale.agents.turn.TurnStatements;
 import java.io.IOException;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -148,9 +148,9 @@ final class UpkeepRow implements Bench.Row {
         one.prepare("members", ServerStatements.members());
         one.prepare("counted", SessionStatements.count());
         one.prepare("deliver", SessionStatements.deliver());
-        one.prepare("begun", ChatStatements.begin());
-        one.prepare("waiting", ChatStatements.waiting());
-        one.prepare("lost", ChatStatements.takeUpLost());
+        one.prepare("begun", TurnStatements.begin());
+        one.prepare("waiting", TurnStatements.waiting());
+        one.prepare("lost", TurnStatements.takeUpLost());
         one.prepare("claim", SweepStatements.claim());
         one.prepare("tail", EventStatements.tail());
         one.prepare("hand", SessionStatements.handOver());

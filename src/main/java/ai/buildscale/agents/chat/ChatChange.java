@@ -1,6 +1,7 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.session.Mode;
+import ai.buildscale.agents.turn.BusyPolicy;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import jakarta.validation.constraints.Pattern;
 import jakarta.validation.constraints.Size;

@@ -1,7 +1,6 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.ChatRepository.Found;
-import ai.buildscale.agents.chat.ChatRepository.Stopped;
+import ai.buildscale.agents.chat.ChatRepository.FoundChat;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.http.Idempotency;
 import ai.buildscale.agents.platform.http.StoredResponse;
@@ -9,6 +8,8 @@ import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.SessionResource;
 import ai.buildscale.agents.session.SessionView;
+import ai.buildscale.agents.turn.BusyPolicy;
+import ai.buildscale.agents.turn.Inbox.StopResult;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -109,7 +110,8 @@ public class ChatResource {
 
     public record Attention(List<AttentionView> items, int count) {}
 
-    public record Usage(UsageView usage) {}
+    @Schema(name = "Usage1")
+    public record CurrentUsage(UsageView usage) {}
 
     @POST
     @Path("/workspaces/{workspaceId}/chats")
@@ -148,7 +150,7 @@ public class ChatResource {
         Page page = Page.of(limit, cursor);
         return service.list(Caller.of(security), workspaceId, page)
                 .map(found -> new Chats(
-                        found.stream().map(Found::chat).toList(),
+                        found.stream().map(FoundChat::chat).toList(),
                         found.size() < page.limit()
                                 ? null
                                 : Page.cursorAfter(found.getLast().lastMessage())));
@@ -244,7 +246,7 @@ public class ChatResource {
                     Integer wait) {
         Caller caller = Caller.of(security);
         Duration atMost = Duration.ofSeconds(wait == null ? USUAL_WAIT : wait);
-        AtomicReference<Stopped> told = new AtomicReference<>();
+        AtomicReference<StopResult> told = new AtomicReference<>();
         return idempotency
                 .once(
                         caller,
@@ -259,7 +261,7 @@ public class ChatResource {
                 .map(StoredResponse::response);
     }
 
-    private Uni<Void> stopped(Stopped stopped, Duration atMost) {
+    private Uni<Void> stopped(StopResult stopped, Duration atMost) {
         return stopped == null || stopped.command() == null
                 ? Uni.createFrom().voidItem()
                 : service.stopped(stopped.session(), stopped.command(), atMost);
@@ -308,7 +310,7 @@ public class ChatResource {
     @GET
     @Path("/workspaces/{workspaceId}/usage")
     @Operation(summary = "What the workspace's agents have used")
-    public Uni<Usage> usage(@Context SecurityContext security, @RestPath UUID workspaceId) {
-        return service.usage(Caller.of(security), workspaceId).map(Usage::new);
+    public Uni<CurrentUsage> usage(@Context SecurityContext security, @RestPath UUID workspaceId) {
+        return service.usage(Caller.of(security), workspaceId).map(CurrentUsage::new);
     }
 }

@@ -1,11 +1,7 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.ChatRepository.Answered;
-import ai.buildscale.agents.chat.ChatRepository.Found;
-import ai.buildscale.agents.chat.ChatRepository.Place;
-import ai.buildscale.agents.chat.ChatRepository.Posted;
-import ai.buildscale.agents.chat.ChatRepository.Question;
-import ai.buildscale.agents.chat.ChatRepository.Stopped;
+import ai.buildscale.agents.chat.ChatRepository.AskedQuestion;
+import ai.buildscale.agents.chat.ChatRepository.FoundChat;
 import ai.buildscale.agents.engine.Engines;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Page;
@@ -23,6 +19,13 @@ import ai.buildscale.agents.session.Mode;
 import ai.buildscale.agents.session.NewSession;
 import ai.buildscale.agents.session.SessionService;
 import ai.buildscale.agents.session.SessionView;
+import ai.buildscale.agents.turn.BusyPolicy;
+import ai.buildscale.agents.turn.Inbox;
+import ai.buildscale.agents.turn.Inbox.Admission;
+import ai.buildscale.agents.turn.Inbox.AnswerResult;
+import ai.buildscale.agents.turn.Inbox.ChatAgent;
+import ai.buildscale.agents.turn.Inbox.PostResult;
+import ai.buildscale.agents.turn.Inbox.StopResult;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Role;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -32,7 +35,6 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -43,10 +45,10 @@ import java.util.stream.Stream;
  */
 @ApplicationScoped
 class ChatService {
-    private static final String[] TALKERS = Stream.of(Role.values())
+    private static final List<String> TALKERS = Stream.of(Role.values())
             .filter(role -> role.includes(Role.MEMBER))
             .map(Role::toString)
-            .toArray(String[]::new);
+            .toList();
 
     private final Database database;
     private final ChatRepository chats;
@@ -55,7 +57,7 @@ class ChatService {
     private final AnswerValidator answers;
     private final Access access;
     private final Notifier notifier;
-    private final HostSweep hosts;
+    private final Inbox inbox;
     private final ChatConfig config;
 
     ChatService(
@@ -66,7 +68,7 @@ class ChatService {
             AnswerValidator answers,
             Access access,
             Notifier notifier,
-            HostSweep hosts,
+            Inbox inbox,
             ChatConfig config) {
         this.database = database;
         this.chats = chats;
@@ -75,7 +77,7 @@ class ChatService {
         this.answers = answers;
         this.access = access;
         this.notifier = notifier;
-        this.hosts = hosts;
+        this.inbox = inbox;
         this.config = config;
     }
 
@@ -136,7 +138,7 @@ class ChatService {
      *
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member
      */
-    Uni<List<Found>> list(Caller caller, UUID workspace, Page page) {
+    Uni<List<FoundChat>> list(Caller caller, UUID workspace, Page page) {
         return access.require(caller, workspace, Role.VIEWER).chain(() -> chats.list(database, workspace, page));
     }
 
@@ -156,7 +158,7 @@ class ChatService {
                         .with((session, messages) -> new Whole(found.chat(), session, messages.reversed())));
     }
 
-    private Uni<Found> find(Caller caller, UUID workspace, UUID chat) {
+    private Uni<FoundChat> find(Caller caller, UUID workspace, UUID chat) {
         return access.require(caller, workspace, Role.VIEWER)
                 .chain(() -> chats.find(database, workspace, chat))
                 .onItem()
@@ -176,31 +178,21 @@ class ChatService {
                 .chain(posted -> posted.live()
                         ? Uni.createFrom().item(posted)
                         : revive(db, caller, workspace, chat, message, content, policy))
-                .invoke(posted -> {
-                    if (!posted.accepted() && posted.full()) {
-                        throw ChatTasks.full(config.mailbox());
-                    }
-                    if (!posted.accepted()) {
-                        throw new Problem(
-                                        ProblemType.CONFLICT,
-                                        "The agent is busy; send it again, or with another on_busy")
-                                .with("current_status", posted.status())
-                                .retryAfter(1);
-                    }
-                    db.afterCommit(() -> wake(posted.server()));
-                })
                 .replaceWith(message);
     }
 
-    private Uni<Posted> post(
+    private Uni<PostResult> post(
             Db db, Caller caller, UUID workspace, UUID chat, UUID message, String content, BusyPolicy policy) {
-        return chats.post(
-                        db, workspace, chat, caller.userId(), roles(caller), message, content, policy, config.mailbox())
-                .invoke(posted -> judge(caller, posted == null ? null : posted.place()));
+        return inbox.post(db, agent(caller, workspace, chat), message, content, policy)
+                .invoke(posted -> judge(caller, posted == null ? null : posted.admission()));
+    }
+
+    private static ChatAgent agent(Caller caller, UUID workspace, UUID chat) {
+        return new ChatAgent(workspace, chat, caller.userId(), roles(caller));
     }
 
     /** One at a time: who comes second finds the session that the first has made. */
-    private Uni<Posted> revive(
+    private Uni<PostResult> revive(
             Db db, Caller caller, UUID workspace, UUID chat, UUID message, String content, BusyPolicy policy) {
         return db.atomically(transaction -> chats.lock(transaction, chat)
                 .chain(() -> post(transaction, caller, workspace, chat, message, content, policy))
@@ -237,21 +229,13 @@ class ChatService {
                                 Map.Entry::getKey, entry -> entry.getValue().toString()));
     }
 
-    private void wake(UUID server) {
-        if (server == null) {
-            notifier.appended();
-        } else {
-            notifier.concerns(Set.of(server));
-        }
-    }
-
-    private static String[] roles(Caller caller) {
+    private static List<String> roles(Caller caller) {
         return caller.isAdmin() ? null : TALKERS;
     }
 
-    private static void judge(Caller caller, Place place) {
-        Access.judge(caller, place != null, place == null ? null : place.role(), Role.MEMBER);
-        if (!place.found()) {
+    private static void judge(Caller caller, Admission admission) {
+        Access.judge(caller, admission != null, admission == null ? null : admission.role(), Role.MEMBER);
+        if (!admission.found()) {
             throw Problem.notFound("The chat");
         }
     }
@@ -262,15 +246,9 @@ class ChatService {
      *
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
      */
-    Uni<Stopped> stop(Db db, Caller caller, UUID workspace, UUID chat) {
-        return chats.stop(db, workspace, chat, caller.userId(), roles(caller))
-                .invoke(stopped -> judge(caller, stopped == null ? null : stopped.place()))
-                .invoke(stopped -> db.afterCommit(() -> {
-                    wake(stopped.server());
-                    if (stopped.server() == null) {
-                        hosts.stopSoon();
-                    }
-                }));
+    Uni<StopResult> stop(Db db, Caller caller, UUID workspace, UUID chat) {
+        return inbox.stop(db, agent(caller, workspace, chat))
+                .invoke(stopped -> judge(caller, stopped == null ? null : stopped.admission()));
     }
 
     /** Completes when the agent has really stopped, or that time is over. */
@@ -296,28 +274,24 @@ class ChatService {
     }
 
     private Uni<UUID> answer(
-            Db db, Caller caller, UUID workspace, UUID chat, UUID named, Question asked, JsonNode answer) {
+            Db db, Caller caller, UUID workspace, UUID chat, UUID named, AskedQuestion asked, JsonNode answer) {
         if (asked == null) {
             throw named == null ? noQuestion() : Problem.notFound("The question");
         }
         if (asked.answer() != null && answers.same(asked.answer(), answer)) {
             return Uni.createFrom().item(asked.id());
         }
-        if (!asked.state().equals("open")) {
+        if (!asked.isOpen()) {
             throw new Problem(ProblemType.CONFLICT, "The question is " + asked.state())
                     .with("question_id", asked.id().toString());
         }
         answers.check(asked.schema(), answer);
-        return chats.answer(
-                        db, workspace, chat, caller.userId(), roles(caller), asked.id(), answer.toString(), Ids.next())
-                .invoke(answered -> judge(caller, answered == null ? null : answered.place()))
-                .invoke(answered -> {
-                    if (answered.question() == null) {
-                        throw noQuestion();
-                    }
-                    db.afterCommit(() -> wake(answered.server()));
-                })
-                .map(Answered::question);
+        return inbox.answer(db, agent(caller, workspace, chat), asked.id(), answer.toString())
+                .invoke(answered -> judge(caller, answered == null ? null : answered.admission()))
+                .map(AnswerResult::question)
+                .onItem()
+                .ifNull()
+                .failWith(ChatService::noQuestion);
     }
 
     private static Problem noQuestion() {
@@ -337,10 +311,10 @@ class ChatService {
                         engines.require(change.getModel());
                     }
                 })
-                .chain(() -> chats.change(database, workspace, chat, caller.userId(), roles(caller), change))
-                .invoke(changed -> judge(caller, changed == null ? null : changed.place()))
+                .chain(() -> chats.change(database, agent(caller, workspace, chat), change))
+                .invoke(changed -> judge(caller, changed == null ? null : changed.admission()))
                 .invoke(notifier::appended)
-                .map(ChatRepository.Changed::chat);
+                .map(ChatRepository.ChangeResult::chat);
     }
 
     /** What waits for a person, oldest first. */

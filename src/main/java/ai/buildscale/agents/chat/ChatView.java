@@ -3,6 +3,7 @@ package ai.buildscale.agents.chat;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Hosting;
 import ai.buildscale.agents.session.Mode;
+import ai.buildscale.agents.turn.BusyPolicy;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import java.time.Instant;
 import java.util.UUID;

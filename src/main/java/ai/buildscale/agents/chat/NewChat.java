@@ -4,6 +4,7 @@ import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Budget;
 import ai.buildscale.agents.session.Hosting;
 import ai.buildscale.agents.session.Mode;
+import ai.buildscale.agents.turn.BusyPolicy;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Pattern;
 import jakarta.validation.constraints.Size;

@@ -100,7 +100,6 @@ class CommandDelivery {
 
     private void woken(Notification wake) {
         if (wake.concerns(self.id())) {
-            agents.ownershipChanged();
             take();
         }
     }

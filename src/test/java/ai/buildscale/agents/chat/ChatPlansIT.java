@@ -2,6 +2,7 @@ package ai.buildscale.agents.chat;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.buildscale.agents.golden.Golden;
 import ai.buildscale.agents.testing.Postgres;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -62,42 +63,42 @@ class ChatPlansIT {
 
     static Stream<Judged> statements() {
         return Stream.of(
-                new Judged("get", ChatSql.GET, 2),
-                new Judged("list", ChatSql.LIST, 3),
-                new Judged("history", ChatSql.HISTORY, 3),
-                new Judged("memory", ChatSql.MEMORY, 3),
-                new Judged("post", ChatSql.POST, 9),
-                new Judged("task", ChatSql.TASK, 10),
-                new Judged("stop", ChatSql.STOP, 5),
-                new Judged("answer", ChatSql.ANSWER, 8),
-                new Judged("question", ChatSql.QUESTION, 2),
-                new Judged("change", ChatSql.CHANGE, 9),
-                new Judged("attention", ChatSql.ATTENTION, 2),
-                new Judged("close what was left", ChatSql.CLOSE_LEFT, 1),
-                new Judged("drop what was left", ChatSql.DROP_LEFT, 1),
-                new Judged("begin", TurnSql.BEGIN, 2),
-                new Judged("take up lost", TurnSql.TAKE_UP_LOST, 2),
-                new Judged("take up paused", TurnSql.TAKE_UP_PAUSED, 2),
-                new Judged("waiting", TurnSql.WAITING, 1),
-                new Judged("strays", TurnSql.STRAYS, 1),
-                new Judged("gone", TurnSql.GONE, 2),
-                new Judged("begin elsewhere", TurnSql.BEGIN_ELSEWHERE, 4),
-                new Judged("take up elsewhere", TurnSql.TAKE_UP_ELSEWHERE, 5),
-                new Judged("give again", TurnSql.GIVE_AGAIN, 4),
-                new Judged("let go", HostSql.LET_GO, 1),
-                new Judged("forget", HostSql.FORGET, 1),
-                new Judged("unread", HostSql.UNREAD, 3),
-                new Judged("left", HostSql.LEFT, 1),
-                new Judged("seize", HostSql.SEIZE, 2),
-                new Judged("what was accepted", HostSql.ACCEPTED, 2),
-                new Judged("open", TurnSql.OPEN, 2),
-                new Judged("chunks", TurnSql.CHUNKS, 2),
-                new Judged("step", TurnSql.STEP, 2),
-                new Judged("close", TurnSql.CLOSE, 2),
-                new Judged("show", TurnSql.SHOW, 6),
-                new Judged("turn of a host", HostSql.TURN, 3),
-                new Judged("any foreign", HostSql.ANY_FOREIGN, 2),
-                new Judged("beat of a host", HostSql.BEAT, 5));
+                new Judged("get", Golden.statement("chat-sql-get"), 2),
+                new Judged("list", Golden.statement("chat-sql-list"), 3),
+                new Judged("history", Golden.statement("chat-sql-history"), 3),
+                new Judged("memory", Golden.statement("turn-sql-memory"), 3),
+                new Judged("post", Golden.statement("inbox-sql-post"), 9),
+                new Judged("task", Golden.statement("inbox-sql-task"), 10),
+                new Judged("stop", Golden.statement("inbox-sql-stop"), 5),
+                new Judged("answer", Golden.statement("inbox-sql-answer"), 8),
+                new Judged("question", Golden.statement("chat-sql-question"), 2),
+                new Judged("change", Golden.statement("chat-sql-change"), 9),
+                new Judged("attention", Golden.statement("chat-sql-attention"), 2),
+                new Judged("close what was left", Golden.statement("turn-close-sql-close-left"), 1),
+                new Judged("drop what was left", Golden.statement("turn-close-sql-drop-left"), 1),
+                new Judged("begin", Golden.statement("turn-sql-begin"), 2),
+                new Judged("take up lost", Golden.statement("turn-sql-take-up-lost"), 2),
+                new Judged("take up paused", Golden.statement("turn-sql-take-up-paused"), 2),
+                new Judged("waiting", Golden.statement("turn-sql-waiting"), 1),
+                new Judged("orphaned", Golden.statement("turn-sql-orphaned"), 1),
+                new Judged("gone", Golden.statement("turn-sql-gone"), 2),
+                new Judged("begin elsewhere", Golden.statement("host-claim-sql-begin"), 4),
+                new Judged("take up elsewhere", Golden.statement("host-claim-sql-take-up"), 5),
+                new Judged("give again", Golden.statement("host-claim-sql-give-again"), 4),
+                new Judged("let go", Golden.statement("host-sql-let-go"), 1),
+                new Judged("forget", Golden.statement("host-sql-forget"), 1),
+                new Judged("unread", Golden.statement("host-claim-sql-unread"), 3),
+                new Judged("left", Golden.statement("host-claim-sql-left"), 1),
+                new Judged("seize", Golden.statement("host-claim-sql-seize"), 2),
+                new Judged("what was accepted", Golden.statement("host-sql-accepted"), 2),
+                new Judged("open", Golden.statement("turn-sql-open"), 2),
+                new Judged("chunks", Golden.statement("turn-sql-chunks"), 2),
+                new Judged("step", Golden.statement("turn-sql-step"), 2),
+                new Judged("close", Golden.statement("turn-close-sql-close"), 2),
+                new Judged("show", Golden.statement("turn-sql-show"), 6),
+                new Judged("turn of a host", Golden.statement("host-sql-turn"), 3),
+                new Judged("any foreign", Golden.statement("host-sql-any-foreign"), 2),
+                new Judged("beat of a host", Golden.statement("host-sql-beat"), 5));
     }
 
     @ParameterizedTest

@@ -3,6 +3,7 @@ package ai.buildscale.agents.chat;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ai.buildscale.agents.host.Host;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.AtOnce;
 import ai.buildscale.agents.testing.Postgres;

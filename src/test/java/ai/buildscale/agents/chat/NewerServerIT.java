@@ -2,6 +2,7 @@ package ai.buildscale.agents.chat;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.buildscale.agents.host.Host;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Servers;

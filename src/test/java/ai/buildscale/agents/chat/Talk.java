@@ -9,8 +9,8 @@ import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 
 /** A chat with its agent, as the tests talk to it. */
-record Talk(Api owner, String workspaceId, String chatId, String sessionId) {
-    static Talk begin(Api owner, String workspaceId, String body) {
+public record Talk(Api owner, String workspaceId, String chatId, String sessionId) {
+    public static Talk begin(Api owner, String workspaceId, String body) {
         JsonNode made =
                 owner.post("/workspaces/" + workspaceId + "/chats", body).expect(201);
         return new Talk(
@@ -20,12 +20,12 @@ record Talk(Api owner, String workspaceId, String chatId, String sessionId) {
                 made.get("session_id").asText());
     }
 
-    static Talk begin(Api owner, String workspaceId) {
+    public static Talk begin(Api owner, String workspaceId) {
         return begin(owner, workspaceId, "{}");
     }
 
     /** The same, by another or at another server. */
-    Talk as(Api other) {
+    public Talk as(Api other) {
         return new Talk(other, workspaceId, chatId, sessionId);
     }
 
@@ -33,7 +33,7 @@ record Talk(Api owner, String workspaceId, String chatId, String sessionId) {
         return "/workspaces/" + workspaceId + "/chats/" + chatId;
     }
 
-    Api.Reply post(String content, String onBusy) {
+    public Api.Reply post(String content, String onBusy) {
         ObjectNode body = Api.JSON.createObjectNode().put("content", content);
         if (onBusy != null) {
             body.put("on_busy", onBusy);
@@ -42,37 +42,37 @@ record Talk(Api owner, String workspaceId, String chatId, String sessionId) {
     }
 
     /** Says something, which must be accepted; the message's id. */
-    String say(String... lines) {
+    public String say(String... lines) {
         JsonNode accepted = post(String.join("\n", lines), null).expect(202);
         return accepted.get("message_id").asText();
     }
 
-    Api.Reply stop() {
+    public Api.Reply stop() {
         return owner.post(path() + "/stop", "");
     }
 
-    Api.Reply command(String command) {
+    public Api.Reply command(String command) {
         return owner.post("/agent-sessions/" + sessionId + "/" + command + "?wait=10", "{}");
     }
 
-    Api.Reply answer(String json) {
+    public Api.Reply answer(String json) {
         return owner.post(path() + "/answers", "{\"answer\":" + json + "}");
     }
 
-    SseStream stream(String... headers) {
+    public SseStream stream(String... headers) {
         return owner.stream(path() + "/events", headers);
     }
 
-    JsonNode whole() {
+    public JsonNode whole() {
         return owner.get(path()).expect(200);
     }
 
-    JsonNode session() {
+    public JsonNode session() {
         return owner.session(sessionId);
     }
 
     /** What was said and done, as {@code kind: content}, oldest first. */
-    List<String> told() {
+    public List<String> told() {
         return StreamSupport.stream(whole().get("messages").spliterator(), false)
                 .map(message -> message.get("kind").asText() + ": "
                         + message.get("content").asText())
@@ -80,7 +80,7 @@ record Talk(Api owner, String workspaceId, String chatId, String sessionId) {
     }
 
     /** The session's events of this type, with their data. */
-    List<JsonNode> events(String type) {
+    public List<JsonNode> events(String type) {
         return owner.history(sessionId).stream()
                 .filter(event -> event.get("event").asText().equals(type))
                 .map(event -> event.get("data"))
@@ -88,7 +88,7 @@ record Talk(Api owner, String workspaceId, String chatId, String sessionId) {
     }
 
     /** The answer of a turn as a client puts it together that only reads chunks, as it would show it now. */
-    static String shown(SseStream stream, String turn) {
+    public static String shown(SseStream stream, String turn) {
         StringBuilder text = new StringBuilder();
         for (SseStream.Event event : stream.events()) {
             if (event.type().equals("chunk")
@@ -105,7 +105,7 @@ record Talk(Api owner, String workspaceId, String chatId, String sessionId) {
     }
 
     /** The types of a stream's events, chunks that follow each other as one. */
-    static String course(SseStream stream) {
+    public static String course(SseStream stream) {
         return stream.changes().stream()
                 .map(event -> event.type().equals("agent_status") ? event.text("status") : event.type())
                 .collect(Collectors.joining(" "))

@@ -12,7 +12,7 @@ import java.util.List;
  * What the code composes, as files beside the tests, so that a change of it is lines of a diff. {@code make golden} (the
  * property {@code golden.write}) writes them anew; else they are compared.
  */
-final class Golden {
+public final class Golden {
     static final boolean WRITE = Boolean.getBoolean("golden.write");
 
     private static final Path RESOURCES = Path.of("src/test/resources");
@@ -21,6 +21,11 @@ final class Golden {
 
     static Path path(String name) {
         return RESOURCES.resolve(name);
+    }
+
+    /** A statement of the service by the name of its file, as {@code turn-sql-begin}. */
+    public static String statement(String name) {
+        return String.join("\n", lines(path("sql").resolve(name + ".sql")));
     }
 
     /** Fails at the first line that is not the file's. */

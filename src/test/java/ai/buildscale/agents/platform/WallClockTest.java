@@ -29,7 +29,7 @@ class WallClockTest {
             "platform.security.TokenCheck", "a token begins and ends at a time of the world",
             "event.EventService", "a stream ends with its token",
             "event.EventLoopSubscribers", "a stream ends with its token",
-            "chat.HostStream", "a stream ends with its token",
+            "host.HostStream", "a stream ends with its token",
             "platform.Ids", "a UUIDv7 begins with the time, and never with an earlier one than the last",
             "engine.llm.CurrentTime", "a model asks what time it is");
 

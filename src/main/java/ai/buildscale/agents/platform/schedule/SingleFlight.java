@@ -1,6 +1,7 @@
 package ai.buildscale.agents.platform.schedule;
 
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.Vertx;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -20,6 +21,15 @@ public final class SingleFlight {
     public SingleFlight(Supplier<? extends Uni<?>> work, Consumer<Throwable> failed) {
         this.work = work;
         this.failed = failed;
+    }
+
+    /** The same for work that shall not begin within the trigger, but on an event loop, a moment later. */
+    public static SingleFlight onLoop(Vertx vertx, Supplier<? extends Uni<?>> work, Consumer<Throwable> failed) {
+        return new SingleFlight(
+                () -> Uni.createFrom()
+                        .<Void>emitter(emitter -> vertx.runOnContext(_ -> emitter.complete(null)))
+                        .chain(() -> work.get().replaceWithVoid()),
+                failed);
     }
 
     /** Runs the work now, or once more after the run under way. From any thread. */

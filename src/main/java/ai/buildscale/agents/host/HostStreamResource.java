@@ -1,0 +1,67 @@
+package ai.buildscale.agents.host;
+
+import ai.buildscale.agents.platform.http.EventStreams;
+import ai.buildscale.agents.platform.http.SseWriter;
+import ai.buildscale.agents.platform.security.Caller;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.SecurityContext;
+import java.time.Duration;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
+
+/** Work for hosts elsewhere over SSE. */
+@Path("/api/v1")
+@Tag(name = "Agent hosts")
+public class HostStreamResource {
+    private static final int QUEUE_BYTES = 262_144;
+    private static final Duration STALL = Duration.ofSeconds(60);
+    private static final String EXAMPLE = "event: work\\ndata: {\\\"turn_id\\\": \\\"…\\\"}\\n\\n";
+
+    private final HostStream stream;
+
+    HostStreamResource(HostStream stream) {
+        this.stream = stream;
+    }
+
+    @GET
+    @Path("/agent-hosts/{hostId}/work")
+    @Operation(
+            summary = "The same as a stream, for a host that has time for what comes",
+            description = "Server-Sent Events: `event: work` for each turn, as many as the host has room for. It ends"
+                    + " with the token, or when the server stops; the host comes again.")
+    @APIResponse(
+            responseCode = "200",
+            description = "the stream",
+            content =
+                    @Content(
+                            mediaType = "text/event-stream",
+                            schema = @Schema(type = SchemaType.STRING, examples = EXAMPLE)))
+    public Uni<Response> work(
+            @Context SecurityContext security,
+            @Context HttpServerRequest request,
+            @RestPath UUID hostId,
+            @QueryParam("limit") @Min(1) @Max(100) @Parameter(description = "turns in one go; 10 where it is not given")
+                    Integer limit) {
+        return stream.open(Caller.of(security), hostId, limit == null ? 10 : limit, request.response()::closed)
+                .chain(frames -> request.method().equals(HttpMethod.HEAD)
+                        ? Uni.createFrom().item(EventStreams.head(request))
+                        : SseWriter.write(request, frames, QUEUE_BYTES, STALL, () -> {})
+                                .replaceWith((Response) null));
+    }
+}

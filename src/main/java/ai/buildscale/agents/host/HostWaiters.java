@@ -1,0 +1,115 @@
+package ai.buildscale.agents.host;
+
+import ai.buildscale.agents.host.HostRepository.Asking;
+import ai.buildscale.agents.platform.postgres.Notifier;
+import ai.buildscale.agents.platform.schedule.PeriodicTimers;
+import ai.buildscale.agents.platform.schedule.SingleFlight;
+import ai.buildscale.agents.turn.TurnConfig;
+import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import io.vertx.core.Vertx;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Hosts that wait for work, without a thread: each wake-up, and a poll beneath, looks for all of this server's in one
+ * statement.
+ */
+@ApplicationScoped
+class HostWaiters {
+    private static final Duration LOOK = Duration.ofSeconds(1);
+    /** The least time between two looks. */
+    private static final Duration REST = Duration.ofMillis(10);
+
+    /** A class: two requests of one host are two waiters. */
+    private static final class WaitingHost {
+        private final Asking asking;
+        private final UniEmitter<? super Boolean> emitter;
+
+        WaitingHost(Asking asking, UniEmitter<? super Boolean> emitter) {
+            this.asking = asking;
+            this.emitter = emitter;
+        }
+    }
+
+    private final HostRepository hosts;
+    private final TurnConfig config;
+    private final Set<WaitingHost> waiting = ConcurrentHashMap.newKeySet();
+    private final SingleFlight looking;
+    private volatile boolean stopped;
+
+    HostWaiters(HostRepository hosts, TurnConfig config, Vertx vertx, PeriodicTimers timers, Notifier notifier) {
+        this.hosts = hosts;
+        this.config = config;
+        this.looking = SingleFlight.onLoop(vertx, this::lookNow, _ -> {});
+        notifier.listen(_ -> look());
+        timers.every(LOOK, this::look);
+    }
+
+    void stop(@Observes ShutdownDelayInitiatedEvent event) {
+        stopped = true;
+        waiting.forEach(waiter -> waiter.emitter.complete(false));
+    }
+
+    /** Whether this server gives no work any more: whoever asks is to go to another. */
+    boolean isStopped() {
+        return stopped;
+    }
+
+    /** Emits true once there may be work for the host, false when that time is over or this server stops. */
+    Uni<Boolean> until(Asking asking, Duration atMost) {
+        return Uni.createFrom()
+                .<Boolean>emitter(emitter -> {
+                    WaitingHost waiter = new WaitingHost(asking, emitter);
+                    emitter.onTermination(() -> waiting.remove(waiter));
+                    waiting.add(waiter);
+                    if (stopped) {
+                        emitter.complete(false);
+                    }
+                    look();
+                })
+                .ifNoItem()
+                .after(atMost)
+                .recoverWithItem(false);
+    }
+
+    private void look() {
+        if (waiting.isEmpty()) {
+            return;
+        }
+        looking.trigger();
+    }
+
+    /** Looks for all of them in one statement, then rests. */
+    private Uni<Void> lookNow() {
+        if (waiting.isEmpty()) {
+            return Uni.createFrom().voidItem();
+        }
+        return hosts.withWork(asking(), config.maxAttempts())
+                .invoke(this::tell)
+                .replaceWithVoid()
+                .onFailure()
+                .recoverWithNull()
+                .onItem()
+                .delayIt()
+                .by(REST);
+    }
+
+    private List<Asking> asking() {
+        return waiting.stream().map(waiter -> waiter.asking).distinct().toList();
+    }
+
+    private void tell(Set<UUID> withWork) {
+        for (WaitingHost waiter : List.copyOf(waiting)) {
+            if (withWork.contains(waiter.asking.host())) {
+                waiter.emitter.complete(true);
+            }
+        }
+    }
+}

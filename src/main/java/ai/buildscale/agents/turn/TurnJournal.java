@@ -1,0 +1,46 @@
+package ai.buildscale.agents.turn;
+
+import ai.buildscale.agents.platform.postgres.Db;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Writes the steps and the closings of turns that hosts elsewhere run, each in the transaction that has judged the host's
+ * claim. This server's own turns are written by {@link TurnWriter}.
+ */
+@ApplicationScoped
+public class TurnJournal {
+    private final TurnRepository turns;
+    private final TurnLifecycle lifecycle;
+
+    TurnJournal(TurnRepository turns, TurnLifecycle lifecycle) {
+        this.turns = turns;
+        this.lifecycle = lifecycle;
+    }
+
+    public Uni<Void> step(Db db, TurnStep step) {
+        return turns.step(db, null, List.of(step)).replaceWithVoid();
+    }
+
+    /** Closes a turn for the host that runs it. */
+    public Uni<Void> close(Db db, TurnClosing closing) {
+        return close(db, List.of(closing), EnumSet.of(TurnState.RUNNING));
+    }
+
+    /** Closes turns that no host runs any more: they were lost, left, or stopped at rest. */
+    public Uni<Void> closeLeft(Db db, List<TurnClosing> closings) {
+        return close(db, closings, Set.of());
+    }
+
+    private Uni<Void> close(Db db, List<TurnClosing> closings, Set<TurnState> from) {
+        if (closings.isEmpty()) {
+            return Uni.createFrom().voidItem();
+        }
+        return turns.close(db, null, closings)
+                .invoke(() -> db.afterCommit(() -> closings.forEach(closing -> lifecycle.closed(closing, from))))
+                .replaceWithVoid();
+    }
+}

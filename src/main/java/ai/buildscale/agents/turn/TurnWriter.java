@@ -1,0 +1,64 @@
+package ai.buildscale.agents.turn;
+
+import ai.buildscale.agents.platform.postgres.Batcher;
+import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.problem.Problem;
+import ai.buildscale.agents.session.SessionPlacement;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.BooleanSupplier;
+
+/** Writes the progress of this server's turns, many in one statement; retries transient failures only. */
+@ApplicationScoped
+class TurnWriter {
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
+    private static final int ATTEMPTS = 60;
+
+    private final Batcher<TurnStep, Set<UUID>> steps;
+    private final Batcher<TurnClosing, Map<UUID, Integer>> closings;
+
+    TurnWriter(TurnRepository turns, SessionPlacement host) {
+        this.steps = new Batcher<>(TurnSql.BATCH, batch -> turns.step(self(host), batch));
+        this.closings = new Batcher<>(TurnSql.BATCH, batch -> turns.close(self(host), batch));
+    }
+
+    /** What is not written while the lease has lapsed is tried again: it may hold again before it is lost. */
+    private static UUID self(SessionPlacement host) {
+        UUID self = host.self();
+        if (self == null) {
+            throw Problem.unavailable();
+        }
+        return self;
+    }
+
+    /**
+     * Emits whether the turn was this server's to go on with.
+     *
+     * @param wanted whether it is still worth trying again
+     */
+    Uni<Boolean> step(TurnStep step, BooleanSupplier wanted) {
+        return persistently(
+                wanted, steps.add(step).map(taken -> taken.contains(step.fence().session())));
+    }
+
+    /** Emits how many messages wait for the session now; null if the turn was not this server's to close. */
+    Uni<Integer> close(TurnClosing closing, BooleanSupplier wanted) {
+        return persistently(
+                wanted,
+                closings.add(closing).map(closed -> closed.get(closing.fence().session())));
+    }
+
+    /** Only what time can mend is tried again. */
+    private static <R> Uni<R> persistently(BooleanSupplier wanted, Uni<R> work) {
+        return work.onFailure(e -> wanted.getAsBoolean() && (e instanceof Problem || Database.isAway(e)))
+                .retry()
+                .withBackOff(FIRST_PAUSE, LONGEST_PAUSE)
+                .withJitter(0.5)
+                .atMost(ATTEMPTS);
+    }
+}
