@@ -21,22 +21,19 @@ import java.util.function.Consumer;
 /** One server of a {@link SimulatedFleet}: when it asks Postgres for what, and what it does with the answer. */
 final class SimulatedServer {
     private static final Duration SECOND = Duration.ofSeconds(1);
-    private static final Duration RENEW_AGAIN = Duration.ofMillis(500);
 
     private final SimulatedFleet fleet;
     private final Agenda agenda;
     private final Postgres postgres;
     private final ServerConfig config;
     private final FailureDetector detector;
+    private final Lease lease;
     private final SimulatedListener listener;
     private final RecentPlacements placed = new RecentPlacements();
     private Row row;
     private boolean alive = true;
     private List<Member> members = List.of();
     private long seenAt;
-    private long ownsUntil;
-    private long ownsSince;
-    private boolean owned;
     private int orphaning;
     private boolean recovering;
     private long batches;
@@ -56,6 +53,7 @@ final class SimulatedServer {
         this.postgres = fleet.postgres();
         this.config = fleet.config();
         this.detector = new FailureDetector(config, agenda.now());
+        this.lease = new Lease(config, agenda.now());
         this.listener = new SimulatedListener(fleet, this);
         join();
     }
@@ -126,9 +124,8 @@ final class SimulatedServer {
     }
 
     boolean owns() {
-        boolean owns = agenda.now() - ownsUntil < 0;
-        if (owned && !owns) {
-            owned = false;
+        boolean owns = lease.holds(agenda.now());
+        if (!owns && lease.giveUp()) {
             fleet.told().demoted++;
         }
         return owns;
@@ -140,12 +137,12 @@ final class SimulatedServer {
             return;
         }
         owns();
-        long limit = agenda.now() + config.leaseRenewal().toNanos();
+        long limit = agenda.now() + lease.patience().toNanos();
         AtomicBoolean over = new AtomicBoolean();
         agenda.at(limit, () -> {
             if (over.compareAndSet(false, true)) {
                 owns();
-                agenda.in(RENEW_AGAIN, this::renew);
+                agenda.in(lease.pause(true), this::renew);
             }
         });
         postgres.execute(
@@ -180,24 +177,20 @@ final class SimulatedServer {
                     if (alive && over.compareAndSet(false, true)) {
                         if (mine.isLost()) {
                             fleet.told().fenced++;
-                            owned = false;
+                            lease.giveUp();
                             join();
                         } else {
                             renewed(sent);
                             count();
                         }
-                        agenda.in(config.leaseRenewal(), this::renew);
+                        agenda.in(lease.pause(false), this::renew);
                     }
                 },
                 () -> {});
     }
 
     private void renewed(long sent) {
-        ownsUntil = Membership.ownsUntil(sent, config.lostAfter());
-        if (!owned) {
-            owned = true;
-            ownsSince = agenda.now();
-        }
+        lease.renewed(sent, agenda.now());
     }
 
     /** As {@code ServerLoad}. */
@@ -234,7 +227,7 @@ final class SimulatedServer {
         countRest = ServerLoad.restNanos(config.leaseRenewal(), now - begun);
     }
 
-    /** As {@code Fleet}. */
+    /** As {@code FleetMonitor}. */
     private void look() {
         if (!alive) {
             return;
@@ -270,7 +263,7 @@ final class SimulatedServer {
     }
 
     private void judge() {
-        Duration ownsFor = owns() ? Duration.ofNanos(agenda.now() - ownsSince) : Duration.ZERO;
+        Duration ownsFor = owns() ? lease.ownedFor(agenda.now()) : Duration.ZERO;
         Suspects suspects = detector.judge(members, row.id, ownsFor, true, agenda.now());
         if (suspects.none()) {
             act();

@@ -121,7 +121,7 @@ public class EventResource {
             return service.follow(caller, topic, after, false)
                     .map(stream -> stream.isEmpty() ? Response.noContent().build() : EventStreams.head(request));
         }
-        return service.inAPlace(() -> service.follow(caller, topic, after, Boolean.TRUE.equals(snapshot))
+        return service.withPermit(() -> service.follow(caller, topic, after, Boolean.TRUE.equals(snapshot))
                 .chain(stream -> stream.isEmpty()
                         ? Uni.createFrom().item(Response.noContent().build())
                         : SseWriter.write(

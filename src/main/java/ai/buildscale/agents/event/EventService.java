@@ -75,7 +75,7 @@ public class EventService {
      *
      * @throws Problem {@code UNAVAILABLE} when there is none
      */
-    <T> Uni<T> inAPlace(Supplier<Uni<? extends T>> stream) {
+    <T> Uni<T> withPermit(Supplier<Uni<? extends T>> stream) {
         return Uni.createFrom().deferred(() -> {
             if (!subscribers.enter()) {
                 throw new Problem(ProblemType.UNAVAILABLE, "This server has as many streams as it takes; try another")
@@ -135,9 +135,9 @@ public class EventService {
                 throw Problem.notFound("The chat");
             }
             if (full) {
-                Buffer head = SseFrame.encode(now.position(), "snapshot", now.json());
+                Buffer head = SseFrame.encode(now.position(), EventType.SNAPSHOT, now.json());
                 // without an id: a client that loses the rest asks again from where it was, and is reset again
-                Buffer reset = SseFrame.encode("reset", "{\"reason\":\"position_no_longer_held\"}");
+                Buffer reset = SseFrame.encode(EventType.RESET, "{\"reason\":\"position_no_longer_held\"}");
                 return Uni.createFrom().item(Start.at(now, held ? head : reset.appendBuffer(head), false));
             }
             if (after == null) {

@@ -53,6 +53,6 @@ record PartialAnswer(UUID sessionId, UUID chatId, UUID turnId, int offset, Strin
                 .put("turn_id", turnId.toString())
                 .put("offset", offset)
                 .put("text", text);
-        return SseFrame.encode("chunk", data.encode());
+        return SseFrame.encode(EventType.CHUNK, data.encode());
     }
 }

@@ -24,21 +24,29 @@ record SseFrame(long position, UUID workspaceId, UUID chatId, boolean endsSessio
 
     /** The first event of a stream that is live from now on: with it, the client has a position to come back with. */
     static Buffer open(long position) {
-        return encode(position, "stream_open", "{\"position\":" + position + "}");
+        return encode(position, EventType.STREAM_OPEN, "{\"position\":" + position + "}");
     }
 
     /** The last event of a stream whose caller's token has ended. */
     static Buffer tokenExpired(Instant at) {
-        return encode("token_expired", "{\"at\":\"" + at + "\"}");
+        return encode(EventType.TOKEN_EXPIRED, "{\"at\":\"" + at + "\"}");
+    }
+
+    static Buffer encode(long position, EventType type, String data) {
+        return encode(position, type.toString(), data);
+    }
+
+    static Buffer encode(EventType type, String data) {
+        return encode(type.toString(), data);
     }
 
     /** {@code data} is JSON on one line, as Postgres prints jsonb. */
-    static Buffer encode(long position, String type, String data) {
+    private static Buffer encode(long position, String type, String data) {
         return Buffer.buffer("id: " + position + "\n").appendBuffer(encode(type, data));
     }
 
     /** An event that leaves the client's position as it is. */
-    static Buffer encode(String type, String data) {
+    private static Buffer encode(String type, String data) {
         return Buffer.buffer(("event: " + type + "\ndata: " + data + "\n\n").getBytes(StandardCharsets.UTF_8));
     }
 }

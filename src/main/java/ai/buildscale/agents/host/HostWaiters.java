@@ -47,7 +47,7 @@ class HostWaiters {
     HostWaiters(HostRepository hosts, TurnConfig config, Vertx vertx, PeriodicTimers timers, Notifier notifier) {
         this.hosts = hosts;
         this.config = config;
-        this.looking = SingleFlight.onLoop(vertx, this::lookNow, _ -> {});
+        this.looking = SingleFlight.onLoop(vertx, REST, this::lookNow, _ -> {});
         notifier.listen(_ -> look());
         timers.every(LOOK, this::look);
     }
@@ -86,19 +86,11 @@ class HostWaiters {
         looking.trigger();
     }
 
-    /** Looks for all of them in one statement, then rests. */
-    private Uni<Void> lookNow() {
-        if (waiting.isEmpty()) {
-            return Uni.createFrom().voidItem();
-        }
-        return hosts.withWork(asking(), config.maxAttempts())
-                .invoke(this::tell)
-                .replaceWithVoid()
-                .onFailure()
-                .recoverWithNull()
-                .onItem()
-                .delayIt()
-                .by(REST);
+    /** Looks for all of them in one statement. */
+    private Uni<?> lookNow() {
+        return waiting.isEmpty()
+                ? Uni.createFrom().voidItem()
+                : hosts.withWork(asking(), config.maxAttempts()).invoke(this::tell);
     }
 
     private List<Asking> asking() {

@@ -6,6 +6,7 @@ import ai.buildscale.agents.platform.postgres.Migrations;
 import ai.buildscale.agents.platform.postgres.Notification;
 import ai.buildscale.agents.platform.postgres.Notifier;
 import ai.buildscale.agents.platform.schedule.PeriodicTimers;
+import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import ai.buildscale.agents.platform.telemetry.Traces;
@@ -27,7 +28,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
@@ -44,16 +44,16 @@ class CommandDelivery {
     private static final int BATCH = 500;
 
     /** What this server, as the member that it was then, has carried out. */
-    private record Done(UUID server, DeliveredCommand order, TraceSpan span) {}
+    private record CarriedOut(UUID server, DeliveredCommand order, TraceSpan span) {}
 
     /** What was accepted as applied, and of which sessions. */
-    private record Applied(Set<UUID> commands, Set<UUID> sessions) {
-        static Applied of(List<List<DeliveredCommand>> accepted) {
+    private record AppliedCommands(Set<UUID> commands, Set<UUID> sessions) {
+        static AppliedCommands of(List<List<DeliveredCommand>> accepted) {
             List<CommandView> all = accepted.stream()
                     .flatMap(List::stream)
                     .map(DeliveredCommand::command)
                     .toList();
-            return new Applied(
+            return new AppliedCommands(
                     all.stream().map(CommandView::id).collect(Collectors.toSet()),
                     all.stream().map(CommandView::sessionId).collect(Collectors.toSet()));
         }
@@ -65,13 +65,11 @@ class CommandDelivery {
     private final AgentRuntime agents;
     private final Migration migration;
     private final Sweeps sweeps;
-    private final Vertx vertx;
     private final PeriodicTimers timers;
     private final Counter fenced;
     private final Set<UUID> working = ConcurrentHashMap.newKeySet();
-    private final Batcher<Done, Applied> applied = new Batcher<>(BATCH, this::sayAll);
-    private final AtomicBoolean taking = new AtomicBoolean();
-    private volatile boolean again;
+    private final Batcher<CarriedOut, AppliedCommands> applied = new Batcher<>(BATCH, this::sayAll);
+    private final SingleFlight taking;
 
     CommandDelivery(
             Ownership ownership,
@@ -88,7 +86,7 @@ class CommandDelivery {
         this.agents = agents;
         this.migration = migration;
         this.sweeps = sweeps;
-        this.vertx = vertx;
+        this.taking = SingleFlight.onLoop(vertx, this::takeNow, failureLog::met);
         this.timers = timers;
         this.fenced = metrics.counter("server.writes.fenced");
         notifier.listen(this::woken);
@@ -105,31 +103,20 @@ class CommandDelivery {
     }
 
     private void take() {
-        again = true;
-        if (self.owns() && taking.compareAndSet(false, true)) {
-            vertx.runOnContext(_ -> next());
+        if (self.owns()) {
+            taking.trigger();
         }
     }
 
-    private void next() {
-        again = false;
-        ownership.deliver(self.id()).subscribe().with(this::taken, e -> {
-            failureLog.met(e);
-            taking.set(false);
+    /** Takes the next commands, until there are none. */
+    private Uni<?> takeNow() {
+        return ownership.deliver(self.id()).invoke(commands -> {
+            failureLog.over();
+            if (!commands.isEmpty()) {
+                carryOut(self.id(), commands);
+                taking.trigger();
+            }
         });
-    }
-
-    private void taken(List<DeliveredCommand> orders) {
-        failureLog.over();
-        if (!orders.isEmpty()) {
-            carryOut(self.id(), orders);
-            next();
-            return;
-        }
-        taking.set(false);
-        if (again) {
-            take();
-        }
     }
 
     /** An agent that takes its time to stop holds up nobody else's command; who is at it already is not told again. */
@@ -142,7 +129,7 @@ class CommandDelivery {
                         ? migration.carryOut(server, order)
                         : agents.obey(order)
                                 .invoke(() -> span.event("obeyed"))
-                                .chain(() -> say(new Done(server, order, span)));
+                                .chain(() -> say(new CarriedOut(server, order, span)));
                 work.onTermination()
                         .invoke(() -> working.remove(id))
                         .subscribe()
@@ -175,7 +162,7 @@ class CommandDelivery {
     }
 
     /** Marks as applied what has been carried out. */
-    private Uni<Void> say(Done done) {
+    private Uni<Void> say(CarriedOut done) {
         return applied.add(done).chain(mine -> {
             CommandView command = done.order().command();
             boolean accepted = mine.commands().contains(command.id());
@@ -192,17 +179,17 @@ class CommandDelivery {
     }
 
     /** Given up by the others meanwhile, this server is another member: what it did before is said of the one it was. */
-    private Uni<Applied> sayAll(List<Done> batch) {
+    private Uni<AppliedCommands> sayAll(List<CarriedOut> batch) {
         Map<UUID, List<UUID>> commands = batch.stream()
                 .collect(Collectors.groupingBy(
-                        Done::server,
+                        CarriedOut::server,
                         Collectors.mapping(done -> done.order().command().id(), Collectors.toList())));
         return Uni.join()
                 .all(commands.entrySet().stream()
                         .map(each -> ownership.applied(each.getKey(), each.getValue()))
                         .toList())
                 .andFailFast()
-                .map(Applied::of);
+                .map(AppliedCommands::of);
     }
 
     private void fencedOff(CommandView command) {

@@ -2,6 +2,7 @@ package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.event.EventService;
 import ai.buildscale.agents.platform.postgres.Database;
+import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.session.AgentRuntime;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
@@ -17,7 +18,6 @@ import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
@@ -45,7 +45,7 @@ class Drain {
     private final EventService streams;
     private final ServerConfig config;
     private final Counter migrated;
-    private final AtomicBoolean running = new AtomicBoolean();
+    private final SingleFlight handingOver;
     private volatile boolean draining;
     private volatile boolean stopping;
 
@@ -67,6 +67,8 @@ class Drain {
         this.agents = agents;
         this.streams = streams;
         this.config = config;
+        this.handingOver = new SingleFlight(
+                () -> runOnce(self.id()), e -> LOG.warnf("server %s has not drained: %s", self.id(), e));
         this.migrated = metrics.counter("server.migrated", "reason", "drain");
     }
 
@@ -81,13 +83,7 @@ class Drain {
             LOG.infof("server %s drains", self.id());
             streams.close();
         }
-        if (running.compareAndSet(false, true)) {
-            runOnce(self.id())
-                    .onTermination()
-                    .invoke(() -> running.set(false))
-                    .subscribe()
-                    .with(_ -> {}, e -> LOG.warnf("server %s has not drained: %s", self.id(), e));
-        }
+        handingOver.triggerIfIdle();
     }
 
     /** It was told to take part again. */
@@ -115,22 +111,22 @@ class Drain {
     }
 
     private Uni<Integer> batch(UUID server) {
-        HandoverTargets takers = placement.share(Set.of(server));
-        if (takers.isEmpty()) {
+        HandoverTargets targets = placement.share(Set.of(server));
+        if (targets.isEmpty()) {
             return Uni.createFrom().item(0);
         }
         return Multi.createFrom()
                 .range(0, AT_ONCE)
                 .onItem()
-                .transformToUniAndMerge(_ -> ownership.giveAway(server, takers, "drain", HandoverTargets.BATCH))
+                .transformToUniAndMerge(_ -> ownership.giveAway(server, targets, "drain", HandoverTargets.BATCH))
                 .collect()
                 .with(Collectors.summingInt(Ownership.HandedOver::sessions))
-                .invoke(n -> handedOver(server, takers, n));
+                .invoke(n -> handedOver(server, targets, n));
     }
 
-    private void handedOver(UUID server, HandoverTargets takers, int sessions) {
+    private void handedOver(UUID server, HandoverTargets targets, int sessions) {
         if (sessions > 0) {
-            placement.placed(takers, sessions);
+            placement.placed(targets, sessions);
             migrated.increment(sessions);
             LOG.infof("server %s handed over %d sessions", server, sessions);
         }

@@ -4,6 +4,7 @@ import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.jobs.Jobs;
 import ai.buildscale.agents.platform.postgres.Migrations;
 import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
+import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.server.FailureDetector.Suspects;
 import io.micrometer.core.instrument.Counter;
@@ -22,7 +23,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jboss.logging.Logger;
 
 /**
@@ -53,8 +53,8 @@ class FleetMonitor {
     private volatile int orphaning;
     private volatile boolean looked;
     private volatile boolean seeing;
-    private volatile FixedDelayTimer ticker;
-    private final AtomicBoolean looking = new AtomicBoolean();
+    private volatile FixedDelayTimer timer;
+    private final SingleFlight looking;
 
     FleetMonitor(
             ServerRepository servers,
@@ -72,6 +72,8 @@ class FleetMonitor {
         this.recovery = recovery;
         this.drain = drain;
         this.vertx = vertx;
+        // runOnce reports its failures itself
+        this.looking = SingleFlight.onLoop(vertx, this::runOnce, _ -> {});
         this.config = config;
         this.jobs = jobs;
         this.lostByLease = metrics.counter("fleet.servers.lost", "reason", "lease_expired");
@@ -99,14 +101,14 @@ class FleetMonitor {
         } catch (RuntimeException e) {
             failureLog.met(e);
         }
-        ticker = FixedDelayTimer.start(vertx, detector::pause, this::runOnce);
+        timer = FixedDelayTimer.start(vertx, detector::pause, this::runOnce);
     }
 
     /** After {@link Drain}, which needs to see who may take what is left. */
     void stop(@Observes @Priority(Interceptor.Priority.LIBRARY_AFTER) ShutdownEvent event) {
-        if (ticker != null) {
+        if (timer != null) {
             // or it finds that its pool is closed
-            ticker.stop()
+            timer.stop()
                     .ifNoItem()
                     .after(LAST_LOOK)
                     .recoverWithItem((Void) null)
@@ -117,13 +119,7 @@ class FleetMonitor {
 
     /** Some server was told what to do. If it is this one it does so at once, others see it at their next look. */
     void lookSoon() {
-        if (looking.compareAndSet(false, true)) {
-            vertx.runOnContext(_ -> runOnce()
-                    .onTermination()
-                    .invoke(() -> looking.set(false))
-                    .subscribe()
-                    .with(_ -> {}, _ -> {}));
-        }
+        looking.triggerIfIdle();
     }
 
     /** One look at the fleet, and what follows from it. */

@@ -33,7 +33,6 @@ import org.jboss.logging.Logger;
 @ApplicationScoped
 class Membership {
     private static final Logger LOG = Logger.getLogger(Membership.class);
-    private static final Duration SHORTEST_WAIT = Duration.ofMillis(500);
     private static final Duration FIRST_JOIN = Duration.ofSeconds(10);
 
     private final FailureLog failureLog = new FailureLog(Membership.class, "this server cannot renew its lease");
@@ -48,19 +47,16 @@ class Membership {
     private final Map<String, String> labels;
     private final Counter fenced;
     private final Counter demoted;
+    private final Lease lease;
     private final AtomicBoolean joining = new AtomicBoolean();
     private volatile UUID candidate = Ids.next();
     private volatile UUID id = candidate;
     private volatile boolean joined;
     private volatile boolean leaving;
-    private volatile long ownsUntil = System.nanoTime();
-    private volatile long renewedAt = System.nanoTime();
-    private volatile boolean owned;
-    private volatile long ownsSince = System.nanoTime();
     private volatile String state = ServerState.ACTIVE.toString();
     private volatile Instant rebalanceAt;
     private volatile boolean failing;
-    private FixedDelayTimer ticker;
+    private FixedDelayTimer timer;
 
     Membership(
             ServerRepository servers,
@@ -77,6 +73,7 @@ class Membership {
         this.agents = agents;
         this.vertx = vertx;
         this.config = config;
+        this.lease = new Lease(config, System.nanoTime());
         this.version = version;
         this.hostname = config.hostname().orElseGet(Membership::machineName);
         this.labels = labels(config.labels().orElse(List.of()));
@@ -85,7 +82,7 @@ class Membership {
         Gauge.builder("server.owns", this, member -> member.leaseHolds() ? 1 : 0)
                 .description("1 while this server may act as the owner of its sessions")
                 .register(metrics);
-        Gauge.builder("server.lease.age", () -> (System.nanoTime() - renewedAt) / 1e9)
+        Gauge.builder("server.lease.age", () -> lease.age(System.nanoTime()).toNanos() / 1e9)
                 .description("since this server last renewed its lease")
                 .baseUnit("seconds")
                 .register(metrics);
@@ -137,14 +134,13 @@ class Membership {
     }
 
     private boolean leaseHolds() {
-        return joined && System.nanoTime() - ownsUntil < 0;
+        return joined && lease.holds(System.nanoTime());
     }
 
     /** Whether it may act as the owner of its sessions now. */
     boolean owns() {
         boolean owns = leaseHolds();
-        if (owned && !owns) {
-            owned = false;
+        if (!owns && lease.giveUp()) {
             demoted.increment();
             LOG.warnf("server %s does not act as an owner any more: its lease has not been renewed", id);
             agents.abandonAll();
@@ -153,21 +149,14 @@ class Membership {
     }
 
     void start(@Observes @Priority(100) Migrations.Applied event) {
-        ticker = FixedDelayTimer.start(
-                vertx,
-                () -> failing ? shorter(config.leaseRenewal().dividedBy(4), SHORTEST_WAIT) : config.leaseRenewal(),
-                this::runOnce);
+        timer = FixedDelayTimer.start(vertx, () -> lease.pause(failing), this::runOnce);
         try {
             join().await().atMost(FIRST_JOIN);
         } catch (RuntimeException e) {
-            // the ticker tries again; what else waits for the schema starts all the same
+            // the timer tries again; what else waits for the schema starts all the same
             failing = true;
             failureLog.met(e);
         }
-    }
-
-    private static Duration shorter(Duration one, Duration other) {
-        return one.compareTo(other) < 0 ? one : other;
     }
 
     /** Renews the lease, or joins if it has none. */
@@ -175,7 +164,7 @@ class Membership {
         owns();
         return (joined ? presence.check().chain(this::renew) : join())
                 .ifNoItem()
-                .after(config.leaseRenewal().compareTo(SHORTEST_WAIT) > 0 ? config.leaseRenewal() : SHORTEST_WAIT)
+                .after(lease.patience())
                 .fail()
                 .invoke(() -> {
                     failing = false;
@@ -244,26 +233,18 @@ class Membership {
             state = renewed.state();
             rebalanceAt = renewed.rebalanceAt();
             renewed(sent);
-            load.refresh(member);
+            load.refresh();
             return Uni.createFrom().voidItem();
         });
     }
 
     private void renewed(long sent) {
-        renewedAt = sent;
-        ownsUntil = ownsUntil(sent, config.lostAfter());
+        boolean gained = lease.renewed(sent, System.nanoTime());
         // so that ownership ends in time even if nobody asks
-        vertx.setTimer(Math.max(1, (ownsUntil - System.nanoTime()) / 1_000_000 + 1), _ -> owns());
-        if (!owned) {
-            owned = true;
-            ownsSince = System.nanoTime();
+        vertx.setTimer(lease.left(System.nanoTime()).toMillis() + 1, _ -> owns());
+        if (gained) {
             agents.ownershipChanged();
         }
-    }
-
-    /** When ownership ends after a renewal: a tenth earlier than the others wait, for clocks that do not run alike. */
-    static long ownsUntil(long sent, Duration lostAfter) {
-        return sent + lostAfter.toNanos() / 10 * 9;
     }
 
     /** Whether its own presence lock has been held for so long. */
@@ -273,7 +254,7 @@ class Membership {
 
     /** For how long it has owned without a break; zero if it does not. */
     Duration ownsFor() {
-        return owns() ? Duration.ofNanos(System.nanoTime() - ownsSince) : Duration.ZERO;
+        return owns() ? lease.ownedFor(System.nanoTime()) : Duration.ZERO;
     }
 
     private Uni<Void> fencedOff(UUID member) {
@@ -281,7 +262,7 @@ class Membership {
             return Uni.createFrom().voidItem();
         }
         joined = false;
-        owned = false;
+        lease.giveUp();
         fenced.increment();
         LOG.warnf(
                 "server %s is fenced: the others have given it up; what it owned is theirs, and it joins again",
@@ -294,14 +275,14 @@ class Membership {
     Uni<Void> leave() {
         leaving = true;
         presence.stop();
-        if (ticker == null) {
+        if (timer == null) {
             return Uni.createFrom().voidItem();
         }
-        ticker.stop();
+        timer.stop();
         // an attempt to join whose answer has not come may have come through
         UUID member = joined ? id : candidate;
         joined = false;
-        owned = false;
+        lease.giveUp();
         return servers.leave(member);
     }
 }

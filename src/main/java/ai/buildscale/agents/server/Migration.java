@@ -98,9 +98,9 @@ class Migration {
                 });
     }
 
-    private Uni<Boolean> moveTo(OpenMigration migration, HandoverTargets takers) {
-        return takers.isEmpty()
+    private Uni<Boolean> moveTo(OpenMigration migration, HandoverTargets targets) {
+        return targets.isEmpty()
                 ? Uni.createFrom().item(false)
-                : ownership.migrate(migration.session(), migration.owner(), migration.command(), takers);
+                : ownership.migrate(migration.session(), migration.owner(), migration.command(), targets);
     }
 }

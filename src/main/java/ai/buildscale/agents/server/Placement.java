@@ -99,9 +99,9 @@ class Placement implements SessionPlacement {
                 .toList());
     }
 
-    /** Counts what was handed over, until the takers have counted for themselves. */
-    void placed(HandoverTargets takers, int sessions) {
-        placed.add(takers, sessions, System.nanoTime());
+    /** Counts what was handed over, until the targets have counted for themselves. */
+    void placed(HandoverTargets targets, int sessions) {
+        placed.add(targets, sessions, System.nanoTime());
     }
 
     void placed(UUID taker, int sessions) {

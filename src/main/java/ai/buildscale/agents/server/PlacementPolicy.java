@@ -38,9 +38,9 @@ final class PlacementPolicy {
     }
 
     /** Who takes the next batch that is handed over: each session goes to whoever is least loaded by then. */
-    static HandoverTargets share(List<Member> takers, Duration lostAfter) {
+    static HandoverTargets share(List<Member> targets, Duration lostAfter) {
         List<Member> chosen =
-                takers.stream().sorted(LEAST_LOADED).limit(MOST_TAKERS).toList();
+                targets.stream().sorted(LEAST_LOADED).limit(MOST_TAKERS).toList();
         PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
         queue.addAll(chosen);
         List<UUID> turns = new ArrayList<>();

@@ -82,8 +82,8 @@ class Rebalancing {
         return new Plan(moves, moves.isEmpty() ? "every server is within the dead band around its share" : null);
     }
 
-    static List<Candidate> candidates(List<Member> takers, ToDoubleFunction<Member> load) {
-        return takers.stream()
+    static List<Candidate> candidates(List<Member> targets, ToDoubleFunction<Member> load) {
+        return targets.stream()
                 .map(member -> new Candidate(
                         member.id(), member.sessions(), member.capacity(), load.applyAsDouble(member), true))
                 .toList();

@@ -36,8 +36,8 @@ final class RecentPlacements {
     }
 
     /** A batch that they took in their turns. */
-    void add(HandoverTargets takers, int sessions, long now) {
-        takers.turns().stream().limit(sessions).forEach(taker -> add(taker, 1, now));
+    void add(HandoverTargets targets, int sessions, long now) {
+        targets.turns().stream().limit(sessions).forEach(taker -> add(taker, 1, now));
     }
 
     /** How many since the server has counted, that long ago; what is older is forgotten. */

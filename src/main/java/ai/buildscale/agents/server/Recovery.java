@@ -1,5 +1,6 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandedOver;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
@@ -14,7 +15,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
@@ -31,7 +31,10 @@ class Recovery {
     private final Placement placement;
     private final Counter recovered;
     private final Timer time;
-    private final AtomicBoolean running = new AtomicBoolean();
+    /** Its failures are logged with what they concern. */
+    private final SingleFlight sharingOut = new SingleFlight(this::shareOut, _ -> {});
+
+    private volatile List<UUID> sources = List.of();
 
     Recovery(Ownership ownership, Placement placement, MeterRegistry metrics) {
         this.ownership = ownership;
@@ -52,23 +55,24 @@ class Recovery {
 
     /** Begins, unless it is at it; what it does not get now is found again at the next look at the fleet. */
     void begin(Collection<UUID> gone) {
-        if (running.compareAndSet(false, true)) {
-            runOnce(List.copyOf(gone))
-                    .onTermination()
-                    .invoke(() -> running.set(false))
-                    .subscribe()
-                    .with(
-                            n -> {
-                                if (n > 0) {
-                                    LOG.infof("recovered %d sessions of servers %s", n, gone);
-                                }
-                            },
-                            e -> LOG.warnf("recovery of the sessions of %s is not complete: %s", gone, e));
-        }
+        sources = List.copyOf(gone);
+        sharingOut.triggerIfIdle();
     }
 
     boolean isRunning() {
-        return running.get();
+        return sharingOut.isRunning();
+    }
+
+    private Uni<Integer> shareOut() {
+        List<UUID> gone = sources;
+        return runOnce(gone)
+                .invoke(n -> {
+                    if (n > 0) {
+                        LOG.infof("recovered %d sessions of servers %s", n, gone);
+                    }
+                })
+                .onFailure()
+                .invoke(e -> LOG.warnf("recovery of the sessions of %s is not complete: %s", gone, e));
     }
 
     /** Hands over batches until none is left that can be; emits how many sessions it were. */
@@ -82,18 +86,18 @@ class Recovery {
     }
 
     private Uni<Integer> batch(Collection<UUID> gone) {
-        HandoverTargets takers = placement.share(Set.copyOf(gone));
-        return takers.isEmpty()
+        HandoverTargets targets = placement.share(Set.copyOf(gone));
+        return targets.isEmpty()
                 ? Uni.createFrom().item(0)
                 : ownership
-                        .recover(gone, takers)
-                        .invoke(handed -> count(takers, handed))
+                        .recover(gone, targets)
+                        .invoke(handed -> count(targets, handed))
                         .map(HandedOver::sessions);
     }
 
-    private void count(HandoverTargets takers, HandedOver handed) {
+    private void count(HandoverTargets targets, HandedOver handed) {
         if (handed.sessions() > 0) {
-            placement.placed(takers, handed.sessions());
+            placement.placed(targets, handed.sessions());
             recovered.increment(handed.sessions());
             time.record(handed.silent());
         }

@@ -1,13 +1,14 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.session.Ownership;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Measures this server's load: its sessions, their open work, and the moving average. They are counted anew at most as
@@ -20,13 +21,13 @@ class ServerLoad {
     private final Ownership ownership;
     private final ServerConfig config;
     private final FailureLog failureLog = new FailureLog(ServerLoad.class, "this server's sessions cannot be counted");
-    private final AtomicBoolean counting = new AtomicBoolean();
+    private final SingleFlight counting = new SingleFlight(this::count, failureLog::met);
     private volatile long sessions;
     private volatile long running;
     private volatile long openCommands;
     private volatile Duration oldestCommand = Duration.ZERO;
     private volatile double average = Double.NaN;
-    private UUID member;
+    private volatile UUID member;
     private long countedAt;
     private long countedFrom;
     private long rest;
@@ -71,16 +72,16 @@ class ServerLoad {
     }
 
     /** Begins to count if it is time to; no lease waits for it. A count that fails leaves the last one. */
-    void refresh(UUID server) {
-        long begun = System.nanoTime();
-        if (due(begun) && counting.compareAndSet(false, true)) {
-            ownership
-                    .count(server)
-                    .onTermination()
-                    .invoke(() -> counting.set(false))
-                    .subscribe()
-                    .with(count -> counted(server, count, begun), failureLog::met);
+    void refresh() {
+        if (due(System.nanoTime())) {
+            counting.triggerIfIdle();
         }
+    }
+
+    private Uni<?> count() {
+        UUID server = member;
+        long begun = System.nanoTime();
+        return ownership.count(server).invoke(count -> counted(server, count, begun));
     }
 
     private synchronized boolean due(long now) {

@@ -63,7 +63,7 @@ class TurnDispatcher implements AgentActor.Supervisor {
     private final Set<UUID> free = ConcurrentHashMap.newKeySet();
 
     private final SingleFlight beginning;
-    private final SingleFlight takingUp = new SingleFlight(this::takeUpLost, failureLog::met);
+    private final SingleFlight takingUp;
     private final GoneSessions goneSessions;
     private volatile boolean holding;
 
@@ -91,6 +91,7 @@ class TurnDispatcher implements AgentActor.Supervisor {
         this.config = config;
         this.lifecycle = lifecycle;
         this.beginning = SingleFlight.onLoop(vertx, this::beginNow, failureLog::met);
+        this.takingUp = SingleFlight.onLoop(vertx, LOST_REST, this::takeUpLost, failureLog::met);
         this.goneSessions = new GoneSessions(turns, agents::sessions, placement::self, this::gone, failureLog::met);
         notifier.listen(this::notified);
     }
@@ -166,20 +167,11 @@ class TurnDispatcher implements AgentActor.Supervisor {
                 .replaceWithVoid();
     }
 
-    private Uni<Void> takeUpLost() {
+    private Uni<?> takeUpLost() {
         UUID self = owner();
         return self == null
                 ? Uni.createFrom().voidItem()
-                : turns.takeUpLost(self, NOT_HANDED_OVER)
-                        .invoke(this::claimed)
-                        .replaceWithVoid()
-                        .onFailure()
-                        .invoke(failureLog::met)
-                        .onFailure()
-                        .recoverWithNull()
-                        .onItem()
-                        .delayIt()
-                        .by(LOST_REST);
+                : turns.takeUpLost(self, NOT_HANDED_OVER).invoke(this::claimed);
     }
 
     /** Messages whose turn has come and which nobody told of: the answer that said so was lost, or the server. */

@@ -1,13 +1,16 @@
 package ai.buildscale.agents.platform.postgres;
 
+import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.quarkus.runtime.ShutdownEvent;
+import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Tuple;
 import io.vertx.pgclient.PgConnection;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -33,19 +36,19 @@ public class Notifier {
     private final Pool pool;
     private final Connections connections;
     private final Vertx vertx;
-    private final long notifyMillis;
     private final String self = UUID.randomUUID().toString();
     private final List<Consumer<Notification>> listeners = new CopyOnWriteArrayList<>();
     private final Set<UUID> concerned = ConcurrentHashMap.newKeySet();
-    private final AtomicBoolean notifying = new AtomicBoolean();
-    private volatile boolean again;
+    private final SingleFlight sending;
     private volatile boolean stopping;
 
     Notifier(Pool pool, Connections connections, Vertx vertx, NotifierConfig config) {
         this.pool = pool;
         this.connections = connections;
         this.vertx = vertx;
-        this.notifyMillis = Math.max(1, config.notifyInterval().toMillis());
+        Duration rest = config.notifyInterval();
+        this.sending = SingleFlight.onLoop(
+                vertx, rest.toMillis() < 1 ? Duration.ofMillis(1) : rest, this::send, failureLog::met);
     }
 
     void start(@Observes Migrations.Applied event) {
@@ -78,42 +81,15 @@ public class Notifier {
 
     private void tell(Set<UUID> servers) {
         woken(Notification.of(servers));
-        // before the attempt, so that whoever is about to rest sees it
-        again = true;
-        if (notifying.compareAndSet(false, true)) {
-            send();
-        }
+        sending.trigger();
     }
 
-    private void send() {
-        again = false;
+    private Uni<?> send() {
         Set<UUID> servers = new HashSet<>(concerned);
         concerned.removeAll(servers);
-        pool.preparedQuery(TELL)
+        return pool.preparedQuery(TELL)
                 .execute(Tuple.of(self + ':' + Notification.of(servers).text()))
-                .subscribe()
-                .with(
-                        _ -> {
-                            failureLog.over();
-                            rest();
-                        },
-                        e -> {
-                            failureLog.met(e);
-                            rest();
-                        });
-    }
-
-    private void rest() {
-        vertx.setTimer(notifyMillis, _ -> {
-            if (again) {
-                send();
-            } else {
-                notifying.set(false);
-                if (again && notifying.compareAndSet(false, true)) {
-                    send();
-                }
-            }
-        });
+                .invoke(failureLog::over);
     }
 
     private void listen() {

@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
+import io.vertx.core.Vertx;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -73,6 +76,38 @@ class SingleFlightTest {
         assertThat(began).hasValue(2);
         assertThat(failures).hasSize(2);
         assertThat(throwing.isRunning()).isFalse();
+    }
+
+    @Test
+    void aRunOnALoopAnswersAllThatAskedBeforeItBegan() throws Exception {
+        Vertx vertx = Vertx.vertx();
+        try {
+            AtomicInteger began = new AtomicInteger();
+            Semaphore ended = new Semaphore(0);
+            SingleFlight later = SingleFlight.onLoop(
+                    vertx,
+                    Duration.ofMillis(20),
+                    () -> Uni.createFrom().item(began.incrementAndGet()).invoke(() -> ended.release()),
+                    failures::add);
+            CountDownLatch asked = new CountDownLatch(1);
+            vertx.runOnContext(_ -> {
+                later.trigger();
+                later.trigger();
+                asked.countDown();
+            });
+            assertThat(asked.await(5, TimeUnit.SECONDS)).isTrue();
+            assertThat(ended.tryAcquire(5, TimeUnit.SECONDS)).isTrue();
+            assertThat(later.isRunning()).as("it rests").isTrue();
+
+            later.trigger();
+            assertThat(ended.tryAcquire(5, TimeUnit.SECONDS)).isTrue();
+            while (later.isRunning()) {
+                Thread.onSpinWait();
+            }
+            assertThat(began).hasValue(2);
+        } finally {
+            vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS);
+        }
     }
 
     @Test

@@ -1,0 +1,81 @@
+package ai.buildscale.agents.server;
+
+import java.time.Duration;
+
+/**
+ * The arithmetic of a server's lease, without its clock and its database: until when the server may act as an owner, and
+ * when it renews. All times are nanoseconds of one monotonic clock. A lease counts from before its renewal was sent, and
+ * ends a tenth earlier than the others wait, for clocks that do not run alike.
+ */
+final class Lease {
+    /** The least time that a renewal has for its answer, and the longest wait after one that has failed. */
+    private static final Duration HALF_A_SECOND = Duration.ofMillis(500);
+
+    private final Duration renewal;
+    private final Duration lostAfter;
+    private volatile long endsAt;
+    private volatile long renewedAt;
+    private volatile long ownsSince;
+    private volatile boolean owned;
+
+    /** @param now the lease has ended by then */
+    Lease(ServerConfig config, long now) {
+        this.renewal = config.leaseRenewal();
+        this.lostAfter = config.lostAfter();
+        this.endsAt = now;
+        this.renewedAt = now;
+        this.ownsSince = now;
+    }
+
+    /** Renews; returns whether the server owns from now on and did not before. */
+    synchronized boolean renewed(long sent, long now) {
+        renewedAt = sent;
+        endsAt = sent + lostAfter.toNanos() / 10 * 9;
+        if (owned) {
+            return false;
+        }
+        owned = true;
+        ownsSince = now;
+        return true;
+    }
+
+    boolean holds(long now) {
+        return now - endsAt < 0;
+    }
+
+    /** Gives ownership up; returns whether the server owned until now. */
+    synchronized boolean giveUp() {
+        boolean was = owned;
+        owned = false;
+        return was;
+    }
+
+    /** For how long the server has owned without a break; to be asked while it owns. */
+    Duration ownedFor(long now) {
+        return Duration.ofNanos(now - ownsSince);
+    }
+
+    /** The time that is left, at least one nanosecond. */
+    Duration left(long now) {
+        return Duration.ofNanos(Math.max(1, endsAt - now));
+    }
+
+    /** Since the last renewal was sent. */
+    Duration age(long now) {
+        return Duration.ofNanos(now - renewedAt);
+    }
+
+    /** The pause before the next renewal; shorter after one that has failed. */
+    Duration pause(boolean failing) {
+        return failing ? shorter(renewal.dividedBy(4), HALF_A_SECOND) : renewal;
+    }
+
+    /** The time that a renewal has for its answer. */
+    Duration patience() {
+        return renewal.compareTo(HALF_A_SECOND) > 0 ? renewal : HALF_A_SECOND;
+    }
+
+    private static Duration shorter(Duration one, Duration other) {
+        return one.compareTo(other) < 0 ? one : other;
+    }
+}

@@ -1,0 +1,53 @@
+package ai.buildscale.agents.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class LeaseTest {
+    private static final long SECOND = 1_000_000_000;
+
+    /** Renewed every 2 s, lost after 6 s. */
+    private final ServerConfig config = DefaultConfig.read();
+
+    private final Lease lease = new Lease(config, 0);
+
+    @Test
+    void doesNotHoldBeforeItIsRenewed() {
+        assertThat(lease.holds(0)).isFalse();
+        assertThat(lease.giveUp()).isFalse();
+    }
+
+    @Test
+    void holdsATenthLessThanTheOthersWaitCountedFromBeforeTheRenewalWasSent() {
+        long sent = 10 * SECOND;
+        assertThat(lease.renewed(sent, sent + SECOND)).isTrue();
+
+        long end = sent + config.lostAfter().toNanos() / 10 * 9;
+        assertThat(lease.holds(end - 1)).isTrue();
+        assertThat(lease.holds(end)).isFalse();
+        assertThat(lease.left(end - 5)).isEqualTo(Duration.ofNanos(5));
+        assertThat(lease.left(end + SECOND)).isEqualTo(Duration.ofNanos(1));
+        assertThat(lease.age(sent + SECOND)).isEqualTo(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void ownsWithoutABreakWhileItIsRenewedAndAnewOnceItWasGivenUp() {
+        lease.renewed(0, 1);
+        assertThat(lease.renewed(SECOND, SECOND)).isFalse();
+        assertThat(lease.ownedFor(3 * SECOND + 1)).isEqualTo(Duration.ofSeconds(3));
+
+        assertThat(lease.giveUp()).isTrue();
+        assertThat(lease.giveUp()).isFalse();
+        assertThat(lease.renewed(5 * SECOND, 5 * SECOND)).isTrue();
+        assertThat(lease.ownedFor(6 * SECOND)).isEqualTo(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void isRenewedSoonerAfterAFailure() {
+        assertThat(lease.pause(false)).isEqualTo(config.leaseRenewal());
+        assertThat(lease.pause(true)).isEqualTo(Duration.ofMillis(500));
+        assertThat(lease.patience()).isEqualTo(config.leaseRenewal());
+    }
+}
