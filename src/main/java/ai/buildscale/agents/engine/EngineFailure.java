@@ -1,10 +1,10 @@
 package ai.buildscale.agents.engine;
 
-/** A failure that ends a turn; its message is for people to read. */
+/** An engine failure ends a turn; people read its message. */
 public class EngineFailure extends RuntimeException {
     private final boolean passing;
 
-    /** @param passing whether it may go well another time: a limit, an overload, a network */
+    /** @param passing whether a retry may succeed: a limit, an overload, a network */
     public EngineFailure(String message, boolean passing, Throwable cause) {
         super(message, cause);
         this.passing = passing;

@@ -6,7 +6,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.Optional;
 
-/** Finds the engine of a model. */
+/** Finds the engine that serves a model. */
 @ApplicationScoped
 public class Engines {
     private final List<Engine> engines;

@@ -7,9 +7,9 @@ import java.util.Map;
 import java.util.UUID;
 
 /**
- * Spans of agents, models and tools, named as OpenTelemetry's <a
- * href="https://github.com/open-telemetry/semantic-conventions-genai">conventions for generative AI</a> want them. What is
- * said is never in them.
+ * Begins the spans of agents, models and tools, named by OpenTelemetry's <a
+ * href="https://github.com/open-telemetry/semantic-conventions-genai">conventions for generative AI</a>. No span holds the
+ * text of a message.
  */
 public final class GenAi {
     public static final String PROVIDER = "gen_ai.provider.name";
@@ -18,7 +18,7 @@ public final class GenAi {
     /** In seconds. */
     public static final String FIRST_CHUNK = "gen_ai.response.time_to_first_chunk";
 
-    /** The type of an error that has no better one. */
+    /** The error type where no more specific type is known. */
     public static final String OTHER = "_OTHER";
 
     private static final String OPERATION = "gen_ai.operation.name";
@@ -28,9 +28,9 @@ public final class GenAi {
     private GenAi() {}
 
     /**
-     * An agent works on a turn, here and until it is closed or left.
+     * Begins the span of an agent's turn on this server; it ends when the turn is closed or leaves this server.
      *
-     * @param traceparent the trace of the message that it works on, or null
+     * @param traceparent the trace of the message that began the turn, or null
      */
     public static TraceSpan agent(String traceparent, UUID session, AgentType type, String model) {
         return Traces.begin(
@@ -41,9 +41,9 @@ public final class GenAi {
     }
 
     /**
-     * A model is asked, and asked again if it fails in passing, until its answer is complete.
+     * Begins the span of one completion, its retries included.
      *
-     * @param model the provider's name for it
+     * @param model the provider's name of the model
      */
     public static TraceSpan chat(Turn turn, String provider, String model) {
         return turn.span()
@@ -63,7 +63,7 @@ public final class GenAi {
                                 true));
     }
 
-    /** A tool that there is does what a model wants of it. */
+    /** Begins the span of a tool call. */
     public static TraceSpan tool(Turn turn, Output.Call call) {
         return turn.span()
                 .child(

@@ -2,41 +2,38 @@ package ai.buildscale.agents.engine;
 
 import ai.buildscale.agents.session.Mode;
 
-/**
- * An output of an engine: a chunk, a thought, a call, an observation, a question, in the order in which the engine
- * made it.
- */
+/** An output of an engine, in the order in which the engine emits it: a chunk, a thought, a call, an observation, … */
 public sealed interface Output {
     /** A piece of the answer, of any length; the answer is all of them, one after the other. */
     record Chunk(String text) implements Output {}
 
-    /** What it thinks on the way, for people to read. */
+    /** A thought of the agent, for people to read. */
     record Thought(String text) implements Output {}
 
     /**
-     * A tool is called.
+     * A call of a tool.
      *
-     * @param id the same each time that this call is made, so that the tool can tell a repeat: see {@link Turn#callId}
+     * @param id the same each time that this call is made, so that the tool can detect a repeat: see {@link Turn#callId}
      * @param args a JSON object
      */
     record Call(String id, String tool, String args) implements Output {}
 
-    /** What the tool answered; {@code id} is the call's. */
+    /** The result of a tool call; {@code id} is the call's. */
     record Observation(String id, String output, boolean success) implements Output {}
 
     /**
-     * It cannot go on without a person. Its last item.
+     * A question that the agent waits for a person to answer; the last output of the stream.
      *
      * @param schema the JSON schema of the answer
      */
     record Question(String text, String schema) implements Output {}
 
-    /** It works in another mode from here on. */
+    /** The mode that the agent works in from here on. */
     record ModeChange(Mode mode) implements Output {}
 
-    /** What it is doing now, in a few words; shown as the session's current task. */
-    record Task(String task) implements Output {}
+    /** The session's current task, in a few words. */
+    record CurrentTask(String task) implements Output {}
 
-    /** Tokens that it has used since it last said so. */
-    record Usage(long inputTokens, long outputTokens) implements Output {}
+    /** Tokens used since the previous output of this type. */
+    record TokenUsage(long inputTokens, long outputTokens) implements Output {}
 }

@@ -7,14 +7,14 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * One turn as an engine gets it.
+ * A turn is the input of an engine: the chat's history and the progress of this turn.
  *
- * @param goal what the chat is for, or null
- * @param history what was said in the chat, oldest first: the turns before, the message that began this one, and what this
- *     one has done so far (its thoughts, calls and observations, questions and answers), but not what it has said
- * @param said the answer so far, from the turn's beginning; empty for a fresh one
- * @param attempt 1, and one more each time that the turn was taken up again because its server was lost
- * @param span what the engine does is traced within it
+ * @param goal the purpose of the chat, or null
+ * @param history the chat's entries, oldest first: those of the turns before, the message that began this turn, and this
+ *     turn's progress (thoughts, calls and observations, questions and answers) without its answer
+ * @param answerSoFar the answer, from the turn's beginning; empty for a fresh one
+ * @param attempt 1, and one more each time that the turn was claimed again because its server was lost
+ * @param span the parent of the engine's spans
  */
 public record Turn(
         UUID id,
@@ -24,26 +24,26 @@ public record Turn(
         Mode mode,
         String model,
         String goal,
-        List<Entry> history,
-        String said,
+        List<HistoryEntry> history,
+        String answerSoFar,
         int attempt,
         TraceSpan span) {
 
     /**
-     * Something in a chat's history.
+     * An entry of a chat's history.
      *
-     * @param turnId the turn that it belongs to; for a message of a person the turn that it began
+     * @param turnId the turn of the entry; for a message of a person, the turn that the message began
      * @param text the words of a message, a thought, a question; the output of an observation; the tool of a call; an
      *     answer as JSON
-     * @param data what else there is, a JSON object: {@code {"call_id","args","offset"}} for a call, where the offset is how
+     * @param data the entry's other facts, a JSON object: {@code {"call_id","args","offset"}} for a call, where the offset is how
      *     many characters of the answer came before it; {@code {"call_id","success"}} for an observation; {@code
      *     {"question_id","schema"}} for a question, {@code {"question_id"}} for an answer; {@code {"partial":true,"reason"}}
      *     for an answer that was stopped
      */
-    public record Entry(UUID turnId, Kind kind, String text, String data) {}
+    public record HistoryEntry(UUID turnId, EntryKind kind, String text, String data) {}
 
-    /** Who or what an entry is of. */
-    public enum Kind {
+    /** The author or the type of an entry. */
+    public enum EntryKind {
         USER,
         ASSISTANT,
         THOUGHT,
@@ -53,10 +53,10 @@ public record Turn(
         ANSWER
     }
 
-    /** What this turn has done so far, oldest first, after the message that began it. */
-    public List<Entry> done() {
+    /** This turn's progress, oldest first, after the message that began it. */
+    public List<HistoryEntry> done() {
         return history.stream()
-                .filter(entry -> entry.turnId().equals(id) && entry.kind() != Kind.USER)
+                .filter(entry -> entry.turnId().equals(id) && entry.kind() != EntryKind.USER)
                 .toList();
     }
 

@@ -2,7 +2,7 @@ package ai.buildscale.agents.turn;
 
 import ai.buildscale.agents.engine.Engine;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
 import ai.buildscale.agents.turn.TurnOutcome.Done;
 import ai.buildscale.agents.turn.TurnOutcome.Failed;
 import ai.buildscale.agents.turn.TurnOutcome.Parked;
@@ -55,7 +55,7 @@ final class AgentActor implements TurnOwner {
     private final UUID session;
     private final Context context;
     private long epoch = -1;
-    private List<Turn.Entry> memory;
+    private List<Turn.HistoryEntry> memory;
     private volatile TurnExecution execution;
     private volatile ClaimedTurn current;
     /** Counts what was begun or given up: what was recalled for an earlier one comes too late. */
@@ -189,10 +189,10 @@ final class AgentActor implements TurnOwner {
         restsSince = System.nanoTime();
         UUID turn = closing.fence().turn();
         switch (closing.outcome()) {
-            case Done _ -> memory.add(new Turn.Entry(turn, Kind.ASSISTANT, closing.said(), "{}"));
+            case Done _ -> memory.add(new Turn.HistoryEntry(turn, EntryKind.ASSISTANT, closing.said(), "{}"));
             case Stopped _ -> {
                 if (!closing.said().isEmpty()) {
-                    memory.add(new Turn.Entry(turn, Kind.ASSISTANT, closing.said(), "{\"partial\":true}"));
+                    memory.add(new Turn.HistoryEntry(turn, EntryKind.ASSISTANT, closing.said(), "{\"partial\":true}"));
                 }
             }
             // what it asked, or was left at, is read back when it goes on
@@ -207,7 +207,7 @@ final class AgentActor implements TurnOwner {
     }
 
     /** What an agent knows when it begins. */
-    record Recalled(List<Turn.Entry> memory, AnswerProgress said) {
+    record Recalled(List<Turn.HistoryEntry> memory, AnswerProgress said) {
         Recalled {
             memory = new ArrayList<>(memory);
         }

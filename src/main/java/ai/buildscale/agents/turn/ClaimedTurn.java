@@ -21,7 +21,7 @@ record ClaimedTurn(
         Mode mode,
         String model,
         String goal,
-        Turn.Entry news,
+        Turn.HistoryEntry news,
         Long tokensLeft,
         Long millisLeft,
         String traceparent) {}

@@ -4,7 +4,7 @@ import ai.buildscale.agents.engine.Engine;
 import ai.buildscale.agents.engine.EngineFailure;
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.turn.TurnOutcome.Done;
 import ai.buildscale.agents.turn.TurnOutcome.Failed;
@@ -36,7 +36,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     private final TurnOwner agent;
     private final Context context;
     private final ClaimedTurn claimed;
-    private final List<Turn.Entry> memory;
+    private final List<Turn.HistoryEntry> memory;
     private final List<UniEmitter<? super Void>> waiting = new ArrayList<>();
     private volatile TurnPhase phase = new Thinking(false, false);
     private Subscription engine;
@@ -47,7 +47,12 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     private long steps;
 
     /** @param memory what the engine gets to know; the run adds what it does */
-    TurnExecution(TurnOwner agent, Context context, ClaimedTurn claimed, List<Turn.Entry> memory, AnswerProgress said) {
+    TurnExecution(
+            TurnOwner agent,
+            Context context,
+            ClaimedTurn claimed,
+            List<Turn.HistoryEntry> memory,
+            AnswerProgress said) {
         this.agent = agent;
         this.context = context;
         this.claimed = claimed;
@@ -61,7 +66,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         return claimed.fence();
     }
 
-    List<Turn.Entry> memory() {
+    List<Turn.HistoryEntry> memory() {
         return memory;
     }
 
@@ -157,22 +162,22 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         switch (output) {
             case Output.Chunk chunk -> say(chunk.text());
             case Output.Thought thought ->
-                entry(Kind.THOUGHT, TurnStep.thought(fence(), TextLimits.step(thought.text())));
+                entry(EntryKind.THOUGHT, TurnStep.thought(fence(), TextLimits.step(thought.text())));
             case Output.Call call -> {
                 JsonObject args = new JsonObject(TextLimits.cleanJson(call.args()));
                 String tool = TextLimits.step(call.tool());
-                entry(Kind.CALL, TurnStep.call(fence(), call.id(), tool, args, answer.length()));
+                entry(EntryKind.CALL, TurnStep.call(fence(), call.id(), tool, args, answer.length()));
             }
             case Output.Observation seen -> {
                 String text = TextLimits.step(seen.output());
-                entry(Kind.OBSERVATION, TurnStep.observation(fence(), seen.id(), seen.success(), text));
+                entry(EntryKind.OBSERVATION, TurnStep.observation(fence(), seen.id(), seen.success(), text));
             }
             case Output.Question question ->
                 close(new Waiting(Ids.next(), TextLimits.clean(question.text()), question.schema()));
             case Output.ModeChange change -> write(TurnStep.mode(fence(), change.mode()), () -> {});
-            case Output.Task task ->
+            case Output.CurrentTask task ->
                 write(TurnStep.task(fence(), TextLimits.words(TextLimits.clean(task.task()))), () -> {});
-            case Output.Usage usage -> use(usage);
+            case Output.TokenUsage usage -> use(usage);
         }
     }
 
@@ -208,7 +213,7 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         });
     }
 
-    private void use(Output.Usage usage) {
+    private void use(Output.TokenUsage usage) {
         budget.use(usage.inputTokens(), usage.outputTokens());
         if (budget.hasTokensLeft()) {
             engine.request(1);
@@ -223,10 +228,10 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         }
     }
 
-    private void entry(Kind kind, TurnStep step) {
+    private void entry(EntryKind kind, TurnStep step) {
         write(
                 step,
-                () -> memory.add(new Turn.Entry(
+                () -> memory.add(new Turn.HistoryEntry(
                         fence().turn(), kind, step.content(), step.data().encode())));
     }
 

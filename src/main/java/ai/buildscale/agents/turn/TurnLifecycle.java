@@ -41,10 +41,10 @@ public class TurnLifecycle {
     /** A turn was claimed by this server. */
     void claimed(ClaimedTurn claimed) {
         if (LOG.isDebugEnabled()) {
-            Turn.Entry news = claimed.news();
+            Turn.HistoryEntry news = claimed.news();
             if (news == null) {
                 log(claimed.fence(), LEFT, TurnState.RUNNING, "claimed, attempt " + claimed.attempt());
-            } else if (news.kind() == Turn.Kind.ANSWER) {
+            } else if (news.kind() == Turn.EntryKind.ANSWER) {
                 log(claimed.fence(), EnumSet.of(TurnState.WAITING), TurnState.RUNNING, "answered");
             } else {
                 log(claimed.fence(), Set.of(), TurnState.RUNNING, "begun");

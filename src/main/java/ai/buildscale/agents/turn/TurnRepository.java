@@ -1,7 +1,7 @@
 package ai.buildscale.agents.turn;
 
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
 import ai.buildscale.agents.platform.Unknown;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Database;
@@ -185,11 +185,11 @@ class TurnRepository {
     }
 
     /** What the agent of a chat remembers, oldest first. */
-    Uni<List<Turn.Entry>> memory(UUID chat, UUID turn, int limit) {
+    Uni<List<Turn.HistoryEntry>> memory(UUID chat, UUID turn, int limit) {
         return database.rows(TurnSql.MEMORY, chat, turn, limit).map(rows -> {
-            List<Turn.Entry> memory = new ArrayList<>(rows.size());
+            List<Turn.HistoryEntry> memory = new ArrayList<>(rows.size());
             for (Row row : rows) {
-                Turn.Entry entry = entry(row);
+                Turn.HistoryEntry entry = entry(row);
                 if (entry.kind() == null) {
                     untold.met(row.getString("kind"));
                 } else {
@@ -200,10 +200,10 @@ class TurnRepository {
         });
     }
 
-    private static Turn.Entry entry(Row row) {
-        return new Turn.Entry(
+    private static Turn.HistoryEntry entry(Row row) {
+        return new Turn.HistoryEntry(
                 row.getUUID("turn_id"),
-                WireEnum.known(Kind.class, row.getString("kind")),
+                WireEnum.known(EntryKind.class, row.getString("kind")),
                 row.getString("content"),
                 row.getString("data"));
     }

@@ -3,7 +3,7 @@ package ai.buildscale.agents.chat;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import ai.buildscale.agents.engine.llm.Answer;
+import ai.buildscale.agents.engine.llm.FakeAnswer;
 import ai.buildscale.agents.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Service;
@@ -48,7 +48,7 @@ class LlmChatIT {
     @Test
     void aModelsWordsAreStreamedAndItsTokensCounted() {
         Talk talk = begin("assistant");
-        provider.then(Answer.says("Hel", "lo ", "there").uses(12, 5), Answer.says("Again"));
+        provider.then(FakeAnswer.says("Hel", "lo ", "there").uses(12, 5), FakeAnswer.says("Again"));
         try (SseStream stream = talk.stream()) {
             talk.say("Hi");
             SseStream.Event done = stream.await(event -> event.type().equals("done"));
@@ -70,9 +70,9 @@ class LlmChatIT {
     void aToolIsCalledAndItsAnswerTold() {
         Talk talk = begin("builder");
         provider.then(
-                Answer.calls("set_task", "{\"task\":", "\"Step 1\"}"),
-                Answer.calls("current_time", "{}"),
-                Answer.says("It is late"));
+                FakeAnswer.calls("set_task", "{\"task\":", "\"Step 1\"}"),
+                FakeAnswer.calls("current_time", "{}"),
+                FakeAnswer.says("It is late"));
         try (SseStream stream = talk.stream()) {
             talk.say("Go");
             stream.await(event -> event.type().equals("done"));
@@ -88,7 +88,8 @@ class LlmChatIT {
     void aPlannerAsksAndGoesOnWithTheAnswer() {
         Talk talk = begin("planner");
         provider.then(
-                Answer.says("1. Do it.").thenCalls("ask_user", "{\"question\":\"Go on?\"}"), Answer.says(" So be it."));
+                FakeAnswer.says("1. Do it.").thenCalls("ask_user", "{\"question\":\"Go on?\"}"),
+                FakeAnswer.says(" So be it."));
         try (SseStream stream = talk.stream()) {
             talk.say("Plan");
             assertThat(stream.await(event -> event.type().equals("question_pending"))
@@ -104,7 +105,7 @@ class LlmChatIT {
     void aStopClosesTheConnectionToTheModel() {
         Talk talk = begin("assistant");
         int before = provider.abandoned();
-        provider.then(Answer.says("One ", "two").stalls());
+        provider.then(FakeAnswer.says("One ", "two").stalls());
         try (SseStream stream = talk.stream()) {
             talk.say("Hi");
             await().until(() -> Talk.shown(stream, null).equals("One two"));
@@ -117,12 +118,13 @@ class LlmChatIT {
     @Test
     void whatGoesWrongIsToldToPeopleAndNotTheKey() {
         Talk limited = begin("assistant");
-        provider.then(Answer.status(429).header("Retry-After", "1"), Answer.says("Fine"));
+        provider.then(FakeAnswer.status(429).header("Retry-After", "1"), FakeAnswer.says("Fine"));
         limited.say("Hi");
         await().atMost(Duration.ofSeconds(10)).until(() -> limited.told().contains("assistant: Fine"));
 
-        for (Answer answer :
-                new Answer[] {Answer.says("One ").stalls(), Answer.says("One ").cuts(), Answer.status(401)}) {
+        for (FakeAnswer answer : new FakeAnswer[] {
+            FakeAnswer.says("One ").stalls(), FakeAnswer.says("One ").cuts(), FakeAnswer.status(401)
+        }) {
             Talk talk = begin("assistant");
             provider.then(answer);
             talk.say("Hi");

@@ -3,7 +3,7 @@ package ai.buildscale.agents.chat;
 import static ai.buildscale.agents.testing.Servers.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.engine.llm.Answer;
+import ai.buildscale.agents.engine.llm.FakeAnswer;
 import ai.buildscale.agents.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Collector;
@@ -150,8 +150,8 @@ class TracesIT {
     void aTurnIsOneTraceFromItsMessageToTheModelAndItsTools() {
         Talk talk = talk("builder", "fake");
         provider.then(
-                Answer.calls("current_time", "{}").uses(10, 2),
-                Answer.says("It is late, and " + WORDS).uses(12, 5));
+                FakeAnswer.calls("current_time", "{}").uses(10, 2),
+                FakeAnswer.says("It is late, and " + WORDS).uses(12, 5));
 
         Caller caller = say(talk, WORDS);
 
@@ -202,7 +202,7 @@ class TracesIT {
     @Test
     void whatFailsSaysSoAndTheLogNamesItsTrace() {
         Talk talk = talk("assistant", "fake");
-        provider.then(Answer.status(401));
+        provider.then(FakeAnswer.status(401));
 
         Caller caller = say(talk, WORDS);
 

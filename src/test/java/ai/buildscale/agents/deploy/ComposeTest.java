@@ -2,14 +2,12 @@ package ai.buildscale.agents.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.deploy.NginxConf.Directive;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -17,15 +15,24 @@ import org.junit.jupiter.api.Test;
 class ComposeTest {
     private static final Path FOLDER = Path.of("deploy/compose");
     private static final Compose COMPOSE = Yaml.read(Compose.class, FOLDER.resolve("compose.yaml"));
-    private static final Directive NGINX = NginxConf.parse(Yaml.text(FOLDER.resolve("nginx.conf")));
-    private static final Directive API = location("/api/");
+    private static final String NGINX = Yaml.text(FOLDER.resolve("nginx.conf"));
+    private static final List<String> API = block("location /api/");
 
-    private static Directive location(String path) {
-        return NGINX.at("http", "server")
-                .all("location")
-                .filter(one -> one.value().equals(path))
-                .findFirst()
-                .orElseThrow();
+    /** The lines of the only block with this head, which ends at the brace of the same indentation. */
+    private static List<String> block(String head) {
+        Pattern block = Pattern.compile("(?ms)^( *)" + Pattern.quote(head) + " \\{\\n(.*?)^\\1}$");
+        List<String> found =
+                block.matcher(NGINX).results().map(one -> one.group(2)).toList();
+        assertThat(found).as(head).hasSize(1);
+        return found.getFirst().lines().map(String::strip).toList();
+    }
+
+    /** The arguments of each directive with this name. */
+    private static List<String> all(List<String> block, String name) {
+        return block.stream()
+                .filter(line -> line.startsWith(name + " ") && line.endsWith(";"))
+                .map(line -> line.substring(name.length() + 1, line.length() - 1))
+                .toList();
     }
 
     private static Map<String, Compose.Service> servers() {
@@ -112,73 +119,66 @@ class ComposeTest {
 
     @Test
     void onlyNginxIsReachedAndOnlyFromThisMachine() {
-        COMPOSE.services().forEach((name, service) -> {
-            if (name.equals("nginx")) {
-                assertThat(service.ports())
-                        .containsExactly("127.0.0.1:8080:"
-                                + NGINX.at("http", "server", "listen").value());
-            } else {
-                assertThat(service.ports()).isNull();
-            }
-        });
+        String port = all(block("server"), "listen").getFirst();
+        COMPOSE.services()
+                .forEach((name, service) -> assertThat(service.ports())
+                        .as(name)
+                        .isEqualTo(name.equals("nginx") ? List.of("127.0.0.1:8080:" + port) : null));
     }
 
     @Test
     void nginxKnowsAllServersAndTheirPort() {
-        Set<String> upstream = NGINX.at("http", "upstream")
-                .all("server")
-                .map(server -> server.arguments().getFirst())
-                .collect(Collectors.toSet());
-        assertThat(upstream)
-                .isEqualTo(servers().keySet().stream()
+        assertThat(all(block("upstream servers"), "server"))
+                .extracting(server -> server.split(" ", 2)[0])
+                .containsExactlyElementsOf(servers().keySet().stream()
                         .map(name -> name + ":" + Settings.port())
-                        .collect(Collectors.toSet()));
-        assertThat(API.only("proxy_pass").value())
-                .isEqualTo("http://" + NGINX.at("http", "upstream").value());
+                        .toList());
+        assertThat(API).contains("proxy_pass http://servers;");
     }
 
     @Test
     void streamsGoThroughAtOnceAndForAsLongAsTheyLive() {
-        assertThat(API.only("proxy_buffering").value()).isEqualTo("off");
-        assertThat(API.only("proxy_cache").value()).isEqualTo("off");
-        assertThat(API.only("gzip").value()).isEqualTo("off");
-        assertThat(API.only("proxy_http_version").value()).isEqualTo("1.1");
-        assertThat(API.all("proxy_set_header"))
-                .anyMatch(header -> header.value().equals("Connection \"\""));
+        assertThat(API)
+                .contains(
+                        "proxy_buffering off;",
+                        "proxy_cache off;",
+                        "gzip off;",
+                        "proxy_http_version 1.1;",
+                        "proxy_set_header Connection \"\";");
         // events.keep-alive is 12 s, an answer is held for 30 s at most
-        assertThat(seconds(API.only("proxy_read_timeout").value())).isGreaterThan(Duration.ofSeconds(60));
+        assertThat(all(API, "proxy_read_timeout"))
+                .singleElement()
+                .satisfies(timeout -> assertThat(seconds(timeout)).isGreaterThan(Duration.ofSeconds(60)));
     }
 
     /** Without {@code non_idempotent} nginx sends a POST or PATCH once. */
     @Test
     void onlyWhatMayBeRepeatedIsSentAgain() {
-        assertThat(API.only("proxy_next_upstream").arguments())
-                .containsExactlyInAnyOrder("error", "timeout", "http_502", "http_503");
+        assertThat(all(API, "proxy_next_upstream")).containsExactly("error timeout http_502 http_503");
     }
 
     /** A server that drains has no connections: whoever prefers the least busy would send it every stream. */
     @Test
     void serversTakeTurns() {
-        assertThat(NGINX.at("http", "upstream").block())
-                .extracting(Directive::name)
-                .doesNotContain("least_conn", "least_time", "random", "hash", "ip_hash");
+        assertThat(block("upstream servers"))
+                .isNotEmpty()
+                .noneMatch(line -> line.matches("(least_conn|least_time|random|hash|ip_hash)\\b.*"));
     }
 
     /** Whatever clients say of themselves gets no further. */
     @Test
     void whatIsForwardedIsSetAndBelieved() {
-        Map<String, String> forwarded = API.all("proxy_set_header")
-                .collect(Collectors.toMap(
-                        header -> header.arguments().getFirst(),
-                        header -> header.arguments().getLast()));
-
-        assertThat(forwarded)
-                .containsEntry("X-Forwarded-For", "$remote_addr")
-                .containsEntry("X-Forwarded-Proto", "$scheme")
-                .containsEntry("X-Forwarded-Host", "$http_host");
-        for (String other : List.of("Forwarded", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Ssl")) {
-            assertThat(forwarded).containsEntry(other, "\"\"");
-        }
+        assertThat(all(API, "proxy_set_header"))
+                .contains(
+                        "X-Forwarded-For $remote_addr",
+                        "X-Forwarded-Proto $scheme",
+                        "X-Forwarded-Host $http_host",
+                        "Forwarded \"\"",
+                        "X-Forwarded-Port \"\"",
+                        "X-Forwarded-Prefix \"\"",
+                        "X-Forwarded-Ssl \"\"")
+                .extracting(header -> header.split(" ", 2)[0])
+                .doesNotHaveDuplicates();
         assertThat(servers().values())
                 .allSatisfy(server ->
                         assertThat(server.environment().get("TRUSTED_PROXIES")).isNotEmpty());
@@ -187,28 +187,27 @@ class ComposeTest {
     /** EventSource gives up for good on anything but 200; and pages of other origins must be able to read even that. */
     @Test
     void aStreamWithoutServersComesAgain() {
-        assertThat(API.all("error_page").map(Directive::value)).contains("502 504 = $without_servers");
-        Directive stream = location("= /without-servers/stream");
-
-        assertThat(stream.only("default_type").value()).isEqualTo("text/event-stream");
-        assertThat(stream.only("return").value()).startsWith("200 \"retry: ");
-        assertThat(stream.all("add_header").map(Directive::value)).contains("Access-Control-Allow-Origin * always");
+        assertThat(API).contains("error_page 502 504 = $without_servers;");
+        assertThat(block("location = /without-servers/stream"))
+                .contains("default_type text/event-stream;", "add_header Access-Control-Allow-Origin * always;")
+                .anyMatch(line -> line.startsWith("return 200 \"retry: "));
     }
 
     /** A location that adds one gives its own answers, and not those of the service, what it adds. */
     @Test
     void nothingIsAddedToTheAnswersOfTheService() {
-        for (Directive around : List.of(NGINX.only("http"), NGINX.at("http", "server"), API)) {
-            assertThat(around.all("add_header")).isEmpty();
-        }
+        assertThat(API).noneMatch(line -> line.startsWith("add_header"));
+        assertThat(NGINX.lines().filter(line -> line.strip().startsWith("add_header")))
+                .as("within a location, and not for all of them")
+                .isNotEmpty()
+                .allMatch(line -> line.startsWith(" ".repeat(12)));
     }
 
     @Test
     void onlyTheApiGoesThrough() {
-        assertThat(NGINX.at("http", "server")
-                        .all("location")
-                        .filter(one -> one.all("proxy_pass").findAny().isPresent()))
-                .containsExactly(API);
-        assertThat(location("/").only("return").value()).isEqualTo("404");
+        assertThat(NGINX.lines().filter(line -> line.strip().startsWith("proxy_pass")))
+                .hasSize(1);
+        assertThat(API).anyMatch(line -> line.startsWith("proxy_pass"));
+        assertThat(block("location /")).containsExactly("return 404;");
     }
 }

@@ -7,7 +7,6 @@ import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Service;
 import io.fabric8.kubernetes.api.model.EnvVar;
-import io.fabric8.kubernetes.api.model.apps.Deployment;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -104,12 +103,7 @@ class DatabaseTlsIT {
     private static Map<String, String> variables(Path trusted) {
         Map<String, String> variables = new HashMap<>();
         for (EnvVar variable : Manifests.in(Path.of("deploy/overlays/production/deployment.yaml"))
-                .only(Deployment.class)
-                .getSpec()
-                .getTemplate()
-                .getSpec()
-                .getContainers()
-                .getFirst()
+                .server()
                 .getEnv()) {
             if (variable.getName().startsWith("QUARKUS_DATASOURCE_")) {
                 variables.put(

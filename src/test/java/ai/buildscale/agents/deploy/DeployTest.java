@@ -3,11 +3,11 @@ package ai.buildscale.agents.deploy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -40,24 +40,13 @@ class DeployTest {
                 .toList();
     }
 
-    private static Stream<String> filesOf(Kustomization kustomization) {
-        Stream<String> generated = Stream.of(kustomization.configMapGenerator(), kustomization.secretGenerator())
-                .filter(Objects::nonNull)
-                .flatMap(List::stream)
-                .map(Kustomization.Generator::files)
-                .filter(Objects::nonNull)
-                .flatMap(List::stream);
-        Stream<String> patches =
-                Stream.ofNullable(kustomization.patches()).flatMap(List::stream).map(Kustomization.Patch::path);
-        Stream<String> others = Stream.of(kustomization.resources(), kustomization.components())
-                .filter(Objects::nonNull)
-                .flatMap(List::stream);
-        return Stream.of(generated, patches, others).flatMap(all -> all);
-    }
-
     private static Set<Path> used(Path file) {
-        return filesOf(Yaml.read(Kustomization.class, file))
-                .map(name -> file.resolveSibling(name).normalize())
+        JsonNode kustomization = Yaml.tree(Yaml.read(Kustomization.class, file));
+        return Stream.of("resources", "components", "files", "path")
+                .flatMap(name -> kustomization.findValues(name).stream())
+                .flatMap(value -> value.isArray() ? value.valueStream() : Stream.of(value))
+                .filter(JsonNode::isTextual)
+                .map(name -> file.resolveSibling(name.asText()).normalize())
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
@@ -88,13 +77,17 @@ class DeployTest {
             strings = {
                 "{apiVersion: v1, kind: Service, spec: {prots: []}}",
                 "{apiVersion: apps/v1, kind: Deployment, replicas: 3}",
-                "{apiVersion: apps/v1, kind: Deployment, spec: {template: {spec: {containers: [{livenessprobe: {}}]}}}}",
-                "{apiVersion: apps/v1, kind: Deployment, spec: {template: {spec: {containers: [{env: [{name: A, value: 1}]}]}}}}",
+                "{apiVersion: apps/v1, kind: Deployment, spec: {template: {spec: {containers: [{livenessprobe:"
+                        + " {}}]}}}}",
+                "{apiVersion: apps/v1, kind: Deployment, spec: {template: {spec: {containers: [{env: [{name: A, value:"
+                        + " 1}]}]}}}}",
                 "{apiVersion: v1, kind: ConfigMap, data: {LOG_JSON: true}}",
                 "{apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, spec: {endpoints: [{ports: http}]}}",
-                "{apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule, spec: {groups: [{rules: [{expression: up}]}]}}",
+                "{apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule, spec: {groups: [{rules: [{expression:"
+                        + " up}]}]}}",
                 "{apiVersion: postgresql.cnpg.io/v1, kind: Cluster, spec: {replicas: 3}}",
-                "{apiVersion: postgresql.cnpg.io/v1, kind: Cluster, spec: {postgresql: {parameters: {max_connections: 10}}}}",
+                "{apiVersion: postgresql.cnpg.io/v1, kind: Cluster, spec: {postgresql: {parameters: {max_connections:"
+                        + " 10}}}}",
                 "{apiVersion: v1, kind: Deployment}",
                 "{kind: Service, kind: Service, apiVersion: v1}"
             })

@@ -2,11 +2,10 @@ package ai.buildscale.agents.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.deploy.Dockerfile.Instruction;
-import ai.buildscale.agents.deploy.Dockerfile.Stage;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,8 +17,31 @@ class DockerfileTest {
     /** What a build makes, and a fresh checkout does not have. */
     private static final String BUILT = "target/quarkus-app";
 
-    private static Dockerfile read(String name) {
-        return Dockerfile.read(FOLDER.resolve(name));
+    /** The lines of each stage, one for an instruction; those before the first FROM come first. */
+    private static List<List<String>> stages(String name) {
+        String text =
+                Yaml.text(FOLDER.resolve(name)).replaceAll("(?m)^ *#.*\\n", "").replaceAll(" *\\\\\\n *", " ");
+        return Arrays.stream(("\n" + text).split("(?m)^(?=FROM )"))
+                .map(stage -> stage.lines().filter(line -> !line.isBlank()).toList())
+                .toList();
+    }
+
+    private static List<String> run(String name) {
+        return stages(name).getLast();
+    }
+
+    /** What follows the name of each such instruction. */
+    private static List<String> all(List<String> stage, String instruction) {
+        return stage.stream()
+                .filter(line -> line.startsWith(instruction + " "))
+                .map(line -> line.substring(instruction.length() + 1))
+                .toList();
+    }
+
+    private static List<String> arguments(String instruction) {
+        return Arrays.stream(instruction.split(" +"))
+                .filter(word -> !word.startsWith("--"))
+                .toList();
     }
 
     /** The last line of .dockerignore that a path matches decides. */
@@ -41,46 +63,37 @@ class DockerfileTest {
     @ParameterizedTest
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
     void runsAsANumberedUserThatIsNotRoot(String name) {
-        Stage run = read(name).run();
-        assertThat(run.last("USER")).matches("[1-9][0-9]*");
-        assertThat(run.last("EXPOSE")).isEqualTo(Integer.toString(Settings.port()));
+        List<String> run = run(name);
+        assertThat(all(run, "USER").getLast()).matches("[1-9][0-9]*");
+        assertThat(all(run, "EXPOSE").getLast()).isEqualTo(Integer.toString(Settings.port()));
         // nothing is made or changed in the image of what runs but by copies
-        assertThat(run.all("RUN")).isEmpty();
-        assertThat(run.all("COPY")).isNotEmpty();
-        assertThat(run.all("COPY"))
-                .allSatisfy(copy -> assertThat(copy.options()).contains("--chown=0:0"));
+        assertThat(all(run, "RUN")).isEmpty();
+        assertThat(all(run, "COPY")).isNotEmpty().allMatch(copy -> copy.contains("--chown=0:0 "));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
     void startsWithoutAShellSoThatSignalsArrive(String name) throws JsonProcessingException {
-        Stage run = read(name).run();
-        assertThat(JsonMapper.builder().build().readTree(run.last("ENTRYPOINT")).isArray())
-                .isTrue();
-        assertThat(run.all("CMD")).isEmpty();
+        List<String> run = run(name);
+        String entrypoint = all(run, "ENTRYPOINT").getLast();
+        assertThat(JsonMapper.builder().build().readTree(entrypoint).isArray()).isTrue();
+        assertThat(all(run, "CMD")).isEmpty();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
     void takesOnlyWhatIsThereAndSent(String name) {
-        Dockerfile dockerfile = read(name);
-        List<Instruction> copies = dockerfile.stages().stream()
-                .flatMap(stage -> stage.all("COPY").stream())
-                .filter(copy -> copy.options().stream().noneMatch(option -> option.startsWith("--from=")))
-                .toList();
-        assertThat(copies).isNotEmpty();
-        for (Instruction copy : copies) {
-            List<String> paths = copy.arguments();
-            for (String source : paths.subList(0, paths.size() - 1)) {
-                String path = source.replaceAll("/$", "");
-                assertThat(sent(path)).as(path).isTrue();
-                if (!path.equals(BUILT)) {
-                    assertThat(Path.of(path)).exists();
-                }
-            }
-        }
-        assertThat(dockerfile.stages())
-                .allSatisfy(stage -> assertThat(stage.all("ADD")).isEmpty());
+        List<String> lines = stages(name).stream().flatMap(List::stream).toList();
+        assertThat(all(lines, "COPY"))
+                .filteredOn(copy -> !copy.contains("--from="))
+                .isNotEmpty()
+                .flatExtracting(
+                        copy -> arguments(copy).subList(0, arguments(copy).size() - 1))
+                .map(source -> source.replaceAll("/$", ""))
+                .allSatisfy(path -> assertThat(sent(path)).as(path).isTrue())
+                .filteredOn(path -> !path.equals(BUILT))
+                .allSatisfy(path -> assertThat(Path.of(path)).exists());
+        assertThat(all(lines, "ADD")).isEmpty();
     }
 
     @ParameterizedTest
@@ -92,41 +105,40 @@ class DockerfileTest {
     @ParameterizedTest
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
     void imagesHaveATag(String name) {
-        Dockerfile dockerfile = read(name);
-        for (Stage stage : dockerfile.stages()) {
-            String image = stage.from().arguments().getFirst();
-            if (image.startsWith("${")) {
-                image = dockerfile.before().getFirst().text().replaceAll("^JDK_IMAGE=", "");
-            }
-            assertThat(image).matches("[a-z0-9.]+/[a-z0-9/-]+:[a-z0-9.-]+");
-        }
+        List<List<String>> stages = stages(name);
+        assertThat(stages.subList(1, stages.size())).isNotEmpty().allSatisfy(stage -> {
+            String image = arguments(all(stage, "FROM").getFirst()).getFirst();
+            assertThat(
+                            image.equals("${JDK_IMAGE}")
+                                    ? all(stages.getFirst(), "ARG").getFirst()
+                                    : image)
+                    .matches("(JDK_IMAGE=)?[a-z0-9.]+/[a-z0-9/-]+:[a-z0-9.-]+");
+        });
     }
 
     @Test
     void nativeIsBuiltFromTheSourcesAndOnlyTheExecutableGoesOn() {
-        Dockerfile dockerfile = read("Dockerfile.native");
-        assertThat(dockerfile.stages()).hasSize(2);
-        Stage build = dockerfile.stages().getFirst();
-        String stage = build.from().arguments().getLast();
-        assertThat(build.from().arguments().getFirst())
-                .isEqualTo("quay.io/quarkus/ubi9-quarkus-mandrel-builder-image:jdk-25");
-        assertThat(build.all("RUN").getFirst().text()).contains("./mvnw", "-Dquarkus.native.enabled=true");
-        assertThat(build.last("RUN")).contains("BillOfMaterials.java", "target/sbom.json target/native");
-        assertThat(dockerfile.run().all("COPY"))
-                .allSatisfy(copy -> assertThat(copy.options()).contains("--from=" + stage))
-                .extracting(Instruction::arguments)
+        List<List<String>> stages = stages("Dockerfile.native");
+        assertThat(stages).as("nothing, and two stages").hasSize(3);
+        assertThat(stages.get(1)).startsWith("FROM quay.io/quarkus/ubi9-quarkus-mandrel-builder-image:jdk-25 AS build");
+        List<String> steps = all(stages.get(1), "RUN");
+        assertThat(steps.getFirst()).contains("./mvnw", "-Dquarkus.native.enabled=true");
+        assertThat(steps.getLast()).contains("BillOfMaterials.java", "target/sbom.json target/native");
+        assertThat(all(stages.getLast(), "COPY"))
+                .allMatch(copy -> copy.startsWith("--from=build "))
+                .extracting(DockerfileTest::arguments)
                 .containsExactly(
                         List.of("/code/target/native/sbom.json", "/app/sbom.json"),
                         List.of("/code/target/native/licences.txt", "/app/licences.txt"),
                         List.of("/code/target/*-runner", "/app/agent-sessions"));
-        assertThat(dockerfile.run().last("ENTRYPOINT")).startsWith("[\"/app/agent-sessions\"");
+        assertThat(all(stages.getLast(), "ENTRYPOINT").getLast()).startsWith("[\"/app/agent-sessions\"");
     }
 
     @Test
     void theCacheOfTheJvmIsWhereItIsLookedFor() {
-        Stage run = read("Dockerfile.jvm").run();
-        assertThat(run.all("COPY").getFirst().arguments()).containsExactly(BUILT + "/", "/app/");
-        assertThat(run.last("ENV")).startsWith("JDK_JAVA_OPTIONS=").contains("/app/app.aot");
-        assertThat(run.last("ENTRYPOINT")).contains("\"/app/quarkus-run.jar\"");
+        List<String> run = run("Dockerfile.jvm");
+        assertThat(arguments(all(run, "COPY").getFirst())).containsExactly(BUILT + "/", "/app/");
+        assertThat(all(run, "ENV").getLast()).startsWith("JDK_JAVA_OPTIONS=").contains("/app/app.aot");
+        assertThat(all(run, "ENTRYPOINT").getLast()).contains("\"/app/quarkus-run.jar\"");
     }
 }

@@ -2,6 +2,8 @@ package ai.buildscale.agents.deploy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
@@ -129,16 +131,24 @@ final class Manifests {
         return all.getFirst();
     }
 
+    /** The container of the service. */
+    Container server() {
+        PodTemplateSpec pod = only(Deployment.class).getSpec().getTemplate();
+        return pod.getSpec().getContainers().getFirst();
+    }
+
     /** What pods are made from, by the name of the Deployment or StatefulSet. */
     Map<String, PodTemplateSpec> podTemplates() {
         Map<String, PodTemplateSpec> templates = new LinkedHashMap<>();
         all(Deployment.class)
-                .forEach(one ->
-                        templates.put(one.getMetadata().getName(), one.getSpec().getTemplate()));
+                .forEach(one -> templates.put(name(one), one.getSpec().getTemplate()));
         all(StatefulSet.class)
-                .forEach(one ->
-                        templates.put(one.getMetadata().getName(), one.getSpec().getTemplate()));
+                .forEach(one -> templates.put(name(one), one.getSpec().getTemplate()));
         return templates;
+    }
+
+    private static String name(HasMetadata one) {
+        return one.getMetadata().getName();
     }
 
     Stream<PodTemplateSpec> pods() {

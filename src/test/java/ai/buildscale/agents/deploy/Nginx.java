@@ -1,5 +1,7 @@
 package ai.buildscale.agents.deploy;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import ai.buildscale.agents.dev.WatchedProcess;
 import ai.buildscale.agents.testing.Service;
 import java.io.IOException;
@@ -81,10 +83,6 @@ final class Nginx implements AutoCloseable {
         return conf;
     }
 
-    boolean isAlive() {
-        return process.isAlive();
-    }
-
     HttpRequest request(String method, String path, String token, String... headers) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path))
                 .timeout(Duration.ofSeconds(20))
@@ -108,8 +106,11 @@ final class Nginx implements AutoCloseable {
         return client.send(request(method, path, token, headers), BodyHandlers.ofString());
     }
 
+    /** Fails if nginx has ended by itself: no request may end it. */
     @Override
     public void close() {
+        boolean alive = process.isAlive();
         process.close();
+        assertThat(alive).as("nginx still runs").isTrue();
     }
 }

@@ -43,7 +43,7 @@ class OverlayCheck {
         overlay = Manifests.rendered(folder);
         deployment = overlay.only(Deployment.class);
         pod = deployment.getSpec().getTemplate().getSpec();
-        server = pod.getContainers().getFirst();
+        server = overlay.server();
     }
 
     private static boolean selects(LabelSelector selector, PodTemplateSpec template) {

@@ -37,6 +37,7 @@ class ProductionCheck {
     private static Manifests overlay;
     private static Deployment deployment;
     private static Map<String, String> serverLabels;
+    private static Container server;
     private static HorizontalPodAutoscaler autoscaler;
     private static PostgresCluster postgres;
 
@@ -45,6 +46,7 @@ class ProductionCheck {
         overlay = Manifests.rendered(FOLDER);
         deployment = overlay.only(Deployment.class);
         serverLabels = deployment.getSpec().getTemplate().getMetadata().getLabels();
+        server = overlay.server();
         autoscaler = overlay.only(HorizontalPodAutoscaler.class);
         postgres = overlay.only(PostgresCluster.class);
     }
@@ -53,10 +55,6 @@ class ProductionCheck {
         return !selector.getMatchLabels().isEmpty()
                 && selector.getMatchExpressions().isEmpty()
                 && serverLabels.entrySet().containsAll(selector.getMatchLabels().entrySet());
-    }
-
-    private static Container server() {
-        return deployment.getSpec().getTemplate().getSpec().getContainers().getFirst();
     }
 
     @Test
@@ -96,8 +94,8 @@ class ProductionCheck {
                 .findFirst()
                 .orElseThrow()
                 .getResource();
-        double request = cores(server().getResources().getRequests().get("cpu"));
-        double limit = cores(server().getResources().getLimits().get("cpu"));
+        double request = cores(server.getResources().getRequests().get("cpu"));
+        double limit = cores(server.getResources().getLimits().get("cpu"));
         assertThat(cpu.getTarget().getAverageUtilization() * request / 100).isLessThan(0.8 * limit);
     }
 
@@ -135,7 +133,7 @@ class ProductionCheck {
                 .orElseThrow();
         // two event loops a core, two connections each at least
         assertThat(pool).isGreaterThanOrEqualTo((int)
-                (4 * cores(server().getResources().getLimits().get("cpu"))));
+                (4 * cores(server.getResources().getLimits().get("cpu"))));
         int servers = autoscaler.getSpec().getMaxReplicas()
                 + deployment
                         .getSpec()
@@ -162,19 +160,19 @@ class ProductionCheck {
         assertThat(References.wantedBy(deployment.getSpec().getTemplate().getSpec()))
                 .contains(name + "-app/uri", name + "-ca/ca.crt")
                 .noneMatch(wanted -> wanted.startsWith("agent-sessions-database"));
-        assertThat(server().getEnv())
+        assertThat(server.getEnv())
                 .filteredOn(variable -> variable.getName().equals("DATABASE_URL"))
                 .singleElement()
                 .satisfies(url -> {
                     assertThat(url.getValue()).isEqualTo("$(DATABASE_URI)?sslmode=verify-full");
                     assertThat(url.getValueFrom()).isNull();
                 });
-        String mount = server().getVolumeMounts().stream()
+        String mount = server.getVolumeMounts().stream()
                 .filter(one -> one.getName().equals("postgres-ca"))
                 .findFirst()
                 .orElseThrow()
                 .getMountPath();
-        assertThat(server().getEnv())
+        assertThat(server.getEnv())
                 .filteredOn(variable -> variable.getName().endsWith("_CERTS")
                         || variable.getName().endsWith("SSLROOTCERT"))
                 .hasSize(2)

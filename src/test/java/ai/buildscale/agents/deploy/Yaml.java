@@ -73,6 +73,10 @@ final class Yaml {
         }
     }
 
+    static JsonNode tree(Object value) {
+        return MAPPER.valueToTree(value);
+    }
+
     /** The only document of a file. */
     static <T> T read(Class<T> type, Path file) {
         List<JsonNode> documents = documents(text(file));

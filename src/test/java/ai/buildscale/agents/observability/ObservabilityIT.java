@@ -2,7 +2,7 @@ package ai.buildscale.agents.observability;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.buildscale.agents.engine.llm.Answer;
+import ai.buildscale.agents.engine.llm.FakeAnswer;
 import ai.buildscale.agents.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.observability.PromQl.Condition;
 import ai.buildscale.agents.observability.PromQl.Selector;
@@ -100,7 +100,7 @@ class ObservabilityIT {
         String outside = owner.newExternalSession(workspace).get("id").asText();
         owner.command(outside, "heartbeat", "{\"epoch\":1}").expect(200);
         talk(owner, workspace, "scripted");
-        provider.then(Answer.says("Hello"));
+        provider.then(FakeAnswer.says("Hello"));
         talk(owner, workspace, "fake");
         assertThat(owner.post(
                                 "/workspaces/" + workspace + "/agent-sessions",

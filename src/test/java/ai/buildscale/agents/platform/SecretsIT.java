@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import ai.buildscale.agents.dev.DevKeys;
-import ai.buildscale.agents.engine.llm.Answer;
+import ai.buildscale.agents.engine.llm.FakeAnswer;
 import ai.buildscale.agents.engine.llm.FakeOpenAi;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Postgres;
@@ -177,18 +177,18 @@ class SecretsIT {
     @Order(2)
     void whileModelsAnswerAndRefuse() {
         String said = "{\"error\":\"Incorrect API key provided: " + MODEL_KEY + ", in Bearer " + MODEL_KEY + "\"}";
-        talk(Answer.says("Hello"), "idle");
+        talk(FakeAnswer.says("Hello"), "idle");
         for (int status : new int[] {400, 401, 404, 422}) {
-            talk(Answer.status(status).body(said), "error");
+            talk(FakeAnswer.status(status).body(said), "error");
         }
         for (int i = 0; i < 3; i++) {
-            provider.then(Answer.status(500).body(said));
+            provider.then(FakeAnswer.status(500).body(said));
         }
-        talk(Answer.status(500).body(said), "error");
-        talk(Answer.says("One").raw("data: {" + said + "\n\n"), "error");
+        talk(FakeAnswer.status(500).body(said), "error");
+        talk(FakeAnswer.says("One").raw("data: {" + said + "\n\n"), "error");
     }
 
-    private static void talk(Answer answer, String ends) {
+    private static void talk(FakeAnswer answer, String ends) {
         provider.then(answer);
         JsonNode chat = hear(owner.post("/workspaces/" + workspace + "/chats", "{\"model\":\"fake\"}"))
                 .expect(201);

@@ -6,8 +6,8 @@ import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Computes the wait before a request is retried: about twice as long each time, but not less than the provider asked
- * for.
+ * Computes the delay before a request is retried: about twice as long each time, and never shorter than the provider
+ * demands.
  */
 final class Backoff implements CustomBackoffStrategy {
     private long next;
@@ -20,7 +20,7 @@ final class Backoff implements CustomBackoffStrategy {
     public long nextDelayInMillis(Throwable reason) {
         long asked =
                 reason instanceof ModelFailure failure ? failure.retryAfter().toMillis() : 0;
-        // between half of it and one and a half, so that those who failed together do not come back together
+        // jitter, so that requests that failed together are not retried together
         long own = next / 2 + ThreadLocalRandom.current().nextLong(next + 1);
         next *= 2;
         return asked > 0 ? asked + ThreadLocalRandom.current().nextLong(asked / 4 + 1) : own;

@@ -26,7 +26,7 @@ enum BuiltInTools {
               "task": {"type": "string", "description": "A few words"}}}""") {
         @Override
         List<Output> perform(String callId, JsonObject args) {
-            return List.of(new Output.Task(text(args, "task")), new Output.Observation(callId, "Done", true));
+            return List.of(new Output.CurrentTask(text(args, "task")), new Output.Observation(callId, "Done", true));
         }
     },
     SWITCH_MODE("Changes the mode that you work in, once the person has agreed.", """
@@ -52,15 +52,15 @@ enum BuiltInTools {
     }
 
     /**
-     * What a call of it comes to.
+     * Runs a call of this tool.
      *
-     * @throws IllegalArgumentException if the arguments make no sense, in words for the model
+     * @throws IllegalArgumentException if the arguments are invalid; the model reads the message
      */
     abstract List<Output> perform(String callId, JsonObject args);
 
     static Optional<BuiltInTools> find(String tool) {
         return Arrays.stream(values())
-                .filter(control -> control.toString().equals(tool))
+                .filter(builtIn -> builtIn.toString().equals(tool))
                 .findAny();
     }
 
@@ -86,7 +86,7 @@ enum BuiltInTools {
                 .orElseThrow(() -> new IllegalArgumentException("There is no mode " + name));
     }
 
-    /** A schema that nothing could satisfy would leave the question open for ever, so what is no schema is not taken. */
+    /** Any text is accepted where the model gives no schema: an invalid one would leave the question open forever. */
     private static String schema(Object given) {
         try {
             JsonObject schema = given instanceof String text ? new JsonObject(text) : (JsonObject) given;

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.engine.llm;
 
 import ai.buildscale.agents.engine.llm.http.ModelFailure;
-import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.FailureKind;
 import ai.buildscale.agents.engine.llm.http.VertxLlmHttpClient;
 import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.model.chat.request.ChatRequest;
@@ -20,89 +20,98 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * Reads one completion of a model piece by piece. The model is read no faster than its pieces are taken, but for a few
- * that wait; words that wait become one piece. Its callbacks and its reader meet under one monitor.
+ * Reads one completion of a model part by part, with back-pressure: the client pauses while more than {@link #FULL}
+ * characters are buffered. Buffered text becomes one part. The callbacks and the reader synchronize on one monitor.
  */
 final class CompletionStream implements StreamingChatResponseHandler {
-    /** Characters that may wait before the model has to; and that may still wait when it goes on. */
+    /** The buffered characters at which the client pauses reading, and those at which it reads on. */
     private static final int FULL = 64_000;
 
     private static final int LOW = 16_000;
     private static final int LONGEST_THOUGHT = 4_000;
 
-    /** What a model's answer consists of. */
-    sealed interface Piece {
-        record Text(String text) implements Piece {}
+    /** A part of a completion; {@link End} is the last. */
+    sealed interface Part {}
 
-        record Thought(String text) implements Piece {}
+    record TextPart(String text) implements Part {}
 
-        /** The last: the tools that it calls, none if it has nothing more to say; {@code usage} may be null. */
-        record End(List<ToolExecutionRequest> calls, TokenUsage usage) implements Piece {}
-    }
+    record ThinkingPart(String text) implements Part {}
+
+    /**
+     * The end of a completion.
+     *
+     * @param calls the tools that the model calls; none if its answer is complete
+     * @param usage null if the provider does not report it
+     */
+    record End(List<ToolExecutionRequest> calls, TokenUsage usage) implements Part {}
 
     private final Model model;
     private final Context context;
-    private final VertxLlmHttpClient exchange;
+    private final VertxLlmHttpClient client;
     private final ModelMetrics.Request metrics;
-    /** What came before {@link #text}. */
-    private final Deque<Piece> unread = new ArrayDeque<>();
+    /** The parts before {@link #text}. */
+    private final Deque<Part> unread = new ArrayDeque<>();
 
     private final StringBuilder thinking = new StringBuilder();
     private final StringBuilder text = new StringBuilder();
     private final List<ToolExecutionRequest> calls = new ArrayList<>();
     private UniEmitter<? super CompletionStream> opener;
-    private UniEmitter<? super Piece> reader;
-    private Piece.End end;
+    private UniEmitter<? super Part> reader;
+    private End end;
     private ModelFailure failure;
     private boolean begun;
     private boolean paused;
 
-    CompletionStream(Model model, Context context, VertxLlmHttpClient exchange, ModelMetrics.Request metrics) {
+    CompletionStream(Model model, Context context, VertxLlmHttpClient client, ModelMetrics.Request metrics) {
         this.model = model;
         this.context = context;
-        this.exchange = exchange;
+        this.client = client;
         this.metrics = metrics;
     }
 
-    /** Asks the model; emits this once its answer has begun, and fails if it does not. To be subscribed to once. */
+    /** Sends the request; emits this stream once the answer has begun. To be subscribed to once. */
     Uni<CompletionStream> open(ChatRequest request) {
-        return Uni.createFrom().emitter(emitter -> {
-            ModelFailure already;
-            synchronized (this) {
-                opener = emitter;
-                already = failure;
-            }
-            if (already != null) {
-                emitter.fail(already);
-            } else {
-                context.runOnContext(_ -> ask(request));
-            }
-        });
+        return Uni.createFrom().emitter(emitter -> open(emitter, request));
+    }
+
+    private void open(UniEmitter<? super CompletionStream> emitter, ChatRequest request) {
+        ModelFailure already;
+        synchronized (this) {
+            opener = emitter;
+            already = failure;
+        }
+        if (already != null) {
+            emitter.fail(already);
+        } else {
+            context.runOnContext(_ -> ask(request));
+        }
     }
 
     private void ask(ChatRequest request) {
         try {
             if (!isOver()) {
-                model.chat(exchange).chat(request, this);
+                model.chat(client).chat(request, this);
             }
         } catch (RuntimeException e) {
             onError(e);
         }
     }
 
-    /** The next piece. One at a time, none after {@link Piece.End}. */
-    Uni<Piece> next() {
-        return Uni.createFrom().emitter(emitter -> {
-            synchronized (this) {
-                reader = emitter;
-            }
-            deliver();
-        });
+    /** Emits the next part. One call at a time, none after {@link End}. */
+    Uni<Part> next() {
+        return Uni.createFrom().emitter(emitter -> read(emitter));
     }
 
-    /** Stops the model; no-op once its answer has ended. */
+    private void read(UniEmitter<? super Part> emitter) {
+        synchronized (this) {
+            reader = emitter;
+        }
+        deliver();
+    }
+
+    /** Cancels the request; no-op once the completion has ended. */
     void abort() {
-        onError(new ModelFailure(Kind.CANCELLED, "stopped"));
+        onError(new ModelFailure(FailureKind.CANCELLED, "stopped"));
     }
 
     private synchronized boolean isOver() {
@@ -112,7 +121,7 @@ final class CompletionStream implements StreamingChatResponseHandler {
     @Override
     public void onPartialResponse(String partial) {
         synchronized (this) {
-            thoughtEnds();
+            flushThinking();
             // PostgreSQL's text has no NUL
             text.append(partial.replace("\0", ""));
         }
@@ -124,7 +133,7 @@ final class CompletionStream implements StreamingChatResponseHandler {
         synchronized (this) {
             thinking.append(partial.text().replace("\0", ""));
             if (thinking.length() > LONGEST_THOUGHT) {
-                thoughtEnds();
+                flushThinking();
             }
         }
         begin();
@@ -148,15 +157,15 @@ final class CompletionStream implements StreamingChatResponseHandler {
 
     @Override
     public void onCompleteResponse(ChatResponse response) {
-        if (!exchange.isComplete(response.finishReason())) {
+        if (!client.isComplete(response.finishReason())) {
             return;
         }
         synchronized (this) {
             if (isOver()) {
                 return;
             }
-            thoughtEnds();
-            end = new Piece.End(List.copyOf(calls), response.tokenUsage());
+            flushThinking();
+            end = new End(List.copyOf(calls), response.tokenUsage());
         }
         metrics.ended(response.tokenUsage());
         begin();
@@ -175,7 +184,7 @@ final class CompletionStream implements StreamingChatResponseHandler {
             waiting = opener;
             opener = null;
         }
-        exchange.cancel();
+        client.cancel();
         metrics.failed(met.kind());
         if (waiting != null) {
             waiting.fail(met);
@@ -183,13 +192,13 @@ final class CompletionStream implements StreamingChatResponseHandler {
         deliver();
     }
 
-    private void thoughtEnds() {
+    private void flushThinking() {
         if (!thinking.toString().isBlank()) {
             if (!text.isEmpty()) {
-                unread.add(new Piece.Text(text.toString()));
+                unread.add(new TextPart(text.toString()));
                 text.setLength(0);
             }
-            unread.add(new Piece.Thought(thinking.toString().strip()));
+            unread.add(new ThinkingPart(thinking.toString().strip()));
         }
         thinking.setLength(0);
     }
@@ -212,18 +221,18 @@ final class CompletionStream implements StreamingChatResponseHandler {
             waiting.complete(this);
         }
         if (full) {
-            exchange.read(false);
+            client.read(false);
         }
         deliver();
     }
 
     private void deliver() {
-        UniEmitter<? super Piece> waiting;
-        Piece piece;
+        UniEmitter<? super Part> waiting;
+        Part part;
         boolean low;
         synchronized (this) {
-            piece = reader == null ? null : take();
-            if (reader == null || (piece == null && failure == null)) {
+            part = reader == null ? null : take();
+            if (reader == null || (part == null && failure == null)) {
                 return;
             }
             waiting = reader;
@@ -232,28 +241,28 @@ final class CompletionStream implements StreamingChatResponseHandler {
             paused &= !low;
         }
         if (low) {
-            exchange.read(true);
+            client.read(true);
         }
-        if (piece != null) {
-            waiting.complete(piece);
+        if (part != null) {
+            waiting.complete(part);
         } else {
             waiting.fail(failure);
         }
     }
 
-    private Piece take() {
+    private Part take() {
         if (!unread.isEmpty()) {
             return unread.poll();
         }
         int whole = text.length();
-        // half a character waits for its other half
+        // the second half of a surrogate pair comes with the next part
         if (whole > 0 && end == null && Character.isHighSurrogate(text.charAt(whole - 1))) {
             whole--;
         }
         if (whole > 0) {
-            Piece piece = new Piece.Text(text.substring(0, whole));
+            Part part = new TextPart(text.substring(0, whole));
             text.delete(0, whole);
-            return piece;
+            return part;
         }
         return end;
     }

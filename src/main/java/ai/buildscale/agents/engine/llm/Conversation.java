@@ -2,8 +2,8 @@ package ai.buildscale.agents.engine.llm;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.session.Mode;
 import dev.langchain4j.data.message.AiMessage;
 import dev.langchain4j.data.message.ChatMessage;
@@ -27,26 +27,26 @@ final class Conversation {
             with what comes next, repeat nothing, and do not mention this.""";
 
     private final Turn turn;
-    private final SystemPrompt persona;
+    private final SystemPrompt systemPrompt;
     private final int earlierTurns;
-    private final List<Entry> done;
-    private final StringBuilder said;
+    private final List<HistoryEntry> done;
+    private final StringBuilder answer;
     private int calls;
     private Mode mode;
 
-    /** @param earlierTurns how many of the turns before this one are told */
+    /** @param earlierTurns the number of turns before this one that the model sees */
     Conversation(Turn turn, int earlierTurns) {
         this.turn = turn;
-        this.persona = SystemPrompt.of(turn.agentType());
+        this.systemPrompt = SystemPrompt.of(turn.agentType());
         this.earlierTurns = earlierTurns;
         this.done = new ArrayList<>(turn.done());
-        this.said = new StringBuilder(turn.said());
+        this.answer = new StringBuilder(turn.answerSoFar());
         this.mode = turn.mode();
-        this.calls =
-                (int) done.stream().filter(entry -> entry.kind() == Kind.CALL).count();
+        this.calls = (int)
+                done.stream().filter(entry -> entry.kind() == EntryKind.CALL).count();
     }
 
-    /** The id of the next call that is made for the first time. */
+    /** Returns the id of a new call. */
     String nextCallId() {
         return turn.callId(calls++);
     }
@@ -56,65 +56,65 @@ final class Conversation {
         return new Transcript(done, "").openCalls();
     }
 
-    /** Takes down what was said and done. */
-    void note(Output output) {
+    /** Appends an output that the engine emits. */
+    void record(Output output) {
         switch (output) {
-            case Output.Chunk chunk -> said.append(chunk.text());
-            case Output.Call call -> done.add(entry(Kind.CALL, call.tool(), data(call)));
-            case Output.Observation seen -> done.add(entry(Kind.OBSERVATION, seen.output(), data(seen)));
+            case Output.Chunk chunk -> answer.append(chunk.text());
+            case Output.Call call -> done.add(entry(EntryKind.CALL, call.tool(), data(call)));
+            case Output.Observation seen -> done.add(entry(EntryKind.OBSERVATION, seen.output(), data(seen)));
             case Output.ModeChange change -> mode = change.mode();
-            case Output.Thought _, Output.Question _, Output.Task _, Output.Usage _ -> {}
+            case Output.Thought _, Output.Question _, Output.CurrentTask _, Output.TokenUsage _ -> {}
         }
     }
 
-    private Entry entry(Kind kind, String text, JsonObject data) {
-        return new Entry(turn.id(), kind, text, data.encode());
+    private HistoryEntry entry(EntryKind kind, String text, JsonObject data) {
+        return new HistoryEntry(turn.id(), kind, text, data.encode());
     }
 
     private JsonObject data(Output.Call call) {
         return new JsonObject()
                 .put("call_id", call.id())
                 .put("args", call.args())
-                .put("offset", said.length());
+                .put("offset", answer.length());
     }
 
     private static JsonObject data(Output.Observation seen) {
         return new JsonObject().put("call_id", seen.id()).put("success", seen.success());
     }
 
-    /** All that the model is told in its next round. */
+    /** The messages of the next request. */
     List<ChatMessage> messages() {
         List<ChatMessage> messages = new ArrayList<>();
-        messages.add(SystemMessage.from(persona.prompt(turn, mode)));
-        Map<UUID, List<Entry>> turns = turn.history().stream()
-                .collect(Collectors.groupingBy(Entry::turnId, LinkedHashMap::new, Collectors.toList()));
-        List<Entry> began = turns.remove(turn.id());
+        messages.add(SystemMessage.from(systemPrompt.prompt(turn, mode)));
+        Map<UUID, List<HistoryEntry>> turns = turn.history().stream()
+                .collect(Collectors.groupingBy(HistoryEntry::turnId, LinkedHashMap::new, Collectors.toList()));
+        List<HistoryEntry> began = turns.remove(turn.id());
         turns.values().stream().skip(Math.max(0, turns.size() - earlierTurns)).forEach(earlier -> {
-            asked(earlier, messages);
-            new Transcript(earlier, answer(earlier)).tell(messages);
+            addUserMessages(earlier, messages);
+            new Transcript(earlier, answer(earlier)).addMessages(messages);
         });
-        asked(began == null ? List.of() : began, messages);
-        if (new Transcript(done, said.toString()).tell(messages)) {
+        addUserMessages(began == null ? List.of() : began, messages);
+        if (new Transcript(done, answer.toString()).addMessages(messages)) {
             messages.add(UserMessage.from(GO_ON));
         }
         return messages;
     }
 
-    private static void asked(List<Entry> entries, List<ChatMessage> messages) {
+    private static void addUserMessages(List<HistoryEntry> entries, List<ChatMessage> messages) {
         entries.stream()
-                .filter(entry -> entry.kind() == Kind.USER && !entry.text().isBlank())
+                .filter(entry -> entry.kind() == EntryKind.USER && !entry.text().isBlank())
                 .forEach(entry -> messages.add(UserMessage.from(entry.text())));
     }
 
-    private static String answer(List<Entry> entries) {
+    private static String answer(List<HistoryEntry> entries) {
         return entries.stream()
-                .filter(entry -> entry.kind() == Kind.ASSISTANT)
-                .map(Entry::text)
+                .filter(entry -> entry.kind() == EntryKind.ASSISTANT)
+                .map(HistoryEntry::text)
                 .collect(Collectors.joining());
     }
 
-    /** Adds an agent's words; blank ones are none. */
-    static boolean say(String text, List<ChatMessage> messages) {
+    /** Adds an agent's message; returns false for a blank text. */
+    static boolean addAnswer(String text, List<ChatMessage> messages) {
         boolean something = !text.isBlank();
         if (something) {
             messages.add(AiMessage.from(text));
@@ -123,9 +123,9 @@ final class Conversation {
     }
 
     /**
-     * A call that has been made.
+     * A call without an observation.
      *
-     * @param answer what the person has answered, if it is a question that was answered; or null
+     * @param answer the person's answer if the call asked a question; null if there is none
      */
     record OpenCall(Output.Call call, String answer) {}
 }

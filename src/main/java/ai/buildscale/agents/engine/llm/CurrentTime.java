@@ -10,7 +10,7 @@ import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 
-/** Tells the time. */
+/** The tool that tells a model the current time. */
 @ApplicationScoped
 class CurrentTime implements Tool {
     private static final JsonObject PARAMETERS = new JsonObject("""

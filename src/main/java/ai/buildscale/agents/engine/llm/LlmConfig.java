@@ -10,18 +10,18 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import org.eclipse.microprofile.config.spi.Converter;
 
-/** Settings of models, and of what is done when one of them fails. */
+/** Settings of the models, of retries and of circuit breakers. */
 @ConfigMapping(prefix = "llm")
 public interface LlmConfig {
-    /** By the name that sessions ask for. */
-    Map<String, Model> models();
+    /** The models by the names that sessions use. */
+    Map<String, ModelSettings> models();
 
-    /** How often a turn may go to its model before it must have come to an answer. */
+    /** The requests that a turn may send to its model before it must have an answer. */
     @WithDefault("16")
     @WithConverter(IntRange.Positive.class)
     int rounds();
 
-    /** How many earlier turns of its chat a model is told. */
+    /** The number of earlier turns of the chat that a model sees. */
     @WithDefault("50")
     @WithConverter(IntRange.Natural.class)
     int history();
@@ -30,39 +30,39 @@ public interface LlmConfig {
     @WithDefault("60S")
     Duration toolTimeout();
 
-    /** How many requests may be open to one provider at once; as many again wait for their turn. */
+    /** The number of requests open to one provider at once; as many again may be queued. */
     @WithDefault("500")
     @WithConverter(IntRange.Positive.class)
     int connections();
 
-    /** What is waited before the first repeat of a request, about; twice as long before the next. */
+    /** The approximate delay before the first retry of a request; twice as long before the next. */
     @WithDefault("0.5S")
     Duration retryDelay();
 
-    /** The longest that a provider may ask to be left alone before a request is repeated; if longer, it fails. */
+    /** The longest {@code Retry-After} of a provider that is waited for; beyond it the request fails. */
     @WithDefault("20S")
     Duration retryAfterLimit();
 
     Breaker breaker();
 
-    /** A model, and the provider that serves it. */
-    interface Model {
+    /** Settings of a model and of the provider that serves it. */
+    interface ModelSettings {
         Provider provider();
 
-        /** The address below which the provider's API lies; the provider's usual one where it is not set. */
+        /** The base URL of the provider's API; the provider's usual URL by default. */
         Optional<String> baseUrl();
 
         Optional<String> apiKey();
 
-        /** The provider's name for it; the same name where it is not set. */
+        /** The provider's name of the model; the same name by default. */
         Optional<String> model();
 
         Optional<Double> temperature();
 
-        /** The longest answer of one request. */
+        /** The longest completion of one request. */
         OptionalInt maxTokens();
 
-        /** How long it may be silent: before its first token, and between two. */
+        /** The longest silence: before the first token, and between two tokens. */
         @WithDefault("30S")
         Duration timeout();
 
@@ -70,25 +70,25 @@ public interface LlmConfig {
         @WithDefault("10M")
         Duration turnTimeout();
 
-        /** How often a request is repeated that failed in passing, before the first token of its answer. */
+        /** The retries of a request that failed transiently before the first token of its answer. */
         @WithDefault("2")
         @WithConverter(IntRange.Natural.class)
         int retries();
     }
 
-    /** When a model that fails is left alone. */
+    /** Settings of the circuit breaker of a model. */
     interface Breaker {
-        /** The last requests that count. */
+        /** The number of last requests that count. */
         @WithDefault("10")
         @WithConverter(IntRange.Positive.class)
         int requests();
 
-        /** How many of them have failed when it is left alone. */
+        /** The share of failed requests at which the breaker opens. */
         @WithDefault("0.5")
         @WithConverter(Ratio.class)
         double failureRatio();
 
-        /** For how long, until one request tries again. */
+        /** The time until an open breaker lets one request try again. */
         @WithDefault("15S")
         Duration delay();
 
@@ -105,7 +105,7 @@ public interface LlmConfig {
         }
     }
 
-    /** Whose protocol it speaks. */
+    /** The provider whose protocol a model's server speaks. */
     enum Provider {
         OPENAI("https://api.openai.com/v1"),
         OLLAMA("http://localhost:11434");

@@ -15,7 +15,7 @@ import jakarta.enterprise.event.Observes;
 import java.util.List;
 import org.jboss.logging.Logger;
 
-/** The engine of large language models: those of OpenAI-compatible servers, and of Ollama. */
+/** The LLM engine computes turns with large language models of OpenAI-compatible servers and of Ollama. */
 @ApplicationScoped
 class LlmEngine implements Engine {
     private static final Logger LOG = Logger.getLogger(LlmEngine.class);
@@ -32,7 +32,7 @@ class LlmEngine implements Engine {
         this.tools = new Toolbox(tools, config.toolTimeout());
     }
 
-    /** A model that cannot be used as it is configured keeps the service from starting. */
+    /** Observes the start, so that a model with invalid settings keeps the service from starting. */
     void start(@Observes StartupEvent event) {
         if (!models.names().isEmpty()) {
             LOG.infof("models: %s", String.join(", ", models.names()));
@@ -46,13 +46,15 @@ class LlmEngine implements Engine {
 
     @Override
     public Multi<Output> think(Turn turn) {
-        return Multi.createFrom().deferred(() -> {
-            if (!serves(turn.model())) {
-                return Multi.createFrom()
-                        .failure(new EngineFailure("There is no model " + turn.model() + ".", false, null));
-            }
-            return new ToolLoop(turn, models.get(turn.model()), tools, vertx.getOrCreateContext(), config).outputs();
-        });
+        return Multi.createFrom().deferred(() -> outputs(turn));
+    }
+
+    private Multi<Output> outputs(Turn turn) {
+        if (!serves(turn.model())) {
+            String message = "There is no model " + turn.model() + ".";
+            return Multi.createFrom().failure(new EngineFailure(message, false, null));
+        }
+        return new ToolLoop(turn, models.get(turn.model()), tools, vertx.getOrCreateContext(), config).outputs();
     }
 
     @PreDestroy

@@ -3,7 +3,7 @@ package ai.buildscale.agents.engine.llm;
 import ai.buildscale.agents.engine.GenAi;
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.engine.llm.http.ModelFailure;
-import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.FailureKind;
 import ai.buildscale.agents.engine.llm.http.VertxLlmHttpClient;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
@@ -12,7 +12,6 @@ import dev.langchain4j.http.client.HttpClientBuilder;
 import dev.langchain4j.model.chat.StreamingChatModel;
 import dev.langchain4j.model.ollama.OllamaStreamingChatModel;
 import dev.langchain4j.model.openai.OpenAiStreamingChatModel;
-import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.faulttolerance.api.TypedGuard;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Context;
@@ -26,33 +25,18 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.eclipse.microprofile.faulttolerance.exceptions.CircuitBreakerOpenException;
 
-/** A model as it is configured here: how it is asked, asked again, and left alone when it fails too often. */
-// what Ollama's client reads and writes by reflection; LangChain4j brings such a list for OpenAI's only
-@RegisterForReflection(
-        classNames = {
-            "dev.langchain4j.model.ollama.FormatSerializer",
-            "dev.langchain4j.model.ollama.Function",
-            "dev.langchain4j.model.ollama.FunctionCall",
-            "dev.langchain4j.model.ollama.Message",
-            "dev.langchain4j.model.ollama.OllamaChatRequest",
-            "dev.langchain4j.model.ollama.OllamaChatResponse",
-            "dev.langchain4j.model.ollama.Options",
-            "dev.langchain4j.model.ollama.Parameters",
-            "dev.langchain4j.model.ollama.Role",
-            "dev.langchain4j.model.ollama.Tool",
-            "dev.langchain4j.model.ollama.ToolCall"
-        })
+/** A configured model: sends its requests, retries transient failures and guards it with a circuit breaker. */
 final class Model {
     private final FailureLog failureLog;
     private final String name;
-    private final LlmConfig.Model settings;
+    private final LlmConfig.ModelSettings settings;
     private final String baseUrl;
     private final Duration retryAfterLimit;
     private final HttpClient http;
     private final ModelMetrics metrics;
     private final TypedGuard<Uni<CompletionStream>> guard;
 
-    Model(String name, LlmConfig.Model settings, LlmConfig config, HttpClient http, ModelMetrics metrics) {
+    Model(String name, LlmConfig.ModelSettings settings, LlmConfig config, HttpClient http, ModelMetrics metrics) {
         this.failureLog = new FailureLog(Model.class, "the model " + name + " fails", Duration.ofMinutes(1));
         this.name = name;
         this.settings = settings;
@@ -63,7 +47,7 @@ final class Model {
         this.guard = guard(config);
     }
 
-    /** The address itself is not told: it may hold a password. */
+    /** The message does not repeat the address, which may hold a password. */
     private String checked(String url) {
         try {
             URI uri = new URI(url);
@@ -73,7 +57,7 @@ final class Model {
                 return url;
             }
         } catch (URISyntaxException _) {
-            // as one that is of no use
+            // the same problem as a URL that cannot be used
         }
         throw new IllegalArgumentException("llm.models.\"" + name
                 + "\".base-url must be an http or https URL, without a user: keys are set with api-key");
@@ -111,13 +95,13 @@ final class Model {
         return settings.turnTimeout();
     }
 
-    /** As OpenTelemetry calls it. */
+    /** The name that OpenTelemetry's conventions give the provider. */
     String provider() {
         return WireEnum.name(settings.provider());
     }
 
-    /** The span of a request that the turn makes, begun. */
-    TraceSpan traced(Turn turn) {
+    /** Begins the span of a completion of this turn. */
+    TraceSpan startSpan(Turn turn) {
         URI address = URI.create(baseUrl);
         int usualPort = address.getScheme().equals("https") ? 443 : 80;
         return GenAi.chat(turn, provider(), settings.model().orElse(name))
@@ -125,45 +109,45 @@ final class Model {
                 .with("server.port", address.getPort() < 0 ? usualPort : address.getPort());
     }
 
-    /** An answer to be {@link CompletionStream#open opened}. */
-    CompletionStream round(Context context, long deadline) {
+    /** A completion to be {@link CompletionStream#open opened}. */
+    CompletionStream completion(Context context, long deadline) {
         return new CompletionStream(
                 this, context, new VertxLlmHttpClient(http, context, settings.timeout(), deadline), metrics.request());
     }
 
-    /** Opens what the attempts supply, until one is open. */
+    /** Opens the completion of the first attempt that succeeds. */
     Uni<CompletionStream> open(Supplier<Uni<CompletionStream>> attempts) {
         return Uni.createFrom()
                 .deferred(() -> guard.get(attempts))
                 .onFailure(CircuitBreakerOpenException.class)
-                .transform(this::shut)
+                .transform(this::breakerOpen)
                 .invoke(failureLog::over)
                 .onFailure(ModelFailure.class)
                 .invoke(this::met);
     }
 
-    private ModelFailure shut(Throwable reason) {
-        metrics.shut();
-        return new ModelFailure(Kind.SHUT, "it failed too often", reason);
+    private ModelFailure breakerOpen(Throwable reason) {
+        metrics.breakerOpen();
+        return new ModelFailure(FailureKind.SHUT, "it failed too often", reason);
     }
 
     private void met(Throwable reason) {
-        if (((ModelFailure) reason).kind() != Kind.CANCELLED) {
+        if (((ModelFailure) reason).kind() != FailureKind.CANCELLED) {
             failureLog.met(reason);
         }
     }
 
-    /** LangChain4j's model for one request: it learns at once which HTTP exchange is its own. */
-    StreamingChatModel chat(HttpClientBuilder exchange) {
+    /** LangChain4j's model for one request, so that each request has an HTTP client of its own to cancel. */
+    StreamingChatModel chat(HttpClientBuilder client) {
         return switch (settings.provider()) {
-            case OPENAI -> openAi(exchange);
-            case OLLAMA -> ollama(exchange);
+            case OPENAI -> openAi(client);
+            case OLLAMA -> ollama(client);
         };
     }
 
-    private StreamingChatModel openAi(HttpClientBuilder exchange) {
+    private StreamingChatModel openAi(HttpClientBuilder client) {
         var builder = OpenAiStreamingChatModel.builder()
-                .httpClientBuilder(exchange)
+                .httpClientBuilder(client)
                 .baseUrl(baseUrl)
                 .modelName(settings.model().orElse(name))
                 .returnThinking(true)
@@ -177,9 +161,9 @@ final class Model {
         return builder.build();
     }
 
-    private StreamingChatModel ollama(HttpClientBuilder exchange) {
+    private StreamingChatModel ollama(HttpClientBuilder client) {
         var builder = OllamaStreamingChatModel.builder()
-                .httpClientBuilder(exchange)
+                .httpClientBuilder(client)
                 .baseUrl(baseUrl)
                 .modelName(settings.model().orElse(name))
                 .returnThinking(true);

@@ -6,7 +6,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
-/** The metrics of one model. */
+/** Records the metrics of one model. */
 final class ModelMetrics {
     private static final String OK = "ok";
 
@@ -19,7 +19,7 @@ final class ModelMetrics {
         this.model = model;
         this.firstToken = registry.timer("llm.first.token", "model", model);
         requests(OK);
-        for (ModelFailure.Kind kind : ModelFailure.Kind.values()) {
+        for (ModelFailure.FailureKind kind : ModelFailure.FailureKind.values()) {
             requests(kind.toString());
         }
         tokens("input", 0);
@@ -30,9 +30,9 @@ final class ModelMetrics {
         return new Request(Timer.start(registry));
     }
 
-    /** Nothing was asked: the breaker is open. */
-    void shut() {
-        requests(ModelFailure.Kind.SHUT.toString()).increment();
+    /** Counts a request that was not sent because the breaker is open. */
+    void breakerOpen() {
+        requests(ModelFailure.FailureKind.SHUT.toString()).increment();
     }
 
     private Counter requests(String outcome) {
@@ -43,7 +43,7 @@ final class ModelMetrics {
         registry.counter("llm.tokens", "model", model, "kind", kind).increment(count == null ? 0 : count);
     }
 
-    /** One request to it. */
+    /** Measures one request to the model. */
     final class Request {
         private final Timer.Sample sample;
 
@@ -63,7 +63,7 @@ final class ModelMetrics {
             }
         }
 
-        void failed(ModelFailure.Kind kind) {
+        void failed(ModelFailure.FailureKind kind) {
             requests(kind.toString()).increment();
         }
     }

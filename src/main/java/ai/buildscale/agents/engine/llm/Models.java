@@ -10,7 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
-/** The models that this server is configured with. */
+/** Holds the models that this server is configured with, and their HTTP client. */
 final class Models implements AutoCloseable {
     private final HttpClient http;
     private final Map<String, Model> models = new LinkedHashMap<>();
@@ -19,7 +19,7 @@ final class Models implements AutoCloseable {
     Models(LlmConfig config, Vertx vertx, MeterRegistry metrics) {
         this.http = vertx.httpClientBuilder()
                 .with(new PoolOptions().setHttp1MaxSize(config.connections()))
-                // requests have spans of their own, and providers learn nothing of our traces
+                // GenAi begins the spans of requests, and providers get no trace headers
                 .with(new HttpClientOptions()
                         .setMaxWaitQueueSize(config.connections())
                         .setTracingPolicy(TracingPolicy.IGNORE))
@@ -37,7 +37,7 @@ final class Models implements AutoCloseable {
         return models.keySet();
     }
 
-    /** A model that it {@link #has}. */
+    /** Returns a model that this server {@link #has}. */
     Model get(String name) {
         return models.get(name);
     }

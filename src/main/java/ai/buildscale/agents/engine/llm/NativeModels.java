@@ -5,8 +5,8 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 
 /**
  * Registers for reflection the classes that LangChain4j's clients write and read as JSON, which a native image would
- * leave out: Ollama's requests and answers, and what names their fields and OpenAI's (whose own classes its jar
- * registers).
+ * leave out: Ollama's requests and answers, and the naming strategy of their fields and OpenAI's (whose own classes its
+ * jar registers).
  */
 @RegisterForReflection(
         targets = PropertyNamingStrategies.SnakeCaseStrategy.class,

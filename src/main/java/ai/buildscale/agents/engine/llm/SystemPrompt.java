@@ -5,7 +5,7 @@ import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import java.util.Set;
 
-/** The system prompt and the tools of each type of agent. */
+/** The system prompt and the permitted tools of each type of agent. */
 enum SystemPrompt {
     ASSISTANT(Set.of("ask_user", "current_time"), """
             You are an assistant. You answer questions and help people with their work. Be correct and brief; say so when \
@@ -49,7 +49,7 @@ enum SystemPrompt {
         return tools.contains(tool);
     }
 
-    /** @param mode the mode that it is in by now */
+    /** @param mode the mode that the agent is in by now */
     String prompt(Turn turn, Mode mode) {
         String goal = turn.goal() == null || turn.goal().isBlank() ? "" : "\n\nThe goal of this chat: " + turn.goal();
         return prompt + "\n\n" + of(mode) + goal;

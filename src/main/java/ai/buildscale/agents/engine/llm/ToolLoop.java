@@ -5,7 +5,7 @@ import ai.buildscale.agents.engine.GenAi;
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.engine.llm.http.ModelFailure;
-import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.FailureKind;
 import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.model.chat.request.ChatRequest;
@@ -22,8 +22,8 @@ import java.util.Optional;
 import org.jboss.logging.Logger;
 
 /**
- * Runs one turn as a loop of completions and tool calls: each output is computed when it is asked for, so nothing runs
- * ahead of what is persisted. {@link #stop} may come at any time; the rest is called by one thread at a time.
+ * Runs one turn as a loop of completions and tool calls: each output is computed when it is requested, so the loop never
+ * runs ahead of the persisted outputs. {@link #stop} may be called at any time; all other methods by one thread at a time.
  */
 final class ToolLoop {
     private static final Logger LOG = Logger.getLogger(ToolLoop.class);
@@ -35,10 +35,12 @@ final class ToolLoop {
     private final int maxRounds;
     private final long deadline;
     private final Conversation conversation;
-    /** What is known but not yet said, then the calls that are said but not yet made. */
+    /** Outputs that are not emitted yet. */
     private final Deque<Output> due = new ArrayDeque<>();
 
+    /** Calls that are emitted, or about to be, and not yet made. */
     private final Deque<Output.Call> open = new ArrayDeque<>();
+
     private int rounds;
     private boolean finished;
     private CompletionStream reading;
@@ -55,10 +57,10 @@ final class ToolLoop {
         this.deadline = System.nanoTime() + model.turnTimeout().toNanos();
         this.conversation = new Conversation(turn, config.history());
         turn.span().with(GenAi.PROVIDER, model.provider());
-        conversation.openCalls().forEach(this::takeUp);
+        conversation.openCalls().forEach(this::resume);
     }
 
-    private void takeUp(Conversation.OpenCall call) {
+    private void resume(Conversation.OpenCall call) {
         if (call.answer() == null) {
             open.add(call.call());
         } else {
@@ -80,14 +82,14 @@ final class ToolLoop {
                 .transform(this::explained);
     }
 
-    /** Stops the model, if it is at work. */
+    /** Aborts the current completion, if there is one. */
     void stop() {
         stopped = true;
-        CompletionStream round = asked;
-        if (round != null) {
-            round.abort();
+        CompletionStream completion = asked;
+        if (completion != null) {
+            completion.abort();
         }
-        chat.fail(Kind.CANCELLED.toString());
+        chat.fail(FailureKind.CANCELLED.toString());
     }
 
     private void failed(Throwable reason) {
@@ -111,16 +113,16 @@ final class ToolLoop {
     /** The next output; empty when there is none any more. */
     private Uni<Optional<Output>> next() {
         if (!due.isEmpty()) {
-            return say(due.poll());
+            return emit(due.poll());
         }
         if (finished) {
             return Uni.createFrom().item(Optional.empty());
         }
         if (System.nanoTime() - deadline > 0) {
-            return Uni.createFrom().failure(new ModelFailure(Kind.LATE, "the turn took too long"));
+            return Uni.createFrom().failure(new ModelFailure(FailureKind.LATE, "the turn took too long"));
         }
         if (reading != null) {
-            return reading.next().chain(this::heard);
+            return reading.next().chain(this::received);
         }
         if (!open.isEmpty()) {
             return tools.perform(open.poll(), turn).chain(this::performed);
@@ -128,8 +130,8 @@ final class ToolLoop {
         return begin();
     }
 
-    private Uni<Optional<Output>> say(Output output) {
-        conversation.note(output);
+    private Uni<Optional<Output>> emit(Output output) {
+        conversation.record(output);
         if (output instanceof Output.Question) {
             finished = true;
         }
@@ -152,39 +154,39 @@ final class ToolLoop {
                 .toolSpecifications(tools.specifications(SystemPrompt.of(turn.agentType())))
                 .build();
         long begun = System.nanoTime();
-        chat = model.traced(turn);
-        return model.open(() -> ask(request)).chain(round -> {
+        chat = model.startSpan(turn);
+        return model.open(() -> ask(request)).chain(completion -> {
             chat.with(GenAi.FIRST_CHUNK, (System.nanoTime() - begun) / 1e9);
-            reading = round;
+            reading = completion;
             return next();
         });
     }
 
     private Uni<CompletionStream> ask(ChatRequest request) {
-        CompletionStream round = model.round(context, deadline);
-        asked = round;
+        CompletionStream completion = model.completion(context, deadline);
+        asked = completion;
         if (stopped) {
-            round.abort();
-            chat.fail(Kind.CANCELLED.toString());
+            completion.abort();
+            chat.fail(FailureKind.CANCELLED.toString());
         }
-        return round.open(request);
+        return completion.open(request);
     }
 
-    private Uni<Optional<Output>> heard(CompletionStream.Piece piece) {
-        return switch (piece) {
-            case CompletionStream.Piece.Text text -> say(new Output.Chunk(text.text()));
-            case CompletionStream.Piece.Thought thought -> say(new Output.Thought(thought.text()));
-            case CompletionStream.Piece.End end -> {
+    private Uni<Optional<Output>> received(CompletionStream.Part part) {
+        return switch (part) {
+            case CompletionStream.TextPart text -> emit(new Output.Chunk(text.text()));
+            case CompletionStream.ThinkingPart thought -> emit(new Output.Thought(thought.text()));
+            case CompletionStream.End end -> {
                 ended(end);
                 yield next();
             }
         };
     }
 
-    private void ended(CompletionStream.Piece.End end) {
+    private void ended(CompletionStream.End end) {
         reading = null;
         if (end.usage() != null) {
-            Output.Usage usage = usage(end.usage());
+            Output.TokenUsage usage = usage(end.usage());
             due.add(usage);
             chat.with(GenAi.INPUT_TOKENS, usage.inputTokens()).with(GenAi.OUTPUT_TOKENS, usage.outputTokens());
         }
@@ -197,15 +199,15 @@ final class ToolLoop {
         finished = end.calls().isEmpty();
     }
 
-    private static Output.Usage usage(TokenUsage usage) {
-        return new Output.Usage(count(usage.inputTokenCount()), count(usage.outputTokenCount()));
+    private static Output.TokenUsage usage(TokenUsage usage) {
+        return new Output.TokenUsage(count(usage.inputTokenCount()), count(usage.outputTokenCount()));
     }
 
     private static long count(Integer tokens) {
         return tokens == null ? 0 : tokens;
     }
 
-    /** What is no JSON object is shown as it is, in one. */
+    /** A text that is no JSON object is wrapped in one, so that people see it. */
     private static String args(String given) {
         // PostgreSQL's jsonb has no NUL
         String text = given == null || given.isBlank() ? "{}" : given.replace("\\u0000", "");

@@ -23,10 +23,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
-/** Runs tool calls; every call ends with an observation. */
+/** Runs tool calls; every call yields an observation or a question. */
 final class Toolbox {
     private static final Logger LOG = Logger.getLogger(Toolbox.class);
-    /** Characters; a model is told the beginning of what is longer. */
+    /** Characters; a longer result is truncated. */
     private static final int LONGEST_OBSERVATION = 32_000;
 
     private final Map<String, Tool> tools;
@@ -37,15 +37,15 @@ final class Toolbox {
         this.timeout = timeout;
     }
 
-    /** What a model is told about the tools of its agent. */
-    List<ToolSpecification> specifications(SystemPrompt persona) {
-        Stream<ToolSpecification> controls = Arrays.stream(BuiltInTools.values())
-                .filter(control -> persona.mayCall(control.toString()))
-                .map(control -> specification(control.toString(), control.description(), control.parameters()));
+    /** The specifications of the tools that an agent may call. */
+    List<ToolSpecification> specifications(SystemPrompt systemPrompt) {
+        Stream<ToolSpecification> builtIn = Arrays.stream(BuiltInTools.values())
+                .filter(tool -> systemPrompt.mayCall(tool.toString()))
+                .map(tool -> specification(tool.toString(), tool.description(), tool.parameters()));
         Stream<ToolSpecification> others = tools.values().stream()
-                .filter(tool -> persona.mayCall(tool.name()))
+                .filter(tool -> systemPrompt.mayCall(tool.name()))
                 .map(tool -> specification(tool.name(), tool.description(), tool.parameters()));
-        return Stream.concat(controls, others).toList();
+        return Stream.concat(builtIn, others).toList();
     }
 
     private static ToolSpecification specification(String name, String description, JsonObject parameters) {
@@ -66,7 +66,7 @@ final class Toolbox {
                 .build();
     }
 
-    /** Emits what a call comes to: an observation after what else there is, or a question. */
+    /** Emits the outputs of a call; the last is an observation or a question. */
     Uni<List<Output>> perform(Output.Call call, Turn turn) {
         if (!SystemPrompt.of(turn.agentType()).mayCall(call.tool())) {
             return failed(call, "There is no tool " + call.tool());
@@ -78,7 +78,7 @@ final class Toolbox {
                 .recoverWithUni(e -> failed(call, e.getMessage()))
                 .invoke(outputs -> ended(span, outputs))
                 .onCancellation()
-                .invoke(() -> span.fail(ModelFailure.Kind.CANCELLED.toString()));
+                .invoke(() -> span.fail(ModelFailure.FailureKind.CANCELLED.toString()));
     }
 
     private static void ended(TraceSpan span, List<Output> outputs) {
@@ -90,9 +90,9 @@ final class Toolbox {
     }
 
     private Uni<List<Output>> perform(Output.Call call, JsonObject args, Turn turn) {
-        Optional<BuiltInTools> control = BuiltInTools.find(call.tool());
-        if (control.isPresent()) {
-            return Uni.createFrom().item(control.get().perform(call.id(), args));
+        Optional<BuiltInTools> builtIn = BuiltInTools.find(call.tool());
+        if (builtIn.isPresent()) {
+            return Uni.createFrom().item(builtIn.get().perform(call.id(), args));
         }
         Tool tool = tools.get(call.tool());
         if (tool == null) {

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.engine.llm;
 
 import ai.buildscale.agents.engine.Output;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.data.message.AiMessage;
 import dev.langchain4j.data.message.ChatMessage;
@@ -15,22 +15,22 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Renders an agent's steps of one turn in a model's terms: its words cut where it called a tool, each call with its
- * result.
+ * Renders an agent's steps of one turn as a model's messages: the answer is split at each tool call, and each call is
+ * followed by its result.
  */
 final class Transcript {
     private static final String NO_RESULT = "It was interrupted, and has no result.";
     private static final String NO_ANSWER = "The person has not answered.";
 
-    private final List<Entry> entries;
-    private final String said;
+    private final List<HistoryEntry> entries;
+    private final String answer;
     private final Map<String, String> results = new HashMap<>();
 
-    Transcript(List<Entry> entries, String said) {
+    Transcript(List<HistoryEntry> entries, String answer) {
         this.entries = entries;
-        this.said = said;
-        for (Entry entry : entries) {
-            if (entry.kind() == Kind.OBSERVATION) {
+        this.answer = answer;
+        for (HistoryEntry entry : entries) {
+            if (entry.kind() == EntryKind.OBSERVATION) {
                 results.put(data(entry).getString("call_id"), entry.text());
             }
         }
@@ -40,8 +40,8 @@ final class Transcript {
     List<Conversation.OpenCall> openCalls() {
         List<Conversation.OpenCall> open = new ArrayList<>();
         for (int i = 0; i < entries.size(); i++) {
-            Entry entry = entries.get(i);
-            String id = entry.kind() == Kind.CALL ? data(entry).getString("call_id") : null;
+            HistoryEntry entry = entries.get(i);
+            String id = entry.kind() == EntryKind.CALL ? data(entry).getString("call_id") : null;
             if (id != null && !results.containsKey(id)) {
                 open.add(new Conversation.OpenCall(
                         new Output.Call(id, entry.text(), args(entry)), isQuestion(entry) ? answer(i) : null));
@@ -50,18 +50,18 @@ final class Transcript {
         return open;
     }
 
-    /** Adds its messages; true if the last of them are words. */
-    boolean tell(List<ChatMessage> messages) {
+    /** Adds the messages of the turn; returns whether the last of them is text of the answer. */
+    boolean addMessages(List<ChatMessage> messages) {
         int from = 0;
         boolean asking = false;
         for (int i = 0; i < entries.size(); i++) {
-            Entry entry = entries.get(i);
-            if (entry.kind() == Kind.CALL) {
-                int to = Math.clamp(data(entry).getInteger("offset", from), from, said.length());
+            HistoryEntry entry = entries.get(i);
+            if (entry.kind() == EntryKind.CALL) {
+                int to = Math.clamp(data(entry).getInteger("offset", from), from, answer.length());
                 asking |= isQuestion(entry);
-                call(said.substring(from, to), entry.text(), args(entry), result(entry, i), messages);
+                call(answer.substring(from, to), entry.text(), args(entry), result(entry, i), messages);
                 from = to;
-            } else if (entry.kind() == Kind.QUESTION) {
+            } else if (entry.kind() == EntryKind.QUESTION) {
                 if (!asking) {
                     String args = new JsonObject().put("question", entry.text()).encode();
                     String answer = answer(i);
@@ -70,14 +70,14 @@ final class Transcript {
                 asking = false;
             }
         }
-        return Conversation.say(said.substring(from), messages);
+        return Conversation.addAnswer(answer.substring(from), messages);
     }
 
-    private static boolean isQuestion(Entry call) {
+    private static boolean isQuestion(HistoryEntry call) {
         return call.text().equals(BuiltInTools.ASK_USER.toString());
     }
 
-    private String result(Entry call, int at) {
+    private String result(HistoryEntry call, int at) {
         String result = results.get(data(call).getString("call_id"));
         if (result == null && isQuestion(call)) {
             String answer = answer(at);
@@ -86,13 +86,13 @@ final class Transcript {
         return result == null ? NO_RESULT : result;
     }
 
-    /** The answer to the question that was asked at this entry or after it, or null. */
+    /** The answer to the first question at this entry or after it, or null. */
     private String answer(int at) {
         String question = null;
-        for (Entry entry : entries.subList(at, entries.size())) {
-            if (entry.kind() == Kind.QUESTION && question == null) {
+        for (HistoryEntry entry : entries.subList(at, entries.size())) {
+            if (entry.kind() == EntryKind.QUESTION && question == null) {
                 question = data(entry).getString("question_id", "");
-            } else if (entry.kind() == Kind.ANSWER
+            } else if (entry.kind() == EntryKind.ANSWER
                     && question != null
                     && question.equals(data(entry).getString("question_id", ""))) {
                 return entry.text();
@@ -102,7 +102,8 @@ final class Transcript {
     }
 
     private static void call(String before, String tool, String args, String result, List<ChatMessage> messages) {
-        // nine letters and digits: the one form that all providers take; it need not be the same in the next request
+        // nine letters and digits: the one format that all providers accept; it need not be the same in the next
+        // request
         String id = "call%05d".formatted(messages.size());
         String name = tool.replaceAll("[^A-Za-z0-9_-]", "_");
         ToolExecutionRequest request =
@@ -113,12 +114,12 @@ final class Transcript {
     }
 
     /** The arguments are a JSON object, or the text of one. */
-    private static String args(Entry call) {
+    private static String args(HistoryEntry call) {
         Object args = data(call).getValue("args");
         return args == null ? "{}" : args instanceof JsonObject object ? object.encode() : args.toString();
     }
 
-    private static JsonObject data(Entry entry) {
+    private static JsonObject data(HistoryEntry entry) {
         try {
             return entry.data() == null ? new JsonObject() : new JsonObject(entry.data());
         } catch (DecodeException e) {

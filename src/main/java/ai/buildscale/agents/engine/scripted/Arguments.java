@@ -12,11 +12,11 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A line of a message, taken from left to right. What is not as it should be raises {@link Wrong}. */
+/** Parses the arguments of a directive from left to right; an invalid one raises {@link InvalidArgument}. */
 final class Arguments {
-    /** An argument is not what its directive takes; the message is for people. */
-    static final class Wrong extends RuntimeException {
-        Wrong(String message) {
+    /** An invalid argument of a directive; people read the message. */
+    static final class InvalidArgument extends RuntimeException {
+        InvalidArgument(String message) {
             super(message);
         }
     }
@@ -46,17 +46,17 @@ final class Arguments {
         return present(what, next());
     }
 
-    /** All that is left. */
+    /** Takes the rest of the line. */
     String text(String what) {
         return present(what, rest.strip());
     }
 
-    /** All that is left, blanks at its ends included. */
+    /** Takes the rest of the line, blanks at its ends included. */
     String exactText(String what) {
         return present(what, rest);
     }
 
-    /** What is left before a mark, or all if there is none; what follows the mark is left. */
+    /** Takes the text before a mark and leaves the text after it; takes the rest of the line if there is no mark. */
     String textBefore(char mark, String what) {
         int at = rest.indexOf(mark);
         String text = at < 0 ? rest : rest.substring(0, at);
@@ -72,7 +72,7 @@ final class Arguments {
                 return count;
             }
         } catch (NumberFormatException _) {
-            // the same is wrong with it as with one that is out of range
+            // the same message as for a number out of range
         }
         throw wrong(what, "must be a whole number from " + least + " to " + most, word);
     }
@@ -86,7 +86,7 @@ final class Arguments {
         return duration;
     }
 
-    /** All that is left as a JSON object, or another if nothing is left. */
+    /** Takes the rest of the line as a JSON object; {@code otherwise} if nothing is left. */
     ObjectNode object(String what, ObjectNode otherwise) {
         String text = rest.strip();
         if (text.isEmpty()) {
@@ -97,7 +97,7 @@ final class Arguments {
                 return object;
             }
         } catch (JsonProcessingException _) {
-            // people see the text, which says more than the parser
+            // people see the text, which says more than the parser's message
         }
         throw wrong(what, "must be a JSON object", text);
     }
@@ -135,12 +135,13 @@ final class Arguments {
 
     private String present(String what, String text) {
         if (text.isBlank()) {
-            throw new Wrong(directive + ": the " + what + " is missing");
+            throw new InvalidArgument(directive + ": the " + what + " is missing");
         }
         return text;
     }
 
-    private Wrong wrong(String what, String rule, String found) {
-        return new Wrong(directive + ": the " + what + " " + rule + ", not " + ScriptBuilder.brief(found, SHOWN));
+    private InvalidArgument wrong(String what, String rule, String found) {
+        return new InvalidArgument(
+                directive + ": the " + what + " " + rule + ", not " + ScriptBuilder.brief(found, SHOWN));
     }
 }

@@ -30,7 +30,7 @@ enum Directive {
                 .findFirst();
     }
 
-    /** As it is written in a message. */
+    /** The directive as a message spells it. */
     @Override
     public String toString() {
         return written;

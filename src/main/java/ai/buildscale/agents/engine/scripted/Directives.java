@@ -12,19 +12,19 @@ import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/** Plays a message that consists of directives, line by line. */
+/** Interprets a message with directives, line by line. */
 final class Directives {
     private static final int MOST_CHUNKS = 1_000_000;
     private static final long MOST_TOKENS = 1_000_000_000_000L;
     private static final int SHOWN = 60;
 
     private final Turn turn;
-    private final ScriptBuilder voice;
+    private final ScriptBuilder script;
     private final ObjectMapper json;
 
-    Directives(Turn turn, ScriptBuilder voice, ObjectMapper json) {
+    Directives(Turn turn, ScriptBuilder script, ObjectMapper json) {
         this.turn = turn;
-        this.voice = voice;
+        this.script = script;
         this.json = json;
     }
 
@@ -34,7 +34,7 @@ final class Directives {
 
     Iterator<Supplier<List<ScriptStep>>> parts(String message) {
         return message.lines()
-                .<Supplier<List<ScriptStep>>>map(line -> () -> isOne(line) ? run(line) : voice.words(line))
+                .<Supplier<List<ScriptStep>>>map(line -> () -> isOne(line) ? run(line) : script.words(line))
                 .iterator();
     }
 
@@ -47,17 +47,17 @@ final class Directives {
         try {
             return Directive.find(arguments.directive())
                     .map(directive -> run(directive, arguments))
-                    .orElseGet(() -> voice.line(unknown(arguments.directive())));
-        } catch (Arguments.Wrong wrong) {
-            return voice.line(wrong.getMessage());
+                    .orElseGet(() -> script.line(unknown(arguments.directive())));
+        } catch (Arguments.InvalidArgument wrong) {
+            return script.line(wrong.getMessage());
         }
     }
 
     private List<ScriptStep> run(Directive directive, Arguments arguments) {
         return switch (directive) {
-            case SAY -> voice.line(arguments.text("text"));
+            case SAY -> script.line(arguments.text("text"));
             case DELAY -> {
-                voice.setPace(arguments.duration());
+                script.setPace(arguments.duration());
                 yield List.of();
             }
             case WAIT -> List.of(new ScriptStep.Silence(arguments.duration()));
@@ -66,10 +66,10 @@ final class Directives {
             case CALL_FAILS -> call(arguments, false);
             case ASK -> ask(arguments);
             case MODE -> List.of(ScriptStep.of(new Output.ModeChange(arguments.mode())));
-            case TASK -> List.of(ScriptStep.of(new Output.Task(arguments.text("text"))));
+            case TASK -> List.of(ScriptStep.of(new Output.CurrentTask(arguments.text("text"))));
             case USAGE -> List.of(ScriptStep.of(usage(arguments)));
-            case REPEAT -> voice.repeat(chunks(arguments), arguments.exactText("text"));
-            case FLOOD -> voice.flood(chunks(arguments));
+            case REPEAT -> script.repeat(chunks(arguments), arguments.exactText("text"));
+            case FLOOD -> script.flood(chunks(arguments));
             case FAIL -> List.of(new ScriptStep.Fails(new EngineFailure(arguments.text("message"), false, null)));
             case FAIL_ONCE -> failOnce(arguments.text("message"));
             case BREAK ->
@@ -79,7 +79,7 @@ final class Directives {
 
     private List<ScriptStep> call(Arguments arguments, boolean success) {
         String tool = arguments.word("tool");
-        return voice.call(tool, arguments.object("arguments", JsonNodeFactory.instance.objectNode()), success);
+        return script.call(tool, arguments.object("arguments", JsonNodeFactory.instance.objectNode()), success);
     }
 
     private List<ScriptStep> ask(Arguments arguments) {
@@ -87,9 +87,9 @@ final class Directives {
         ObjectNode any = JsonNodeFactory.instance.objectNode().put("type", "string");
         String schema = arguments.object("schema", any).toString();
         ScriptStep asked = ScriptStep.of(new Output.Question(question, schema));
-        return voice.answer()
+        return script.answer()
                 .map(answer ->
-                        List.of(asked, voice.line("The answer is: " + answer).getFirst()))
+                        List.of(asked, script.line("The answer is: " + answer).getFirst()))
                 .orElse(List.of(asked));
     }
 
@@ -97,9 +97,9 @@ final class Directives {
         return turn.attempt() == 1 ? List.of(new ScriptStep.Fails(new EngineFailure(message, true, null))) : List.of();
     }
 
-    private static Output.Usage usage(Arguments arguments) {
+    private static Output.TokenUsage usage(Arguments arguments) {
         long input = arguments.count("input", 0, MOST_TOKENS);
-        return new Output.Usage(input, arguments.count("output", 0, MOST_TOKENS));
+        return new Output.TokenUsage(input, arguments.count("output", 0, MOST_TOKENS));
     }
 
     private static int chunks(Arguments arguments) {

@@ -1,22 +1,22 @@
 package ai.buildscale.agents.engine.scripted;
 
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import java.util.List;
 
 /**
- * The message that a turn answers. The same whenever it is taken from the turn: what comes after the message is left
- * out.
+ * A prompt is the message that a turn answers, with the chat before it. It is the same at every resume of the turn, because
+ * the entries after the message are left out.
  *
- * @param before what was said in the chat before the message
+ * @param before the chat's entries before the message
  */
-record Prompt(List<Entry> before, String message) {
+record Prompt(List<HistoryEntry> before, String message) {
     static Prompt of(Turn turn) {
-        List<Entry> history = turn.history();
+        List<HistoryEntry> history = turn.history();
         for (int i = history.size() - 1; i >= 0; i--) {
-            Entry entry = history.get(i);
-            if (entry.kind() == Kind.USER && entry.turnId().equals(turn.id())) {
+            HistoryEntry entry = history.get(i);
+            if (entry.kind() == EntryKind.USER && entry.turnId().equals(turn.id())) {
                 return new Prompt(history.subList(0, i), entry.text());
             }
         }
@@ -27,11 +27,11 @@ record Prompt(List<Entry> before, String message) {
         return before.stream().filter(Prompt::isMessage).count();
     }
 
-    /** The newest message before this one that has numbered lines. */
+    /** The numbered lines of the newest earlier message that has any. */
     List<String> newestPlan() {
         return before.reversed().stream()
                 .filter(Prompt::isMessage)
-                .map(entry -> Plan.in(entry.text()))
+                .map(entry -> NumberedPlan.in(entry.text()))
                 .filter(steps -> !steps.isEmpty())
                 .findFirst()
                 .orElse(List.of());
@@ -41,7 +41,7 @@ record Prompt(List<Entry> before, String message) {
         return before.stream().mapToLong(entry -> entry.text().length()).sum() + message.length();
     }
 
-    private static boolean isMessage(Entry entry) {
-        return entry.kind() == Kind.USER || entry.kind() == Kind.ASSISTANT;
+    private static boolean isMessage(HistoryEntry entry) {
+        return entry.kind() == EntryKind.USER || entry.kind() == EntryKind.ASSISTANT;
     }
 }

@@ -2,71 +2,75 @@ package ai.buildscale.agents.engine.scripted;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * The position up to which a turn has been played already; its script, shown to it step by step, learns what is left
- * of each.
+ * The position up to which a turn has been played already; consumes a script step by step, and returns the rest of each
+ * step.
  */
 final class ReplayPosition {
-    private final Map<Kind, Integer> done = new EnumMap<>(Kind.class);
-    private int said;
+    private final Map<EntryKind, Integer> done = new EnumMap<>(EntryKind.class);
+    private int charactersLeft;
     private boolean silent = true;
 
     ReplayPosition(Turn turn) {
-        said = turn.said().length();
-        for (Entry entry : turn.done()) {
+        charactersLeft = turn.answerSoFar().length();
+        for (HistoryEntry entry : turn.done()) {
             done.merge(entry.kind(), 1, Integer::sum);
         }
     }
 
-    /** Empty if nothing is left of it. The first chunk comes without a pause: pauses are between chunks. */
-    Optional<ScriptStep> restOf(ScriptStep beat) {
-        return switch (beat) {
-            case ScriptStep.Gives(Output.Chunk(String text), Duration silence) -> restOf(text, silence);
-            case ScriptStep.Gives(Output.Thought _, Duration _) -> unless(take(Kind.THOUGHT), beat);
-            case ScriptStep.Gives(Output.Call _, Duration _) -> {
-                take(Kind.CALL);
-                // without its observation it is made again
-                yield unless(has(Kind.OBSERVATION), beat);
+    /** Empty if the step was played. The first chunk comes without a pause: pauses are between chunks. */
+    Optional<ScriptStep> restOf(ScriptStep step) {
+        return switch (step) {
+            case ScriptStep.Emits(Output.Chunk(String text), Duration silence) -> restOf(text, silence);
+            case ScriptStep.Emits(Output.Thought _, Duration _) -> unless(take(EntryKind.THOUGHT), step);
+            case ScriptStep.Emits(Output.Call _, Duration _) -> {
+                take(EntryKind.CALL);
+                // a call without its observation is made again
+                yield unless(has(EntryKind.OBSERVATION), step);
             }
-            case ScriptStep.Gives(Output.Observation _, Duration _) -> unless(take(Kind.OBSERVATION), beat);
-            case ScriptStep.Gives(Output.Question _, Duration _) -> unless(take(Kind.QUESTION), beat);
-            case ScriptStep.Gives _, ScriptStep.Silence _, ScriptStep.Fails _ -> unless(liesAhead(), beat);
+            case ScriptStep.Emits(Output.Observation _, Duration _) -> unless(take(EntryKind.OBSERVATION), step);
+            case ScriptStep.Emits(Output.Question _, Duration _) -> unless(take(EntryKind.QUESTION), step);
+            case ScriptStep.Emits _, ScriptStep.Silence _, ScriptStep.Fails _ -> unless(liesAhead(), step);
         };
     }
 
-    /** Whether the question that it was shown last is. */
+    /** Whether the last question of the script has an answer. */
     boolean isAnswered() {
-        return take(Kind.ANSWER);
+        return take(EntryKind.ANSWER);
     }
 
     private Optional<ScriptStep> restOf(String text, Duration silence) {
-        int known = Math.min(said, text.length());
-        said -= known;
+        int known = Math.min(charactersLeft, text.length());
+        charactersLeft -= known;
         if (known == text.length()) {
             return Optional.empty();
         }
         Duration pause = silent ? Duration.ZERO : silence;
         silent = false;
-        return Optional.of(new ScriptStep.Gives(new Output.Chunk(text.substring(known)), pause));
+        return Optional.of(new ScriptStep.Emits(new Output.Chunk(text.substring(known)), pause));
     }
 
-    /** Whether the point that the turn has reached is still to come: what leaves no trace has been done before it. */
+    /** Whether the replay has not reached the turn's progress yet: until then, steps without a trace were played. */
     private boolean liesAhead() {
-        return said > 0 || has(Kind.THOUGHT) || has(Kind.CALL) || has(Kind.OBSERVATION) || has(Kind.QUESTION);
+        return charactersLeft > 0
+                || has(EntryKind.THOUGHT)
+                || has(EntryKind.CALL)
+                || has(EntryKind.OBSERVATION)
+                || has(EntryKind.QUESTION);
     }
 
-    private boolean has(Kind kind) {
+    private boolean has(EntryKind kind) {
         return done.getOrDefault(kind, 0) > 0;
     }
 
-    private boolean take(Kind kind) {
+    private boolean take(EntryKind kind) {
         boolean has = has(kind);
         if (has) {
             done.merge(kind, -1, Integer::sum);
@@ -74,7 +78,7 @@ final class ReplayPosition {
         return has;
     }
 
-    private static Optional<ScriptStep> unless(boolean done, ScriptStep beat) {
-        return done ? Optional.empty() : Optional.of(beat);
+    private static Optional<ScriptStep> unless(boolean done, ScriptStep step) {
+        return done ? Optional.empty() : Optional.of(step);
     }
 }

@@ -2,8 +2,8 @@ package ai.buildscale.agents.engine.scripted;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Duration;
@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** Builds a script of steps in playing order: keeps the pace, the line and the counts. */
+/** Builds the steps of a script in playing order; keeps the pace, the line breaks and the counts. */
 final class ScriptBuilder {
     private static final Pattern WORD = Pattern.compile("\\S++\\s*+");
     private static final String KILOBYTE =
@@ -30,8 +30,8 @@ final class ScriptBuilder {
         this.turn = turn;
         this.pace = pace;
         this.answers = turn.done().stream()
-                .filter(entry -> entry.kind() == Kind.ANSWER)
-                .map(Entry::text)
+                .filter(entry -> entry.kind() == EntryKind.ANSWER)
+                .map(HistoryEntry::text)
                 .iterator();
     }
 
@@ -40,12 +40,12 @@ final class ScriptBuilder {
         this.pace = pace;
     }
 
-    /** In one chunk, on a line of its own. */
+    /** A text in one chunk, on a line of its own. */
     List<ScriptStep> line(String text) {
         return List.of(chunk(lineBreak() + text, pace));
     }
 
-    /** Word by word, on a line of its own; nothing for a blank text. */
+    /** A text word by word, on a line of its own; no steps for a blank text. */
     List<ScriptStep> words(String text) {
         String words = text.strip();
         String lineBreak = words.isEmpty() ? "" : lineBreak();
@@ -63,7 +63,7 @@ final class ScriptBuilder {
         return Collections.nCopies(times, chunk(KILOBYTE, Duration.ZERO));
     }
 
-    /** A call, and what came of it. */
+    /** A call and its observation. */
     List<ScriptStep> call(String tool, ObjectNode args, boolean success) {
         String id = turn.callId(calls++);
         ObjectNode output = JsonNodeFactory.instance.objectNode();
@@ -77,17 +77,17 @@ final class ScriptBuilder {
                 ScriptStep.of(new Output.Observation(id, output.toString(), success)));
     }
 
-    /** The answer to the next question, as JSON, if there is one by now. */
+    /** The answer to the next question, as JSON; empty if it is not answered yet. */
     Optional<String> answer() {
         return answers.hasNext() ? Optional.of(answers.next()) : Optional.empty();
     }
 
-    /** The tokens of what was read and of what was said (repeats count once), by the rule of thumb of four characters each. */
+    /** The tokens of the input and of the answer (repeats count once), estimated as four characters each. */
     ScriptStep usage(long charactersRead) {
-        return ScriptStep.of(new Output.Usage(tokens(charactersRead), tokens(characters)));
+        return ScriptStep.of(new Output.TokenUsage(tokens(charactersRead), tokens(characters)));
     }
 
-    /** At most so many characters of a text, in one line. */
+    /** Abbreviates a text to one line of at most so many characters. */
     static String brief(String text, int most) {
         String line = text.strip().replaceAll("\\s+", " ");
         if (line.length() <= most) {
@@ -100,7 +100,7 @@ final class ScriptBuilder {
     private ScriptStep chunk(String text, Duration pause) {
         characters += text.length();
         inLine = !text.endsWith("\n");
-        return new ScriptStep.Gives(new Output.Chunk(text), pause);
+        return new ScriptStep.Emits(new Output.Chunk(text), pause);
     }
 
     private String lineBreak() {

@@ -7,17 +7,17 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.function.Supplier;
 
-/** Plays the rest of a script; it ends with a question that has no answer yet. */
+/** Plays the rest of a script; stops at a question that has no answer yet. */
 final class ScriptPlayer implements Iterator<ScriptStep> {
     private final Iterator<Supplier<List<ScriptStep>>> parts;
-    private final ReplayPosition progress;
+    private final ReplayPosition position;
     private Iterator<ScriptStep> part = Collections.emptyIterator();
     private ScriptStep next;
     private boolean over;
 
-    ScriptPlayer(Iterator<Supplier<List<ScriptStep>>> parts, ReplayPosition progress) {
+    ScriptPlayer(Iterator<Supplier<List<ScriptStep>>> parts, ReplayPosition position) {
         this.parts = parts;
-        this.progress = progress;
+        this.position = position;
     }
 
     @Override
@@ -33,16 +33,16 @@ final class ScriptPlayer implements Iterator<ScriptStep> {
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
-        ScriptStep beat = next;
+        ScriptStep step = next;
         next = null;
-        return beat;
+        return step;
     }
 
     private void advance() {
         if (part.hasNext()) {
-            ScriptStep beat = part.next();
-            next = progress.restOf(beat).orElse(null);
-            over = beat instanceof ScriptStep.Gives(Output.Question _, var _) && !progress.isAnswered();
+            ScriptStep step = part.next();
+            next = position.restOf(step).orElse(null);
+            over = step instanceof ScriptStep.Emits(Output.Question _, var _) && !position.isAnswered();
         } else if (parts.hasNext()) {
             part = parts.next().get().iterator();
         } else {

@@ -14,26 +14,26 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * The scripted engine stands in for a model: its outputs follow from the turn alone, with no network and no memory. A
- * message gets a reply in the manner of the agent's type, unless it has lines that begin with a slash; then its lines
- * are played in their order, and those without a slash are said word by word.
+ * The scripted engine stands in for a model: its outputs follow from the turn alone, with no network and no memory. It
+ * replies to a message in the manner of the agent's type, unless the message has lines that begin with a slash; then it
+ * plays the lines in their order, and streams those without a slash word by word.
  *
  * <pre>{@code
- * /say <text>                    says it in one chunk
+ * /say <text>                    the text in one chunk
  * /delay <duration>              the pause between chunks from here on: 50ms, 2s, PT1M, 0
  * /wait <duration>               a silence
  * /think <text>                  a thought
  * /call <tool> [<json>]          a call of a tool, and its observation
- * /call-fails <tool> [<json>]    the same, and it does not go well
- * /ask <question> [| <schema>]   a question; then it says the answer
+ * /call-fails <tool> [<json>]    the same, and the observation is a failure
+ * /ask <question> [| <schema>]   a question; then the answer is repeated
  * /mode <chat|plan|build>        another mode
  * /task <text>                   the current task
  * /usage <in> <out>              tokens used
  * /repeat <n> <text>             n chunks of that text
  * /flood <n>                     n chunks of 1 kB, without a pause
- * /fail <message>                fails, for good
- * /fail-once <message>           fails at the first attempt, and may go well at the next
- * /break                         breaks in a way that people are not shown
+ * /fail <message>                the turn fails, for good
+ * /fail-once <message>           the turn fails at its first attempt, and not at the next
+ * /break                         the turn fails with a reason that people do not see
  * }</pre>
  */
 @ApplicationScoped
@@ -63,25 +63,25 @@ public class ScriptedEngine implements Engine {
                 .transformToUniAndConcatenate(this::play);
     }
 
-    /** Parts are made one after the other, each when the one before it is over: they share a voice. */
+    /** The parts of a script are built lazily, each when the previous part is over: they share a builder. */
     private Iterator<Supplier<List<ScriptStep>>> script(Turn turn) {
         Prompt prompt = Prompt.of(turn);
-        ScriptBuilder voice = new ScriptBuilder(turn, config.chunkDelay());
+        ScriptBuilder script = new ScriptBuilder(turn, config.chunkDelay());
         return Directives.areIn(prompt.message())
-                ? new Directives(turn, voice, json).parts(prompt.message())
-                : new Persona(turn, prompt, voice, json).parts();
+                ? new Directives(turn, script, json).parts(prompt.message())
+                : new PlainReply(turn, prompt, script, json).parts();
     }
 
-    private Uni<Output> play(ScriptStep beat) {
-        return switch (beat) {
-            case ScriptStep.Gives(Output output, Duration silence) ->
+    private Uni<Output> play(ScriptStep step) {
+        return switch (step) {
+            case ScriptStep.Emits(Output output, Duration silence) ->
                 rest(silence).replaceWith(output);
             case ScriptStep.Silence(Duration duration) -> rest(duration).replaceWith((Output) null);
             case ScriptStep.Fails(RuntimeException failure) -> Uni.createFrom().failure(failure);
         };
     }
 
-    /** Not Mutiny's delay: its scheduler keeps a cancelled timer, and all that hangs on it, until its time has come. */
+    /** Not Mutiny's delay: its scheduler keeps a cancelled timer, and everything that it references, until it is due. */
     private Uni<Void> rest(Duration duration) {
         if (!duration.isPositive()) {
             return Uni.createFrom().voidItem();

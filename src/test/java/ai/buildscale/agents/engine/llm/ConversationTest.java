@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.session.AgentType;
 import dev.langchain4j.data.message.AiMessage;
 import dev.langchain4j.data.message.ChatMessage;
@@ -48,8 +48,8 @@ class ConversationTest {
         };
     }
 
-    private static Turn after(Turn turn, Entry... earlier) {
-        List<Entry> history = new ArrayList<>(List.of(earlier));
+    private static Turn after(Turn turn, HistoryEntry... earlier) {
+        List<HistoryEntry> history = new ArrayList<>(List.of(earlier));
         history.addAll(turn.history());
         return new Turn(
                 turn.id(),
@@ -60,18 +60,18 @@ class ConversationTest {
                 turn.model(),
                 "World peace",
                 history,
-                turn.said(),
+                turn.answerSoFar(),
                 turn.attempt(),
                 turn.span());
     }
 
-    private static Entry entry(UUID turn, Kind kind, String text) {
-        return new Entry(turn, kind, text, "{}");
+    private static HistoryEntry entry(UUID turn, EntryKind kind, String text) {
+        return new HistoryEntry(turn, kind, text, "{}");
     }
 
     @Test
     void beginsWithWhoItIsAndWhatFor() {
-        ChatMessage first = new Conversation(after(Lab.turn(AgentType.PLANNER, "Hi")), 10)
+        ChatMessage first = new Conversation(after(LlmFixture.turn(AgentType.PLANNER, "Hi")), 10)
                 .messages()
                 .getFirst();
 
@@ -86,12 +86,12 @@ class ConversationTest {
         UUID one = UUID.randomUUID();
         UUID two = UUID.randomUUID();
         Turn turn = after(
-                Lab.turn("And now?"),
-                entry(one, Kind.USER, "First"),
-                entry(one, Kind.THOUGHT, "Hm"),
-                entry(one, Kind.ASSISTANT, "One"),
-                entry(two, Kind.USER, "Second"),
-                entry(two, Kind.ASSISTANT, "Two"));
+                LlmFixture.turn("And now?"),
+                entry(one, EntryKind.USER, "First"),
+                entry(one, EntryKind.THOUGHT, "Hm"),
+                entry(one, EntryKind.ASSISTANT, "One"),
+                entry(two, EntryKind.USER, "Second"),
+                entry(two, EntryKind.ASSISTANT, "Two"));
 
         assertThat(told(turn))
                 .containsExactly("user: First", "agent: One", "user: Second", "agent: Two", "user: And now?");
@@ -102,12 +102,12 @@ class ConversationTest {
     void tellsTheCallsOfATurnBeforeWhereTheyWereMade() {
         UUID one = UUID.randomUUID();
         Turn turn = after(
-                Lab.turn("And now?"),
-                entry(one, Kind.USER, "First"),
-                new Entry(one, Kind.CALL, "look", "{\"call_id\":\"a\",\"args\":{\"x\":1},\"offset\":4}"),
-                new Entry(one, Kind.OBSERVATION, "seen", "{\"call_id\":\"a\",\"success\":true}"),
-                new Entry(one, Kind.CALL, "look", "{\"call_id\":\"b\",\"args\":{},\"offset\":4}"),
-                entry(one, Kind.ASSISTANT, "See: nothing"));
+                LlmFixture.turn("And now?"),
+                entry(one, EntryKind.USER, "First"),
+                new HistoryEntry(one, EntryKind.CALL, "look", "{\"call_id\":\"a\",\"args\":{\"x\":1},\"offset\":4}"),
+                new HistoryEntry(one, EntryKind.OBSERVATION, "seen", "{\"call_id\":\"a\",\"success\":true}"),
+                new HistoryEntry(one, EntryKind.CALL, "look", "{\"call_id\":\"b\",\"args\":{},\"offset\":4}"),
+                entry(one, EntryKind.ASSISTANT, "See: nothing"));
 
         assertThat(told(turn))
                 .containsExactly(
@@ -122,18 +122,18 @@ class ConversationTest {
 
     @Test
     void isTheSameWhetherItWasLivedThroughOrRead() {
-        Turn turn = Lab.turn("Hi");
+        Turn turn = LlmFixture.turn("Hi");
         Conversation lived = new Conversation(turn, 10);
-        lived.note(new Output.Chunk("Let me see. "));
-        lived.note(new Output.Call(lived.nextCallId(), "look", "{\"x\":1}"));
-        lived.note(new Output.Observation(turn.callId(0), "seen", true));
-        lived.note(new Output.Chunk("It is th"));
+        lived.record(new Output.Chunk("Let me see. "));
+        lived.record(new Output.Call(lived.nextCallId(), "look", "{\"x\":1}"));
+        lived.record(new Output.Observation(turn.callId(0), "seen", true));
+        lived.record(new Output.Chunk("It is th"));
 
-        Turn read = Lab.again(
+        Turn read = LlmFixture.again(
                 turn,
                 "Let me see. It is th",
-                Lab.call(turn, 0, "look", "{\"x\":1}", 12),
-                Lab.observation(turn, 0, "seen"));
+                LlmFixture.call(turn, 0, "look", "{\"x\":1}", 12),
+                LlmFixture.observation(turn, 0, "seen"));
 
         assertThat(told(lived))
                 .isEqualTo(told(read))
@@ -150,28 +150,29 @@ class ConversationTest {
 
     @Test
     void tellsAQuestionThatNoCallAsked() {
-        Turn turn = Lab.turn("Hi");
+        Turn turn = LlmFixture.turn("Hi");
 
-        assertThat(told(Lab.again(turn, "", Lab.question(turn, "q", "Sure?"), Lab.answer(turn, "q", "true"))))
+        assertThat(told(LlmFixture.again(
+                        turn, "", LlmFixture.question(turn, "q", "Sure?"), LlmFixture.answer(turn, "q", "true"))))
                 .containsExactly("user: Hi", "agent: null calls ask_user{\"question\":\"Sure?\"}", "result: true");
     }
 
     @Test
     void findsTheAnswerToEachQuestion() {
-        Turn turn = Lab.turn("Hi");
+        Turn turn = LlmFixture.turn("Hi");
         String first = "{\"question\":\"1?\"}";
         String second = "{\"question\":\"2?\"}";
 
-        Turn asked = Lab.again(
+        Turn asked = LlmFixture.again(
                 turn,
                 "",
-                Lab.call(turn, 0, "ask_user", first, 0),
-                Lab.question(turn, "q1", "1?"),
-                Lab.answer(turn, "q1", "\"one\""),
-                Lab.observation(turn, 0, "\"one\""),
-                Lab.call(turn, 1, "ask_user", second, 0),
-                Lab.question(turn, "q2", "2?"),
-                Lab.answer(turn, "q2", "\"two\""));
+                LlmFixture.call(turn, 0, "ask_user", first, 0),
+                LlmFixture.question(turn, "q1", "1?"),
+                LlmFixture.answer(turn, "q1", "\"one\""),
+                LlmFixture.observation(turn, 0, "\"one\""),
+                LlmFixture.call(turn, 1, "ask_user", second, 0),
+                LlmFixture.question(turn, "q2", "2?"),
+                LlmFixture.answer(turn, "q2", "\"two\""));
 
         assertThat(told(asked))
                 .filteredOn(line -> line.startsWith("result"))
@@ -183,11 +184,12 @@ class ConversationTest {
 
     @Test
     void outlivesDataThatIsWrong() {
-        Turn turn = Lab.turn("Hi");
-        Entry wrong = new Entry(turn.id(), Kind.CALL, "look here!", "{\"call_id\":\"a\",\"offset\":99}");
-        Entry broken = new Entry(turn.id(), Kind.OBSERVATION, "seen", "nonsense");
+        Turn turn = LlmFixture.turn("Hi");
+        HistoryEntry wrong =
+                new HistoryEntry(turn.id(), EntryKind.CALL, "look here!", "{\"call_id\":\"a\",\"offset\":99}");
+        HistoryEntry broken = new HistoryEntry(turn.id(), EntryKind.OBSERVATION, "seen", "nonsense");
 
-        assertThat(told(Lab.again(turn, "Said", wrong, broken)))
+        assertThat(told(LlmFixture.again(turn, "Said", wrong, broken)))
                 .containsExactly(
                         "user: Hi", "agent: Said calls look_here_{}", "result: It was interrupted, and has no result.");
     }

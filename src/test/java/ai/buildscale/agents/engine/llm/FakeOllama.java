@@ -25,18 +25,18 @@ public final class FakeOllama extends FakeProvider {
     }
 
     @Override
-    String piece(Answer.Step step, int index) {
+    String piece(FakeAnswer.Step step, int index) {
         return switch (step) {
-            case Answer.Step.Text(String text) ->
+            case FakeAnswer.Step.Text(String text) ->
                 line(new JsonObject().put("content", text)).encode() + "\n";
-            case Answer.Step.Thought(String text) ->
+            case FakeAnswer.Step.Thought(String text) ->
                 line(new JsonObject().put("content", "").put("thinking", text)).encode() + "\n";
-            case Answer.Step.Call call -> call(call, index);
+            case FakeAnswer.Step.Call call -> call(call, index);
             default -> throw new IllegalArgumentException(step.toString());
         };
     }
 
-    private static String call(Answer.Step.Call call, int index) {
+    private static String call(FakeAnswer.Step.Call call, int index) {
         JsonObject function = new JsonObject()
                 .put("index", index)
                 .put("name", call.tool())
@@ -47,7 +47,7 @@ public final class FakeOllama extends FakeProvider {
     }
 
     @Override
-    String ending(Answer answer) {
+    String ending(FakeAnswer answer) {
         return line(new JsonObject().put("content", ""))
                         .put("done", true)
                         .put("done_reason", "stop")

@@ -25,16 +25,16 @@ public final class FakeOpenAi extends FakeProvider {
     }
 
     @Override
-    String piece(Answer.Step step, int index) {
+    String piece(FakeAnswer.Step step, int index) {
         return switch (step) {
-            case Answer.Step.Text(String text) -> chunk(new JsonObject().put("content", text), null);
-            case Answer.Step.Thought(String text) -> chunk(new JsonObject().put("reasoning_content", text), null);
-            case Answer.Step.Call call -> call(call, index);
+            case FakeAnswer.Step.Text(String text) -> chunk(new JsonObject().put("content", text), null);
+            case FakeAnswer.Step.Thought(String text) -> chunk(new JsonObject().put("reasoning_content", text), null);
+            case FakeAnswer.Step.Call call -> call(call, index);
             default -> throw new IllegalArgumentException(step.toString());
         };
     }
 
-    private static String call(Answer.Step.Call call, int index) {
+    private static String call(FakeAnswer.Step.Call call, int index) {
         JsonObject first = new JsonObject().put("name", call.tool()).put("arguments", "");
         StringBuilder all = new StringBuilder(fragment(
                 new JsonObject().put("index", index).put("id", "call_" + index).put("type", "function"), first));
@@ -49,7 +49,7 @@ public final class FakeOpenAi extends FakeProvider {
     }
 
     @Override
-    String ending(Answer answer) {
+    String ending(FakeAnswer answer) {
         JsonObject usage = new JsonObject()
                 .put("prompt_tokens", answer.inputTokens)
                 .put("completion_tokens", answer.outputTokens)

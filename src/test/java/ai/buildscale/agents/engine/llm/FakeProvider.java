@@ -32,7 +32,7 @@ public abstract class FakeProvider implements AutoCloseable {
     }
 
     private final Vertx vertx = Vertx.vertx();
-    private final Queue<Answer> answers = new ConcurrentLinkedQueue<>();
+    private final Queue<FakeAnswer> answers = new ConcurrentLinkedQueue<>();
     private final List<Asked> asked = new CopyOnWriteArrayList<>();
     private final AtomicInteger abandoned = new AtomicInteger();
     private final AtomicInteger written = new AtomicInteger();
@@ -52,9 +52,9 @@ public abstract class FakeProvider implements AutoCloseable {
     /** What comes before the first step, with each step, and after the last. */
     abstract String beginning();
 
-    abstract String piece(Answer.Step step, int index);
+    abstract String piece(FakeAnswer.Step step, int index);
 
-    abstract String ending(Answer answer);
+    abstract String ending(FakeAnswer answer);
 
     abstract String mediaType();
 
@@ -62,7 +62,7 @@ public abstract class FakeProvider implements AutoCloseable {
         return server.actualPort();
     }
 
-    public FakeProvider then(Answer... next) {
+    public FakeProvider then(FakeAnswer... next) {
         answers.addAll(List.of(next));
         return this;
     }
@@ -95,12 +95,12 @@ public abstract class FakeProvider implements AutoCloseable {
         request.body().onSuccess(body -> {
             asked.add(new Asked(
                     request.path(), request.getHeader("authorization"), body.toJsonObject(), System.nanoTime()));
-            Answer next = answers.poll();
-            answer(request.response(), next == null ? Answer.says("ok") : next);
+            FakeAnswer next = answers.poll();
+            answer(request.response(), next == null ? FakeAnswer.says("ok") : next);
         });
     }
 
-    private void answer(HttpServerResponse response, Answer answer) {
+    private void answer(HttpServerResponse response, FakeAnswer answer) {
         response.closeHandler(_ -> {
             if (!response.ended()) {
                 abandoned.incrementAndGet();
@@ -115,29 +115,29 @@ public abstract class FakeProvider implements AutoCloseable {
             response.end(answer.body);
             return;
         }
-        if (!answer.steps.isEmpty() && answer.steps.getFirst() instanceof Answer.Step.Cut) {
+        if (!answer.steps.isEmpty() && answer.steps.getFirst() instanceof FakeAnswer.Step.Cut) {
             response.reset();
             return;
         }
         response.putHeader("content-type", mediaType()).setChunked(true);
-        Iterator<Answer.Step> steps = answer.steps.iterator();
+        Iterator<FakeAnswer.Step> steps = answer.steps.iterator();
         response.write(beginning()).onSuccess(_ -> go(response, answer, steps, 0));
     }
 
-    private void go(HttpServerResponse response, Answer answer, Iterator<Answer.Step> steps, int index) {
+    private void go(HttpServerResponse response, FakeAnswer answer, Iterator<FakeAnswer.Step> steps, int index) {
         if (!steps.hasNext()) {
             response.end(answer.endsEarly ? "" : ending(answer));
             return;
         }
-        Answer.Step step = steps.next();
+        FakeAnswer.Step step = steps.next();
         Future<?> taken = switch (step) {
-            case Answer.Step.Cut _ -> Future.succeededFuture(response.reset());
-            case Answer.Step.Wait wait -> wait.until();
-            case Answer.Step.Raw raw -> response.write(raw.bytes());
+            case FakeAnswer.Step.Cut _ -> Future.succeededFuture(response.reset());
+            case FakeAnswer.Step.Wait wait -> wait.until();
+            case FakeAnswer.Step.Raw raw -> response.write(raw.bytes());
             default -> response.write(piece(step, index));
         };
-        if (!(step instanceof Answer.Step.Cut)) {
-            int next = step instanceof Answer.Step.Call ? index + 1 : index;
+        if (!(step instanceof FakeAnswer.Step.Cut)) {
+            int next = step instanceof FakeAnswer.Step.Call ? index + 1 : index;
             taken.onSuccess(_ -> {
                 written.incrementAndGet();
                 go(response, answer, steps, next);

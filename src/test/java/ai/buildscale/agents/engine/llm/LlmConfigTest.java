@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 class LlmConfigTest {
     @Test
     void hasModelsByAnyName() {
-        LlmConfig config = Lab.config(Map.of(
+        LlmConfig config = LlmFixture.config(Map.of(
                 "llm.models.\"llama3.2:3b\".provider", "ollama",
                 "llm.models.\"gpt-5-mini\".provider", "openai",
                 "llm.models.\"gpt-5-mini\".timeout", "5S"));
@@ -24,7 +24,7 @@ class LlmConfigTest {
 
     @Test
     void hasNoneUnlessTold() {
-        assertThat(Lab.config(Map.of()).models()).isEmpty();
+        assertThat(LlmFixture.config(Map.of()).models()).isEmpty();
     }
 
     @Test

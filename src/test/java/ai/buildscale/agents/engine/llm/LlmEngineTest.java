@@ -1,8 +1,8 @@
 package ai.buildscale.agents.engine.llm;
 
-import static ai.buildscale.agents.engine.llm.Lab.again;
-import static ai.buildscale.agents.engine.llm.Lab.said;
-import static ai.buildscale.agents.engine.llm.Lab.turn;
+import static ai.buildscale.agents.engine.llm.LlmFixture.again;
+import static ai.buildscale.agents.engine.llm.LlmFixture.said;
+import static ai.buildscale.agents.engine.llm.LlmFixture.turn;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -28,10 +28,10 @@ import org.junit.jupiter.api.Test;
 /** Turns with a model that behaves. */
 class LlmEngineTest {
     private final FakeOpenAi fake = FakeOpenAi.start();
-    private final Lab lab = lab(Map.of());
+    private final LlmFixture lab = lab(Map.of());
 
-    private Lab lab(Map<String, String> settings, Tool... tools) {
-        return new Lab("openai", fake.baseUrl(), settings, tools);
+    private LlmFixture lab(Map<String, String> settings, Tool... tools) {
+        return new LlmFixture("openai", fake.baseUrl(), settings, tools);
     }
 
     @AfterEach
@@ -42,25 +42,25 @@ class LlmEngineTest {
 
     @Test
     void servesWhatIsConfigured() {
-        assertThat(lab.engine.serves(Lab.MODEL)).isTrue();
+        assertThat(lab.engine.serves(LlmFixture.MODEL)).isTrue();
         assertThat(lab.engine.serves("fake")).isFalse();
         assertThat(lab.engine.serves("")).isFalse();
     }
 
     @Test
     void streamsAnAnswerAndItsTokens() {
-        fake.then(Answer.says("Hel", "lo ", "wörld 🎉").uses(12, 5));
+        fake.then(FakeAnswer.says("Hel", "lo ", "wörld 🎉").uses(12, 5));
 
         List<Output> outputs = lab.outputs(turn("Hi"));
 
         assertThat(said(outputs)).isEqualTo("Hello wörld 🎉");
-        assertThat(outputs).last().isEqualTo(new Output.Usage(12, 5));
+        assertThat(outputs).last().isEqualTo(new Output.TokenUsage(12, 5));
         assertThat(fake.lastAsked().path()).isEqualTo("/v1/chat/completions");
         assertThat(fake.lastAsked().body().getBoolean("stream")).isTrue();
         assertThat(fake.lastAsked().body().getJsonObject("stream_options").getBoolean("include_usage"))
                 .isTrue();
         assertThat(fake.lastAsked().messages()).last().isEqualTo("user: Hi");
-        assertThat(lab.count("llm.requests", "model", Lab.MODEL, "outcome", "ok"))
+        assertThat(lab.count("llm.requests", "model", LlmFixture.MODEL, "outcome", "ok"))
                 .isEqualTo(1);
         assertThat(lab.count("llm.tokens", "kind", "input")).isEqualTo(12);
         assertThat(lab.count("llm.tokens", "kind", "output")).isEqualTo(5);
@@ -70,18 +70,19 @@ class LlmEngineTest {
     @Test
     void eachPieceComesAsSoonAsItIsThere() {
         CompletableFuture<Void> heard = new CompletableFuture<>();
-        fake.then(Answer.says("first").waitsFor(heard).then(" second"));
+        fake.then(FakeAnswer.says("first").waitsFor(heard).then(" second"));
 
-        AssertSubscriber<Output> turn = lab.think(turn("Hi")).awaitNextItem(Lab.SOON);
+        AssertSubscriber<Output> turn = lab.think(turn("Hi")).awaitNextItem(LlmFixture.SOON);
 
         assertThat(turn.getLastItem()).isEqualTo(new Output.Chunk("first"));
         heard.complete(null);
-        assertThat(said(turn.awaitCompletion(Lab.SOON).getItems())).isEqualTo("first second");
+        assertThat(said(turn.awaitCompletion(LlmFixture.SOON).getItems())).isEqualTo("first second");
     }
 
     @Test
     void saysTheKeyAndTheNameThatTheProviderKnows() {
-        try (Lab lab = lab(Map.of("api-key", "secret", "model", "gpt-9", "temperature", "0.5", "max-tokens", "77"))) {
+        try (LlmFixture lab =
+                lab(Map.of("api-key", "secret", "model", "gpt-9", "temperature", "0.5", "max-tokens", "77"))) {
             lab.outputs(turn("Hi"));
         }
 
@@ -93,7 +94,7 @@ class LlmEngineTest {
 
     @Test
     void showsWhatTheModelThinks() {
-        fake.then(Answer.says().thinks("Hm, ").thinks("easy.").then("Four"));
+        fake.then(FakeAnswer.says().thinks("Hm, ").thinks("easy.").then("Four"));
 
         assertThat(lab.outputs(turn("2 + 2?")))
                 .startsWith(new Output.Thought("Hm, easy."))
@@ -102,8 +103,8 @@ class LlmEngineTest {
 
     @Test
     void callsAToolWhoseArgumentsComeInFragments() {
-        fake.then(Answer.says("Let me see. ").thenCalls("current_time", "{\"zo", "ne\": \"Asia/", "Tokyo\"}"))
-                .then(Answer.says("It is noon"));
+        fake.then(FakeAnswer.says("Let me see. ").thenCalls("current_time", "{\"zo", "ne\": \"Asia/", "Tokyo\"}"))
+                .then(FakeAnswer.says("It is noon"));
         Turn turn = turn("What time is it?");
 
         List<Output> outputs = lab.outputs(turn);
@@ -128,7 +129,7 @@ class LlmEngineTest {
 
     @Test
     void makesSeveralCallsOfOneRound() {
-        fake.then(Answer.calls("current_time", "{}").thenCalls("current_time", "{\"zone\":", "\"Nowhere/At\"}"));
+        fake.then(FakeAnswer.calls("current_time", "{}").thenCalls("current_time", "{\"zone\":", "\"Nowhere/At\"}"));
         Turn turn = turn("Now?");
 
         assertThat(lab.outputs(turn))
@@ -141,16 +142,16 @@ class LlmEngineTest {
     @Test
     void aToolRunsOnlyOnceItsCallIsWrittenDown() {
         List<String> runs = new CopyOnWriteArrayList<>();
-        fake.then(Answer.calls("current_time", "{}"));
+        fake.then(FakeAnswer.calls("current_time", "{}"));
         Turn turn = turn("Now?");
-        try (Lab lab = lab(Map.of(), new Recording("current_time", runs))) {
+        try (LlmFixture lab = lab(Map.of(), new Recording("current_time", runs))) {
             AssertSubscriber<Output> outputs =
                     lab.engine.think(turn).subscribe().withSubscriber(AssertSubscriber.create(0));
 
-            outputs.awaitNextItems(2, Lab.SOON);
+            outputs.awaitNextItems(2, LlmFixture.SOON);
             assertThat(outputs.getLastItem()).isInstanceOf(Output.Call.class);
             assertThat(runs).isEmpty();
-            outputs.awaitNextItem(Lab.SOON);
+            outputs.awaitNextItem(LlmFixture.SOON);
             assertThat(outputs.getLastItem()).isEqualTo(new Output.Observation(turn.callId(0), "ran", true));
             assertThat(runs).containsExactly(turn.callId(0));
             outputs.cancel();
@@ -160,11 +161,11 @@ class LlmEngineTest {
     @Test
     void aToolStopsWithItsTurn() {
         CompletableFuture<Void> stopped = new CompletableFuture<>();
-        fake.then(Answer.calls("current_time", "{}"));
+        fake.then(FakeAnswer.calls("current_time", "{}"));
         Uni<String> hanging =
                 Uni.createFrom().<String>nothing().onCancellation().invoke(() -> stopped.complete(null));
-        try (Lab lab = lab(Map.of(), new Recording("current_time", new CopyOnWriteArrayList<>(), hanging))) {
-            AssertSubscriber<Output> outputs = lab.think(turn("Now?")).awaitItems(2, Lab.SOON);
+        try (LlmFixture lab = lab(Map.of(), new Recording("current_time", new CopyOnWriteArrayList<>(), hanging))) {
+            AssertSubscriber<Output> outputs = lab.think(turn("Now?")).awaitItems(2, LlmFixture.SOON);
 
             outputs.cancel();
 
@@ -174,7 +175,7 @@ class LlmEngineTest {
 
     @Test
     void whatGoesWrongWithAToolIsAnObservation() {
-        fake.then(Answer.calls("current_time", "{not json"), Answer.calls("no_such_tool", "{}"));
+        fake.then(FakeAnswer.calls("current_time", "{not json"), FakeAnswer.calls("no_such_tool", "{}"));
 
         assertThat(lab.outputs(turn("Now?")))
                 .filteredOn(Output.Observation.class::isInstance)
@@ -184,8 +185,8 @@ class LlmEngineTest {
 
     @Test
     void aModelThatOnlyCallsToolsIsStopped() {
-        try (Lab lab = lab(Map.of("llm.rounds", "3"))) {
-            IntStream.range(0, 5).forEach(_ -> fake.then(Answer.calls("current_time", "{}")));
+        try (LlmFixture lab = lab(Map.of("llm.rounds", "3"))) {
+            IntStream.range(0, 5).forEach(_ -> fake.then(FakeAnswer.calls("current_time", "{}")));
 
             assertThat(lab.failure(turn("Now?")))
                     .isInstanceOfSatisfying(
@@ -197,7 +198,7 @@ class LlmEngineTest {
 
     @Test
     void aQuestionEndsThisPartOfTheTurn() {
-        fake.then(Answer.says("Two ways. ").thenCalls("ask_user", "{\"question\":\"Which", " one?\"}"));
+        fake.then(FakeAnswer.says("Two ways. ").thenCalls("ask_user", "{\"question\":\"Which", " one?\"}"));
         Turn turn = turn(AgentType.PLANNER, "Plan it");
 
         List<Output> outputs = lab.outputs(turn);
@@ -209,16 +210,16 @@ class LlmEngineTest {
 
     @Test
     void theAnswerIsTheResultOfTheQuestion() {
-        fake.then(Answer.says("Then so."));
+        fake.then(FakeAnswer.says("Then so."));
         Turn turn = turn(AgentType.PLANNER, "Plan it");
         String asked = "{\"question\":\"Which one?\"}";
 
         List<Output> outputs = lab.outputs(again(
                 turn,
                 "Two ways. ",
-                Lab.call(turn, 0, "ask_user", asked, 10),
-                Lab.question(turn, "q1", "Which one?"),
-                Lab.answer(turn, "q1", "\"the second\"")));
+                LlmFixture.call(turn, 0, "ask_user", asked, 10),
+                LlmFixture.question(turn, "q1", "Which one?"),
+                LlmFixture.answer(turn, "q1", "\"the second\"")));
 
         assertThat(outputs).startsWith(new Output.Observation(turn.callId(0), "\"the second\"", true));
         assertThat(said(outputs)).isEqualTo("Then so.");
@@ -228,13 +229,13 @@ class LlmEngineTest {
     @Test
     void steersItsAgent() {
         fake.then(
-                Answer.calls("set_task", "{\"task\":\"Digging\"}").thenCalls("switch_mode", "{\"mode\":\"plan\"}"),
-                Answer.says("Done"));
+                FakeAnswer.calls("set_task", "{\"task\":\"Digging\"}").thenCalls("switch_mode", "{\"mode\":\"plan\"}"),
+                FakeAnswer.says("Done"));
         Turn turn = turn(AgentType.BUILDER, "Build it");
 
         assertThat(lab.outputs(turn))
                 .containsSubsequence(
-                        new Output.Task("Digging"),
+                        new Output.CurrentTask("Digging"),
                         new Output.Observation(turn.callId(0), "Done", true),
                         new Output.ModeChange(Mode.PLAN),
                         new Output.Observation(turn.callId(1), "You work in plan mode", true));
@@ -260,7 +261,7 @@ class LlmEngineTest {
 
     @Test
     void goesOnWhereItsServerWasLost() {
-        fake.then(Answer.says("ox jumps"));
+        fake.then(FakeAnswer.says("ox jumps"));
         Turn turn = turn("Say it");
 
         assertThat(said(lab.outputs(again(turn, "The quick brown f")))).isEqualTo("ox jumps");
@@ -275,14 +276,14 @@ class LlmEngineTest {
     void makesTheOpenCallAgainBeforeAnythingElse() {
         List<String> ids = new CopyOnWriteArrayList<>();
         Turn turn = turn("Now?");
-        fake.then(Answer.says("Noon"));
-        try (Lab lab = lab(Map.of(), new Recording("current_time", ids))) {
+        fake.then(FakeAnswer.says("Noon"));
+        try (LlmFixture lab = lab(Map.of(), new Recording("current_time", ids))) {
             List<Output> outputs = lab.outputs(again(
                     turn,
                     "One moment. ",
-                    Lab.call(turn, 0, "current_time", "{}", 0),
-                    Lab.observation(turn, 0, "early"),
-                    Lab.call(turn, 1, "current_time", "{}", 12)));
+                    LlmFixture.call(turn, 0, "current_time", "{}", 0),
+                    LlmFixture.observation(turn, 0, "early"),
+                    LlmFixture.call(turn, 1, "current_time", "{}", 12)));
 
             assertThat(outputs).startsWith(new Output.Observation(turn.callId(1), "ran", true));
             assertThat(said(outputs)).isEqualTo("Noon");
@@ -295,19 +296,19 @@ class LlmEngineTest {
     @Test
     void aSlowReaderHoldsTheModelUp() {
         String piece = "0123456789".repeat(1000);
-        Answer answer = Answer.says();
+        FakeAnswer answer = FakeAnswer.says();
         IntStream.range(0, 3000).forEach(_ -> answer.then(piece));
         fake.then(answer);
 
         AssertSubscriber<Output> turn =
                 lab.engine.think(turn("Much")).subscribe().withSubscriber(AssertSubscriber.create(0));
-        turn.awaitNextItem(Lab.SOON);
+        turn.awaitNextItem(LlmFixture.SOON);
         AtomicInteger before = new AtomicInteger();
         await().pollInterval(Duration.ofMillis(300)).until(() -> before.getAndSet(fake.written()) == fake.written());
         assertThat(fake.written()).isBetween(1, 2999);
         turn.request(Long.MAX_VALUE);
 
-        assertThat(said(turn.awaitCompletion(Lab.SOON).getItems())).hasSize(3000 * piece.length());
+        assertThat(said(turn.awaitCompletion(LlmFixture.SOON).getItems())).hasSize(3000 * piece.length());
     }
 
     @Test

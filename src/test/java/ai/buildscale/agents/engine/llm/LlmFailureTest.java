@@ -1,7 +1,7 @@
 package ai.buildscale.agents.engine.llm;
 
-import static ai.buildscale.agents.engine.llm.Lab.said;
-import static ai.buildscale.agents.engine.llm.Lab.turn;
+import static ai.buildscale.agents.engine.llm.LlmFixture.said;
+import static ai.buildscale.agents.engine.llm.LlmFixture.turn;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -27,10 +27,10 @@ class LlmFailureTest {
     private static final Duration A_SECOND = Duration.ofSeconds(1);
 
     private final FakeOpenAi fake = FakeOpenAi.start();
-    private Lab lab = lab(Map.of());
+    private LlmFixture lab = lab(Map.of());
 
-    private Lab lab(Map<String, String> settings) {
-        return new Lab("openai", fake.baseUrl(), settings);
+    private LlmFixture lab(Map<String, String> settings) {
+        return new LlmFixture("openai", fake.baseUrl(), settings);
     }
 
     private void with(Map<String, String> settings) {
@@ -58,15 +58,15 @@ class LlmFailureTest {
     }
 
     private double requests(String outcome) {
-        return lab.count("llm.requests", "model", Lab.MODEL, "outcome", outcome);
+        return lab.count("llm.requests", "model", LlmFixture.MODEL, "outcome", outcome);
     }
 
     @Test
     void aStallInTheMiddleFailsAndFreesTheConnection() {
         with(Map.of("timeout", "PT2S"));
-        fake.then(Answer.says("Hel").stalls());
+        fake.then(FakeAnswer.says("Hel").stalls());
 
-        AssertSubscriber<Output> turn = lab.think(turn("Hi")).awaitFailure(Lab.SOON);
+        AssertSubscriber<Output> turn = lab.think(turn("Hi")).awaitFailure(LlmFixture.SOON);
 
         assertThat(turn.getFailure()).hasMessage("The model test-model stopped in the middle of its answer.");
         assertThat(((EngineFailure) turn.getFailure()).isPassing()).isTrue();
@@ -78,7 +78,7 @@ class LlmFailureTest {
 
     @Test
     void aBreakInTheMiddleFailsAndIsNotAskedAgain() {
-        fake.then(Answer.says("Hel").cuts());
+        fake.then(FakeAnswer.says("Hel").cuts());
 
         assertFails(true, "The connection to the model test-model broke off in the middle of its answer.");
         assertThat(requests("broken")).isEqualTo(1);
@@ -87,14 +87,14 @@ class LlmFailureTest {
 
     @Test
     void anEndWithoutAnEndIsABreak() {
-        fake.then(Answer.says("Hel").endsEarly());
+        fake.then(FakeAnswer.says("Hel").endsEarly());
 
         assertFails(true, "The connection to the model test-model broke off in the middle of its answer.");
     }
 
     @Test
     void anErrorInTheMiddleIsABreak() {
-        fake.then(Answer.says("Hel")
+        fake.then(FakeAnswer.says("Hel")
                 .raw("data: {\"error\": {\"message\": \"overloaded\"}}\n\n")
                 .stalls());
 
@@ -103,14 +103,14 @@ class LlmFailureTest {
 
     @Test
     void whatIsNoJsonIsNotUnderstood() {
-        fake.then(Answer.says().raw("data: {nonsense\n\n").stalls());
+        fake.then(FakeAnswer.says().raw("data: {nonsense\n\n").stalls());
 
         assertFails(false, "The model test-model answered in a way that this service does not understand.");
     }
 
     @Test
     void isAskedAgainWhenItMayBe() {
-        fake.then(Answer.status(429).header("Retry-After", "1"), Answer.says("Now"));
+        fake.then(FakeAnswer.status(429).header("Retry-After", "1"), FakeAnswer.says("Now"));
 
         assertThat(said(lab.outputs(turn("Hi")))).isEqualTo("Now");
 
@@ -122,7 +122,7 @@ class LlmFailureTest {
 
     @Test
     void isNotWaitedForTooLong() {
-        fake.then(Answer.status(429).header("Retry-After", "3600"));
+        fake.then(FakeAnswer.status(429).header("Retry-After", "3600"));
 
         assertFails(true, "The model test-model is busy.");
         assertThat(fake.asked()).hasSize(1);
@@ -130,7 +130,7 @@ class LlmFailureTest {
 
     @Test
     void isAskedAgainAfterErrorsOfItsOwn() {
-        fake.then(Answer.status(500), Answer.status(503), Answer.says("Third time"));
+        fake.then(FakeAnswer.status(500), FakeAnswer.status(503), FakeAnswer.says("Third time"));
 
         assertThat(said(lab.outputs(turn("Hi")))).isEqualTo("Third time");
         assertThat(requests("unavailable")).isEqualTo(2);
@@ -138,14 +138,14 @@ class LlmFailureTest {
 
     @Test
     void isAskedAgainWhenItHangsUp() {
-        fake.then(Answer.hangsUp(), Answer.says("Here"));
+        fake.then(FakeAnswer.hangsUp(), FakeAnswer.says("Here"));
 
         assertThat(said(lab.outputs(turn("Hi")))).isEqualTo("Here");
     }
 
     @Test
     void givesUpAfterThat() {
-        fake.then(Answer.status(500), Answer.status(500), Answer.status(500));
+        fake.then(FakeAnswer.status(500), FakeAnswer.status(500), FakeAnswer.status(500));
 
         assertFails(true, "The model test-model is not available right now.");
         assertThat(fake.asked()).hasSize(3);
@@ -155,7 +155,7 @@ class LlmFailureTest {
     @ValueSource(ints = {401, 403})
     void aWrongKeyIsToldWithoutTheKey(int status) {
         with(Map.of("api-key", "sk-very-secret"));
-        fake.then(Answer.status(status).body("Incorrect API key provided: sk-very-secret"));
+        fake.then(FakeAnswer.status(status).body("Incorrect API key provided: sk-very-secret"));
 
         Throwable failure = lab.failure(turn("Hi"));
 
@@ -169,7 +169,7 @@ class LlmFailureTest {
 
     @Test
     void aRequestThatItDoesNotLikeIsNotRepeated() {
-        fake.then(Answer.status(400).body("{\"error\":{\"message\":\"too long\"}}"));
+        fake.then(FakeAnswer.status(400).body("{\"error\":{\"message\":\"too long\"}}"));
 
         assertFails(false, "The model test-model refused the request.");
         assertThat(fake.asked()).hasSize(1);
@@ -178,7 +178,7 @@ class LlmFailureTest {
     @Test
     void whyItDoesNotLikeARequestIsToldToOperatorsWithoutTheKey() {
         with(Map.of("api-key", "sk-very-secret"));
-        fake.then(Answer.status(400).body("bad\nrequest of sk-very-secret"));
+        fake.then(FakeAnswer.status(400).body("bad\nrequest of sk-very-secret"));
 
         Throwable failure = lab.failure(turn("Hi"));
 
@@ -189,7 +189,7 @@ class LlmFailureTest {
     @Test
     void aModelThatNeverAnswersIsNotWaitedFor() {
         with(Map.of("timeout", "PT0.3S"));
-        fake.then(Answer.never());
+        fake.then(FakeAnswer.never());
 
         assertFails(true, "The model test-model did not answer in time.");
         assertThat(requests("silent")).isEqualTo(1);
@@ -199,7 +199,7 @@ class LlmFailureTest {
     @Test
     void aTurnHasItsTime() {
         with(Map.of("turn-timeout", "PT0.3S"));
-        fake.then(Answer.says("Hel").stalls());
+        fake.then(FakeAnswer.says("Hel").stalls());
 
         assertFails(true, "The model test-model did not come to an end in time.");
     }
@@ -210,7 +210,7 @@ class LlmFailureTest {
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             port = free.getLocalPort();
         }
-        try (Lab nobody = new Lab("openai", "http://127.0.0.1:" + port + "/v1", Map.of())) {
+        try (LlmFixture nobody = new LlmFixture("openai", "http://127.0.0.1:" + port + "/v1", Map.of())) {
             assertThat(nobody.failure(turn("Hi"))).hasMessage("The model test-model is not available right now.");
             assertThat(nobody.count("llm.requests", "outcome", "unavailable")).isEqualTo(3);
         }
@@ -218,8 +218,8 @@ class LlmFailureTest {
 
     @Test
     void cancelledInTheMiddleItStopsAtOnce() {
-        fake.then(Answer.says("Hel").stalls());
-        AssertSubscriber<Output> turn = lab.think(turn("Hi")).awaitNextItem(Lab.SOON);
+        fake.then(FakeAnswer.says("Hel").stalls());
+        AssertSubscriber<Output> turn = lab.think(turn("Hi")).awaitNextItem(LlmFixture.SOON);
 
         turn.cancel();
 
@@ -229,7 +229,7 @@ class LlmFailureTest {
 
     @Test
     void cancelledBeforeTheFirstTokenItStopsAtOnce() {
-        fake.then(Answer.never());
+        fake.then(FakeAnswer.never());
         AssertSubscriber<Output> turn = lab.think(turn("Hi"));
         await().until(() -> fake.asked().size() == 1);
 
@@ -241,7 +241,7 @@ class LlmFailureTest {
     @Test
     void cancelledWhileItWaitsToAskAgainItAsksNoMore() {
         with(Map.of("llm.retry-delay", "PT0.2S"));
-        fake.then(Answer.status(500));
+        fake.then(FakeAnswer.status(500));
         AssertSubscriber<Output> turn = lab.think(turn("Hi"));
         await().until(() -> requests("unavailable") == 1);
 
@@ -259,7 +259,7 @@ class LlmFailureTest {
                 "llm.breaker.requests", "4",
                 "llm.breaker.delay", "PT0.5S"));
         for (int i = 0; i < 4; i++) {
-            fake.then(Answer.status(500));
+            fake.then(FakeAnswer.status(500));
             assertFails(true, "The model test-model is not available right now.");
         }
 
@@ -267,7 +267,7 @@ class LlmFailureTest {
         assertThat(fake.asked()).hasSize(4);
         assertThat(requests("shut")).isEqualTo(1);
 
-        await().atMost(Lab.SOON)
+        await().atMost(LlmFixture.SOON)
                 .untilAsserted(() -> assertThat(said(
                                 lab.think(turn("Hi")).awaitCompletion(A_SECOND).getItems()))
                         .isEqualTo("ok"));
@@ -278,7 +278,7 @@ class LlmFailureTest {
     void aWrongKeyDoesNotShutTheModel() {
         with(Map.of("llm.breaker.requests", "2"));
         for (int i = 0; i < 5; i++) {
-            fake.then(Answer.status(401));
+            fake.then(FakeAnswer.status(401));
             assertFails(false, "The model test-model does not accept this service's key.");
         }
         assertThat(fake.asked()).hasSize(5);
@@ -286,7 +286,7 @@ class LlmFailureTest {
 
     @Test
     void anAddressWithAPasswordIsNotTakenAndNotTold() {
-        assertThatThrownBy(() -> new Lab("openai", "https://me:secret@example.org/v1", Map.of()).close())
+        assertThatThrownBy(() -> new LlmFixture("openai", "https://me:secret@example.org/v1", Map.of()).close())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("test-model")
                 .hasMessageNotContaining("secret");

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.engine.llm;
 
-import static ai.buildscale.agents.engine.llm.Lab.turn;
+import static ai.buildscale.agents.engine.llm.LlmFixture.turn;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 class LlmTracesTest {
     private final Spans spans = Spans.kept();
     private final FakeOpenAi fake = FakeOpenAi.start();
-    private final Lab lab = new Lab("openai", fake.baseUrl(), Map.of("timeout", "PT1S"));
-    private final TraceSpan agent = GenAi.agent(null, new UUID(0, 1), AgentType.BUILDER, Lab.MODEL);
+    private final LlmFixture lab = new LlmFixture("openai", fake.baseUrl(), Map.of("timeout", "PT1S"));
+    private final TraceSpan agent = GenAi.agent(null, new UUID(0, 1), AgentType.BUILDER, LlmFixture.MODEL);
 
     @AfterEach
     void close() {
@@ -34,7 +34,7 @@ class LlmTracesTest {
     }
 
     private Turn traced() {
-        return Lab.within(agent, turn(AgentType.BUILDER, "Hi"));
+        return LlmFixture.within(agent, turn(AgentType.BUILDER, "Hi"));
     }
 
     private List<SpanData> named(String name) {
@@ -44,7 +44,7 @@ class LlmTracesTest {
     }
 
     private SpanData chat() {
-        await().atMost(Lab.SOON).until(() -> named("chat test-model").size() == 1);
+        await().atMost(LlmFixture.SOON).until(() -> named("chat test-model").size() == 1);
         return named("chat test-model").getFirst();
     }
 
@@ -60,7 +60,7 @@ class LlmTracesTest {
 
     @Test
     void aRequestThatIsRepeatedIsOneSpan() {
-        fake.then(Answer.status(503), Answer.status(503), Answer.says("Fine"));
+        fake.then(FakeAnswer.status(503), FakeAnswer.status(503), FakeAnswer.says("Fine"));
 
         lab.outputs(traced());
 
@@ -70,7 +70,7 @@ class LlmTracesTest {
 
     @Test
     void aRequestThatFailsSaysHow() {
-        fake.then(Answer.status(401));
+        fake.then(FakeAnswer.status(401));
 
         lab.failure(traced());
 
@@ -79,7 +79,7 @@ class LlmTracesTest {
 
     @Test
     void aModelThatStopsInTheMiddleFails() {
-        fake.then(Answer.says("Hel").stalls());
+        fake.then(FakeAnswer.says("Hel").stalls());
 
         lab.failure(traced());
 
@@ -88,8 +88,8 @@ class LlmTracesTest {
 
     @Test
     void whatIsStoppedEnds() {
-        fake.then(Answer.says("Hel").stalls());
-        AssertSubscriber<Output> turn = lab.think(traced()).awaitItems(1, Lab.SOON);
+        fake.then(FakeAnswer.says("Hel").stalls());
+        AssertSubscriber<Output> turn = lab.think(traced()).awaitItems(1, LlmFixture.SOON);
 
         turn.cancel();
 
@@ -98,9 +98,9 @@ class LlmTracesTest {
 
     @Test
     void whatIsStoppedBeforeItBeganEnds() {
-        fake.then(Answer.never());
+        fake.then(FakeAnswer.never());
         AssertSubscriber<Output> turn = lab.think(traced());
-        await().atMost(Lab.SOON).until(() -> fake.asked().size() == 1);
+        await().atMost(LlmFixture.SOON).until(() -> fake.asked().size() == 1);
 
         turn.cancel();
 
@@ -110,10 +110,10 @@ class LlmTracesTest {
     @Test
     void aToolThatFailsSaysSoAndOneThatDoesNotExistIsNotTraced() {
         fake.then(
-                Answer.calls("set_task", "{}"),
-                Answer.calls("format_disk", "{}"),
-                Answer.calls("current_time", "{}"),
-                Answer.says("Fine"));
+                FakeAnswer.calls("set_task", "{}"),
+                FakeAnswer.calls("format_disk", "{}"),
+                FakeAnswer.calls("current_time", "{}"),
+                FakeAnswer.says("Fine"));
 
         lab.outputs(traced());
 

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.engine.llm;
 
-import static ai.buildscale.agents.engine.llm.Lab.said;
-import static ai.buildscale.agents.engine.llm.Lab.turn;
+import static ai.buildscale.agents.engine.llm.LlmFixture.said;
+import static ai.buildscale.agents.engine.llm.LlmFixture.turn;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Test;
 /** Turns with a model of Ollama's. */
 class OllamaTest {
     private final FakeOllama fake = FakeOllama.start();
-    private final Lab lab = new Lab("ollama", fake.baseUrl(), Map.of("model", "llama3.2:3b", "max-tokens", "77"));
+    private final LlmFixture lab =
+            new LlmFixture("ollama", fake.baseUrl(), Map.of("model", "llama3.2:3b", "max-tokens", "77"));
 
     @AfterEach
     void close() {
@@ -28,12 +29,12 @@ class OllamaTest {
 
     @Test
     void streamsAnAnswerAndItsTokens() {
-        fake.then(Answer.says("Hel", "lo").uses(12, 5));
+        fake.then(FakeAnswer.says("Hel", "lo").uses(12, 5));
 
         List<Output> outputs = lab.outputs(turn("Hi"));
 
         assertThat(said(outputs)).isEqualTo("Hello");
-        assertThat(outputs).last().isEqualTo(new Output.Usage(12, 5));
+        assertThat(outputs).last().isEqualTo(new Output.TokenUsage(12, 5));
         assertThat(fake.lastAsked().path()).isEqualTo("/api/chat");
         assertThat(fake.lastAsked().body().getString("model")).isEqualTo("llama3.2:3b");
         assertThat(fake.lastAsked().body().getJsonObject("options").getInteger("num_predict"))
@@ -43,8 +44,8 @@ class OllamaTest {
     @Test
     void callsATool() {
         fake.then(
-                Answer.says("Let me see. ").thenCalls("current_time", "{\"zone\":\"Asia/Tokyo\"}"),
-                Answer.says("Noon"));
+                FakeAnswer.says("Let me see. ").thenCalls("current_time", "{\"zone\":\"Asia/Tokyo\"}"),
+                FakeAnswer.says("Noon"));
         Turn turn = turn("Now?");
 
         List<Output> outputs = lab.outputs(turn);
@@ -58,14 +59,14 @@ class OllamaTest {
 
     @Test
     void showsWhatTheModelThinks() {
-        fake.then(Answer.says().thinks("Hm.").then("Four"));
+        fake.then(FakeAnswer.says().thinks("Hm.").then("Four"));
 
         assertThat(lab.outputs(turn("2 + 2?"))).startsWith(new Output.Thought("Hm."), new Output.Chunk("Four"));
     }
 
     @Test
     void aBreakInTheMiddleFails() {
-        fake.then(Answer.says("Hel").cuts());
+        fake.then(FakeAnswer.says("Hel").cuts());
 
         assertThat(lab.failure(turn("Hi")))
                 .hasMessage("The connection to the model test-model broke off in the middle of its answer.");
@@ -73,7 +74,7 @@ class OllamaTest {
 
     @Test
     void anEndWithoutAnEndIsABreak() {
-        fake.then(Answer.says("Hel").endsEarly());
+        fake.then(FakeAnswer.says("Hel").endsEarly());
 
         assertThat(lab.failure(turn("Hi")))
                 .hasMessage("The connection to the model test-model broke off in the middle of its answer.");
@@ -81,7 +82,7 @@ class OllamaTest {
 
     @Test
     void aModelThatIsNotPulledIsARefusal() {
-        fake.then(Answer.status(404).body("{\"error\":\"model not found\"}"));
+        fake.then(FakeAnswer.status(404).body("{\"error\":\"model not found\"}"));
 
         assertThat(lab.failure(turn("Hi")))
                 .isInstanceOfSatisfying(
@@ -91,8 +92,8 @@ class OllamaTest {
 
     @Test
     void cancelledItStopsAtOnce() {
-        fake.then(Answer.says("Hel").stalls());
-        AssertSubscriber<Output> turn = lab.think(turn("Hi")).awaitNextItem(Lab.SOON);
+        fake.then(FakeAnswer.says("Hel").stalls());
+        AssertSubscriber<Output> turn = lab.think(turn("Hi")).awaitNextItem(LlmFixture.SOON);
 
         turn.cancel();
 

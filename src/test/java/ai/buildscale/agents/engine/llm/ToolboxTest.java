@@ -39,9 +39,9 @@ class ToolboxTest {
 
     private static List<Output> perform(Supplier<Uni<String>> work, String tool, String args) {
         return new Toolbox(List.of(new Clockwork(work)), Duration.ofMillis(100))
-                .perform(new Output.Call("c", tool, args), Lab.turn(AgentType.PLANNER, "Hi"))
+                .perform(new Output.Call("c", tool, args), LlmFixture.turn(AgentType.PLANNER, "Hi"))
                 .await()
-                .atMost(Lab.SOON);
+                .atMost(LlmFixture.SOON);
     }
 
     private static List<Output> perform(Supplier<Uni<String>> work) {

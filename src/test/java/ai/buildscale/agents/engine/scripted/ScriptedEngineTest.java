@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.buildscale.agents.engine.EngineFailure;
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.Mode;
 import java.time.Duration;
@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ScriptedEngineTest {
-    private final Stage stage = new Stage();
+    private final ScriptedFixture stage = new ScriptedFixture();
 
     @ParameterizedTest
     @CsvSource({
@@ -36,7 +36,7 @@ class ScriptedEngineTest {
 
     @Test
     void saysPlainLinesWordByWord() {
-        Stage.Played played = stage.play("/say First.\n\n  one two  three \r\nfour\n/say /last");
+        ScriptedFixture.Played played = stage.play("/say First.\n\n  one two  three \r\nfour\n/say /last");
 
         assertThat(played.outputs())
                 .containsExactly(
@@ -51,9 +51,9 @@ class ScriptedEngineTest {
     @Test
     void pausesBetweenChunks() {
         stage.play("/task none\none two three");
-        assertThat(stage.timers.elapsed()).isEqualTo(Stage.PACE.multipliedBy(2));
+        assertThat(stage.timers.elapsed()).isEqualTo(ScriptedFixture.PACE.multipliedBy(2));
 
-        Stage another = new Stage();
+        ScriptedFixture another = new ScriptedFixture();
         another.play("/delay 2s\none two three\n/delay 0\nfour five\n/delay PT0.5S\nsix");
         assertThat(another.timers.elapsed()).isEqualTo(Duration.ofMillis(4_500));
     }
@@ -61,9 +61,9 @@ class ScriptedEngineTest {
     @ParameterizedTest
     @CsvSource({"50ms, PT0.05S", "2s, PT2S", "3m, PT3M", "24h, PT24H", "PT1M1S, PT61S", "0, PT0S"})
     void waits(String written, Duration duration) {
-        Stage.Played played = stage.play("/wait " + written + "\n/task it");
+        ScriptedFixture.Played played = stage.play("/wait " + written + "\n/task it");
 
-        assertThat(played.outputs()).containsExactly(new Output.Task("it"));
+        assertThat(played.outputs()).containsExactly(new Output.CurrentTask("it"));
         assertThat(stage.timers.elapsed()).isEqualTo(duration);
     }
 
@@ -75,62 +75,66 @@ class ScriptedEngineTest {
 
     @Test
     void thinksChangesModeNamesItsTaskAndCountsTokens() {
-        Stage.Played played = stage.play("/think so be it\n/mode plan\n/task Do it\n/usage 12 3456");
+        ScriptedFixture.Played played = stage.play("/think so be it\n/mode plan\n/task Do it\n/usage 12 3456");
 
         assertThat(played.outputs())
                 .containsExactly(
                         new Output.Thought("so be it"),
                         new Output.ModeChange(Mode.PLAN),
-                        new Output.Task("Do it"),
-                        new Output.Usage(12, 3456));
+                        new Output.CurrentTask("Do it"),
+                        new Output.TokenUsage(12, 3456));
     }
 
     @Test
     void callsTools() throws Exception {
-        Stage.Played played = stage.play("/call search { \"q\" : [1, \"a b\"] }\n/call-fails build");
+        ScriptedFixture.Played played = stage.play("/call search { \"q\" : [1, \"a b\"] }\n/call-fails build");
 
-        String first = Stage.TURN + ":0";
-        String second = Stage.TURN + ":1";
+        String first = ScriptedFixture.TURN + ":0";
+        String second = ScriptedFixture.TURN + ":1";
         assertThat(played.outputs()).hasSize(4);
         assertThat(played.outputs().get(0)).isEqualTo(new Output.Call(first, "search", "{\"q\":[1,\"a b\"]}"));
         Output.Observation found = (Output.Observation) played.outputs().get(1);
         assertThat(found.id()).isEqualTo(first);
         assertThat(found.success()).isTrue();
-        assertThat(Stage.JSON.readTree(found.output()))
-                .isEqualTo(Stage.JSON.readTree(
+        assertThat(ScriptedFixture.JSON.readTree(found.output()))
+                .isEqualTo(ScriptedFixture.JSON.readTree(
                         "{\"tool\":\"search\",\"args\":{\"q\":[1,\"a b\"]},\"call_id\":\"" + first + "\"}"));
         assertThat(played.outputs().get(2)).isEqualTo(new Output.Call(second, "build", "{}"));
         Output.Observation failed = (Output.Observation) played.outputs().get(3);
         assertThat(failed.id()).isEqualTo(second);
         assertThat(failed.success()).isFalse();
-        assertThat(Stage.JSON.readTree(failed.output()).path("error").isTextual())
+        assertThat(ScriptedFixture.JSON.readTree(failed.output()).path("error").isTextual())
                 .isTrue();
     }
 
     @Test
     void asksAndGoesOnWithTheAnswer() {
-        Turn turn = Stage.turn(
+        Turn turn = ScriptedFixture.turn(
                 AgentType.ASSISTANT, "/say Well.\n/ask Which colour? | {\"enum\": [\"a|b\"]}\n/ask Sure?\nBye.");
         Output which = new Output.Question("Which colour?", "{\"enum\":[\"a|b\"]}");
         Output sure = new Output.Question("Sure?", "{\"type\":\"string\"}");
 
         assertThat(stage.play(turn).outputs()).containsExactly(chunk("Well."), which);
 
-        List<Entry> first = List.of(Stage.entry(Kind.QUESTION, "Which colour?"), Stage.entry(Kind.ANSWER, "\"green\""));
-        Turn answered = Stage.after(turn, first, "Well.");
+        List<HistoryEntry> first = List.of(
+                ScriptedFixture.entry(EntryKind.QUESTION, "Which colour?"),
+                ScriptedFixture.entry(EntryKind.ANSWER, "\"green\""));
+        Turn answered = ScriptedFixture.after(turn, first, "Well.");
         assertThat(stage.play(answered).outputs()).containsExactly(chunk("\nThe answer is: \"green\""), sure);
 
-        List<Entry> second = List.of(Stage.entry(Kind.QUESTION, "Sure?"), Stage.entry(Kind.ANSWER, "\"yes\""));
-        Turn answeredAgain = Stage.after(answered, second, "\nThe answer is: \"green\"");
+        List<HistoryEntry> second = List.of(
+                ScriptedFixture.entry(EntryKind.QUESTION, "Sure?"), ScriptedFixture.entry(EntryKind.ANSWER, "\"yes\""));
+        Turn answeredAgain = ScriptedFixture.after(answered, second, "\nThe answer is: \"green\"");
         assertThat(stage.play(answeredAgain).outputs())
                 .containsExactly(chunk("\nThe answer is: \"yes\""), chunk("\nBye."));
     }
 
     @Test
     void asksNothingTwice() {
-        Turn turn = Stage.turn(AgentType.ASSISTANT, "/ask Sure?\nBye.");
+        Turn turn = ScriptedFixture.turn(AgentType.ASSISTANT, "/ask Sure?\nBye.");
 
-        assertThat(stage.play(Stage.after(turn, List.of(Stage.entry(Kind.QUESTION, "Sure?")), ""))
+        assertThat(stage.play(ScriptedFixture.after(
+                                turn, List.of(ScriptedFixture.entry(EntryKind.QUESTION, "Sure?")), ""))
                         .outputs())
                 .isEmpty();
     }
@@ -140,7 +144,7 @@ class ScriptedEngineTest {
         assertThat(stage.play("/repeat 3 x \nend").outputs())
                 .containsExactly(chunk("x "), chunk("x "), chunk("x "), chunk("\nend"));
         Duration before = stage.timers.elapsed();
-        assertThat(before).isEqualTo(Stage.PACE.multipliedBy(3));
+        assertThat(before).isEqualTo(ScriptedFixture.PACE.multipliedBy(3));
 
         assertThat(stage.play("/flood 5").outputs())
                 .hasSize(5)
@@ -151,7 +155,7 @@ class ScriptedEngineTest {
 
     @Test
     void failsForGood() {
-        Stage.Played played = stage.play("/say a\n/wait 1s\n/fail The limit is reached\n/say b");
+        ScriptedFixture.Played played = stage.play("/say a\n/wait 1s\n/fail The limit is reached\n/say b");
 
         assertThat(played.text()).isEqualTo("a");
         assertThat(stage.timers.elapsed()).isEqualTo(Duration.ofSeconds(1));
@@ -163,9 +167,10 @@ class ScriptedEngineTest {
 
     @Test
     void failsOnce() {
-        Turn turn = Stage.turn(AgentType.ASSISTANT, "/say a\n/fail-once Too busy\n/say b");
-        Stage.Played first = stage.play(turn);
-        Stage.Played second = stage.play(Stage.turn(AgentType.ASSISTANT, null, turn.history(), "a", 2));
+        Turn turn = ScriptedFixture.turn(AgentType.ASSISTANT, "/say a\n/fail-once Too busy\n/say b");
+        ScriptedFixture.Played first = stage.play(turn);
+        ScriptedFixture.Played second =
+                stage.play(ScriptedFixture.turn(AgentType.ASSISTANT, null, turn.history(), "a", 2));
 
         assertThat(first.failure()).isInstanceOfSatisfying(EngineFailure.class, failure -> {
             assertThat(failure).hasMessage("Too busy");
@@ -177,7 +182,7 @@ class ScriptedEngineTest {
 
     @Test
     void breaks() {
-        Stage.Played played = stage.play("/say a\n/break");
+        ScriptedFixture.Played played = stage.play("/say a\n/break");
 
         assertThat(played.text()).isEqualTo("a");
         assertThat(played.failure()).isInstanceOf(RuntimeException.class).isNotInstanceOf(EngineFailure.class);
@@ -246,7 +251,7 @@ class ScriptedEngineTest {
                 "/fail-once"
             })
     void saysWhatIsWrongAndGoesOn(String line) {
-        Stage.Played played = stage.play(line + "\n/say on");
+        ScriptedFixture.Played played = stage.play(line + "\n/say on");
 
         assertThat(played.failure()).isNull();
         assertThat(played.outputs()).hasSize(2).allMatch(Output.Chunk.class::isInstance);
@@ -258,13 +263,13 @@ class ScriptedEngineTest {
 
     @Test
     void theAssistantQuotesAndRemembers() {
-        Turn first = Stage.turn(AgentType.ASSISTANT, "How are\nyou?");
-        Turn third = Stage.turn(AgentType.ASSISTANT, "And now?", past("Hi", "Hello", "Well?", "Yes."));
+        Turn first = ScriptedFixture.turn(AgentType.ASSISTANT, "How are\nyou?");
+        Turn third = ScriptedFixture.turn(AgentType.ASSISTANT, "And now?", past("Hi", "Hello", "Well?", "Yes."));
 
-        Stage.Played played = stage.play(first);
+        ScriptedFixture.Played played = stage.play(first);
         assertThat(played.text()).isEqualTo("Hello! You said: “How are you?”. This is the first message of our chat.");
         assertThat(played.outputs()).startsWith(chunk("Hello! "), chunk("You "), chunk("said: "));
-        assertThat(played.outputs()).endsWith(chunk("chat."), new Output.Usage(3, 18));
+        assertThat(played.outputs()).endsWith(chunk("chat."), new Output.TokenUsage(3, 18));
         assertThat(stage.play(third).text()).endsWith("Our chat has had 4 messages before it.");
     }
 
@@ -280,8 +285,8 @@ class ScriptedEngineTest {
 
     @Test
     void thePlannerAsksBeforeItGoesOn() {
-        Turn turn = Stage.turn(AgentType.PLANNER, "Move the shop, keep the orders and tell people");
-        Stage.Played asked = stage.play(turn);
+        Turn turn = ScriptedFixture.turn(AgentType.PLANNER, "Move the shop, keep the orders and tell people");
+        ScriptedFixture.Played asked = stage.play(turn);
 
         assertThat(asked.outputs().getFirst()).isInstanceOf(Output.Thought.class);
         assertThat(asked.text()).isEqualTo("""
@@ -297,10 +302,10 @@ class ScriptedEngineTest {
                                 "Shall I go on with this plan?",
                                 "{\"type\":\"object\",\"properties\":{\"go_on\":{\"type\":\"boolean\"},\"comment\":{\"type\":\"string\"}},\"required\":[\"go_on\"]}"));
 
-        Stage.Played yes = stage.play(answered(turn, asked, "{\"go_on\":true}"));
+        ScriptedFixture.Played yes = stage.play(answered(turn, asked, "{\"go_on\":true}"));
         assertThat(yes.outputs()).startsWith(new Output.ModeChange(Mode.BUILD), chunk("\nThe "));
-        assertThat(yes.outputs().getLast()).isInstanceOf(Output.Usage.class);
-        Stage.Played no = stage.play(answered(turn, asked, "{\"go_on\":false,\"comment\":\"too dear\"}"));
+        assertThat(yes.outputs().getLast()).isInstanceOf(Output.TokenUsage.class);
+        ScriptedFixture.Played no = stage.play(answered(turn, asked, "{\"go_on\":false,\"comment\":\"too dear\"}"));
         assertThat(no.text()).isEqualTo("\nI stay with planning. You said: “too dear”.");
         assertThat(no.outputs()).noneMatch(Output.ModeChange.class::isInstance);
         assertThat(stage.play(answered(turn, asked, "neither JSON nor yes")).text())
@@ -310,57 +315,63 @@ class ScriptedEngineTest {
     @ParameterizedTest
     @CsvSource({"'', 3", "a goal, 3", "'one, two', 4", "'a, b, c, d and e', 5"})
     void thePlannerMakesThreeToFiveSteps(String goal, int steps) {
-        Turn turn = Stage.turn(AgentType.PLANNER, "?");
-        Turn withGoal = Stage.turn(AgentType.PLANNER, goal, turn.history(), "", 1);
+        Turn turn = ScriptedFixture.turn(AgentType.PLANNER, "?");
+        Turn withGoal = ScriptedFixture.turn(AgentType.PLANNER, goal, turn.history(), "", 1);
 
-        assertThat(Plan.in(stage.play(withGoal).text())).hasSize(steps);
+        assertThat(NumberedPlan.in(stage.play(withGoal).text())).hasSize(steps);
     }
 
     @Test
     void theBuilderTakesTheStepsOfTheMessage() {
-        Stage.Played played = stage.play(Stage.turn(
+        ScriptedFixture.Played played = stage.play(ScriptedFixture.turn(
                 AgentType.BUILDER, "Do\n 1. dig \n2) plant a tree", past("1. not this", "1. nor this\n2. nor that")));
 
-        String id = Stage.TURN + ":1";
-        assertThat(played.outputs().stream().filter(Output.Task.class::isInstance))
-                .containsExactly(new Output.Task("Step 1 of 2: dig"), new Output.Task("Step 2 of 2: plant a tree"));
+        String id = ScriptedFixture.TURN + ":1";
+        assertThat(played.outputs().stream().filter(Output.CurrentTask.class::isInstance))
+                .containsExactly(
+                        new Output.CurrentTask("Step 1 of 2: dig"),
+                        new Output.CurrentTask("Step 2 of 2: plant a tree"));
         assertThat(played.outputs())
                 .contains(new Output.Call(id, "run_step", "{\"step\":2,\"description\":\"plant a tree\"}"));
         assertThat(played.text())
                 .isEqualTo("Step 1 is done: dig\nStep 2 is done: plant a tree\nThat was the last step, of 2.");
-        assertThat(played.outputs().getLast()).isInstanceOf(Output.Usage.class);
+        assertThat(played.outputs().getLast()).isInstanceOf(Output.TokenUsage.class);
     }
 
     @Test
     void theBuilderTakesTheNewestPlanElse() {
-        List<Entry> before = past("Plan", "1. old", "Again", "Look:\n1. new\n2. newer", "Go", "I shall.");
+        List<HistoryEntry> before = past("Plan", "1. old", "Again", "Look:\n1. new\n2. newer", "Go", "I shall.");
 
-        assertThat(stage.play(Stage.turn(AgentType.BUILDER, "Begin", before)).text())
+        assertThat(stage.play(ScriptedFixture.turn(AgentType.BUILDER, "Begin", before))
+                        .text())
                 .startsWith("Step 1 is done: new\nStep 2 is done: newer\n");
-        assertThat(stage.play(Stage.turn(AgentType.BUILDER, "Begin")).outputs())
-                .filteredOn(Output.Task.class::isInstance)
+        assertThat(stage.play(ScriptedFixture.turn(AgentType.BUILDER, "Begin")).outputs())
+                .filteredOn(Output.CurrentTask.class::isInstance)
                 .hasSize(3);
     }
 
     @Test
     void saysTheSameEachTime() {
         for (AgentType type : AgentType.values()) {
-            Turn turn = Stage.turn(type, "Do this and that", past("Hi", "Hello"));
-            assertThat(new Stage().play(turn)).isEqualTo(stage.play(turn));
-            assertThat(stage.play(turn)).isEqualTo(new Stage().play(turn));
+            Turn turn = ScriptedFixture.turn(type, "Do this and that", past("Hi", "Hello"));
+            assertThat(new ScriptedFixture().play(turn)).isEqualTo(stage.play(turn));
+            assertThat(stage.play(turn)).isEqualTo(new ScriptedFixture().play(turn));
         }
     }
 
-    private static Turn answered(Turn turn, Stage.Played asked, String answer) {
-        List<Entry> done = List.of(
-                Stage.entry(Kind.THOUGHT, "…"), Stage.entry(Kind.QUESTION, "…"), Stage.entry(Kind.ANSWER, answer));
-        return Stage.after(turn, done, asked.text());
+    private static Turn answered(Turn turn, ScriptedFixture.Played asked, String answer) {
+        List<HistoryEntry> done = List.of(
+                ScriptedFixture.entry(EntryKind.THOUGHT, "…"),
+                ScriptedFixture.entry(EntryKind.QUESTION, "…"),
+                ScriptedFixture.entry(EntryKind.ANSWER, answer));
+        return ScriptedFixture.after(turn, done, asked.text());
     }
 
     /** Messages of people and answers in turn. */
-    private static List<Entry> past(String... texts) {
+    private static List<HistoryEntry> past(String... texts) {
         return IntStream.range(0, texts.length)
-                .mapToObj(i -> new Entry(Stage.EARLIER, i % 2 == 0 ? Kind.USER : Kind.ASSISTANT, texts[i], "{}"))
+                .mapToObj(i -> new HistoryEntry(
+                        ScriptedFixture.EARLIER, i % 2 == 0 ? EntryKind.USER : EntryKind.ASSISTANT, texts[i], "{}"))
                 .toList();
     }
 

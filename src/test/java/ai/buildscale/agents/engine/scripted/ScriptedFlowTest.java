@@ -18,12 +18,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Outputs come one at a time, when they are asked for. */
 class ScriptedFlowTest {
-    private final Stage stage = new Stage();
+    private final ScriptedFixture stage = new ScriptedFixture();
     private final List<Output> heard = new ArrayList<>();
 
     @Test
     void givesOneForOne() {
-        Listener listener = listen("/think first\none two\n/task last");
+        TurnSubscriber listener = listen("/think first\none two\n/task last");
 
         assertThat(heard).isEmpty();
         for (int n = 1; n <= 4; n++) {
@@ -40,7 +40,7 @@ class ScriptedFlowTest {
 
     @Test
     void pausesOnlyOnceItIsAskedForMore() {
-        Listener listener = listen("one two");
+        TurnSubscriber listener = listen("one two");
 
         listener.request(1);
         assertThat(heard).containsExactly(new Output.Chunk("Hello! "));
@@ -54,7 +54,7 @@ class ScriptedFlowTest {
     @ParameterizedTest
     @ValueSource(strings = {"/wait 24h\n/say it", "/delay 24h\none two", "/wait 24h", "/wait 24h\n/fail it"})
     void leavesNoTimerBehind(String message) {
-        Listener listener = listen(message);
+        TurnSubscriber listener = listen(message);
         listener.request(Long.MAX_VALUE);
         int before = heard.size();
         assertThat(stage.timers.pending()).isOne();
@@ -68,7 +68,8 @@ class ScriptedFlowTest {
 
     @Test
     void startsAnewForEachSubscriber() {
-        Multi<Output> multi = stage.engine.think(Stage.turn(AgentType.ASSISTANT, "/delay 0\n/say a\n/call b\n/say c"));
+        Multi<Output> multi =
+                stage.engine.think(ScriptedFixture.turn(AgentType.ASSISTANT, "/delay 0\n/say a\n/call b\n/say c"));
 
         List<Output> first = collect(multi);
         assertThat(collect(multi)).isEqualTo(first).hasSize(4);
@@ -84,19 +85,19 @@ class ScriptedFlowTest {
     void givesMuchWithoutHoldingIt(String message) {
         long expected = message.contains("flood") ? 100_000L * 1024 : 1_000_000;
         AtomicLong all = new AtomicLong();
-        Listener greedy = new Listener(output -> all.addAndGet(length(output)));
-        stage.engine.think(Stage.turn(AgentType.ASSISTANT, message)).subscribe(greedy);
+        TurnSubscriber greedy = new TurnSubscriber(output -> all.addAndGet(length(output)));
+        stage.engine.think(ScriptedFixture.turn(AgentType.ASSISTANT, message)).subscribe(greedy);
         greedy.request(Long.MAX_VALUE);
         assertThat(greedy.isComplete()).isTrue();
         assertThat(all).hasValue(expected);
 
         AtomicLong oneByOne = new AtomicLong();
-        Listener[] modest = new Listener[1];
-        modest[0] = new Listener(output -> {
+        TurnSubscriber[] modest = new TurnSubscriber[1];
+        modest[0] = new TurnSubscriber(output -> {
             oneByOne.addAndGet(length(output));
             modest[0].request(1);
         });
-        stage.engine.think(Stage.turn(AgentType.ASSISTANT, message)).subscribe(modest[0]);
+        stage.engine.think(ScriptedFixture.turn(AgentType.ASSISTANT, message)).subscribe(modest[0]);
         modest[0].request(1);
         assertThat(modest[0].isComplete()).isTrue();
         assertThat(oneByOne).hasValue(expected);
@@ -116,9 +117,10 @@ class ScriptedFlowTest {
 
     @Test
     void skipsMuchThatWasSaid() {
-        var turn = Stage.turn(AgentType.ASSISTANT, "/repeat 1000000 x\n/say end");
+        var turn = ScriptedFixture.turn(AgentType.ASSISTANT, "/repeat 1000000 x\n/say end");
 
-        assertThat(stage.play(Stage.after(turn, List.of(), "x".repeat(999_999))).text())
+        assertThat(stage.play(ScriptedFixture.after(turn, List.of(), "x".repeat(999_999)))
+                        .text())
                 .isEqualTo("x\nend");
     }
 
@@ -133,9 +135,10 @@ class ScriptedFlowTest {
     void pausesOnVertx() {
         Vertx vertx = Vertx.vertx();
         try {
-            ScriptedEngine engine = new ScriptedEngine(vertx, Stage.JSON, () -> Duration.ofMillis(5));
+            ScriptedEngine engine = new ScriptedEngine(vertx, ScriptedFixture.JSON, () -> Duration.ofMillis(5));
             long start = System.nanoTime();
-            List<Output> outputs = collect(engine.think(Stage.turn(AgentType.ASSISTANT, "/delay 5ms\none two three")));
+            List<Output> outputs =
+                    collect(engine.think(ScriptedFixture.turn(AgentType.ASSISTANT, "/delay 5ms\none two three")));
 
             assertThat(outputs).hasSize(3);
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThanOrEqualTo(Duration.ofMillis(9));
@@ -144,9 +147,9 @@ class ScriptedFlowTest {
         }
     }
 
-    private Listener listen(String message) {
-        Listener listener = new Listener(heard::add);
-        stage.engine.think(Stage.turn(AgentType.ASSISTANT, message)).subscribe(listener);
+    private TurnSubscriber listen(String message) {
+        TurnSubscriber listener = new TurnSubscriber(heard::add);
+        stage.engine.think(ScriptedFixture.turn(AgentType.ASSISTANT, message)).subscribe(listener);
         return listener;
     }
 

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.session.AgentType;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,21 +40,21 @@ class ScriptedResumeTest {
         /usage 3 4
         """;
 
-    private final Stage stage = new Stage();
+    private final ScriptedFixture stage = new ScriptedFixture();
 
     static List<Turn> turns() {
-        List<Entry> before = List.of(
-                new Entry(Stage.EARLIER, Kind.USER, "Hi", "{}"),
-                new Entry(Stage.EARLIER, Kind.THOUGHT, "of an earlier turn", "{}"),
-                new Entry(Stage.EARLIER, Kind.CALL, "search", "{}"),
-                new Entry(Stage.EARLIER, Kind.ASSISTANT, "1. dig\n2. plant", "{}"));
+        List<HistoryEntry> before = List.of(
+                new HistoryEntry(ScriptedFixture.EARLIER, EntryKind.USER, "Hi", "{}"),
+                new HistoryEntry(ScriptedFixture.EARLIER, EntryKind.THOUGHT, "of an earlier turn", "{}"),
+                new HistoryEntry(ScriptedFixture.EARLIER, EntryKind.CALL, "search", "{}"),
+                new HistoryEntry(ScriptedFixture.EARLIER, EntryKind.ASSISTANT, "1. dig\n2. plant", "{}"));
         List<Turn> turns = new ArrayList<>();
         for (AgentType type : AgentType.values()) {
-            Turn fresh = Stage.turn(type, "Move the shop and tell people", before);
+            Turn fresh = ScriptedFixture.turn(type, "Move the shop and tell people", before);
             turns.add(fresh);
         }
-        Turn rich = Stage.turn(AgentType.ASSISTANT, RICH, before);
-        turns.add(Stage.turn(rich.agentType(), null, rich.history(), "", 2));
+        Turn rich = ScriptedFixture.turn(AgentType.ASSISTANT, RICH, before);
+        turns.add(ScriptedFixture.turn(rich.agentType(), null, rich.history(), "", 2));
         return turns;
     }
 
@@ -91,22 +91,23 @@ class ScriptedResumeTest {
 
     @Test
     void makesACallAgainThatHasNoObservation() {
-        Turn turn = Stage.turn(AgentType.ASSISTANT, "/call a\n/call b\n/say done");
+        Turn turn = ScriptedFixture.turn(AgentType.ASSISTANT, "/call a\n/call b\n/say done");
         List<Output> whole = stage.play(turn).outputs();
 
         Turn resumed = resumed(turn, whole.subList(0, 3), "");
         assertThat(stage.play(resumed).outputs().getFirst())
-                .isEqualTo(new Output.Call(Stage.TURN + ":1", "b", "{}"))
+                .isEqualTo(new Output.Call(ScriptedFixture.TURN + ":1", "b", "{}"))
                 .isEqualTo(whole.get(2));
     }
 
     @Test
     void hasNothingToAddToAWholeAnswer() {
-        Turn turn = Stage.turn(AgentType.ASSISTANT, "/say all\n/wait 1h\n/say of it");
+        Turn turn = ScriptedFixture.turn(AgentType.ASSISTANT, "/say all\n/wait 1h\n/say of it");
 
-        assertThat(stage.play(Stage.after(turn, List.of(), "all\nof it")).outputs())
+        assertThat(stage.play(ScriptedFixture.after(turn, List.of(), "all\nof it"))
+                        .outputs())
                 .isEmpty();
-        assertThat(stage.play(Stage.after(turn, List.of(), "all\nof it and more"))
+        assertThat(stage.play(ScriptedFixture.after(turn, List.of(), "all\nof it and more"))
                         .outputs())
                 .isEmpty();
         assertThat(stage.timers.elapsed()).isZero();
@@ -117,7 +118,7 @@ class ScriptedResumeTest {
         List<Output> all = new ArrayList<>();
         Turn now = turn;
         while (true) {
-            Stage.Played played = stage.play(now);
+            ScriptedFixture.Played played = stage.play(now);
             assertThat(played.failure()).isNull();
             all.addAll(played.outputs());
             if (played.outputs().isEmpty() || !(played.outputs().getLast() instanceof Output.Question)) {
@@ -128,29 +129,29 @@ class ScriptedResumeTest {
     }
 
     private static Turn resumed(Turn turn, List<Output> before, String more) {
-        List<Entry> done = new ArrayList<>();
+        List<HistoryEntry> done = new ArrayList<>();
         StringBuilder said = new StringBuilder();
         for (Output output : before) {
             switch (output) {
                 case Output.Chunk(String text) -> said.append(text);
-                case Output.Thought(String text) -> done.add(Stage.entry(Kind.THOUGHT, text));
-                case Output.Call call -> done.add(Stage.entry(Kind.CALL, call.tool()));
-                case Output.Observation seen -> done.add(Stage.entry(Kind.OBSERVATION, seen.output()));
+                case Output.Thought(String text) -> done.add(ScriptedFixture.entry(EntryKind.THOUGHT, text));
+                case Output.Call call -> done.add(ScriptedFixture.entry(EntryKind.CALL, call.tool()));
+                case Output.Observation seen -> done.add(ScriptedFixture.entry(EntryKind.OBSERVATION, seen.output()));
                 case Output.Question question -> {
-                    done.add(Stage.entry(Kind.QUESTION, question.text()));
-                    done.add(Stage.entry(Kind.ANSWER, ANSWER));
+                    done.add(ScriptedFixture.entry(EntryKind.QUESTION, question.text()));
+                    done.add(ScriptedFixture.entry(EntryKind.ANSWER, ANSWER));
                 }
-                case Output.ModeChange _, Output.Task _, Output.Usage _ -> {}
+                case Output.ModeChange _, Output.CurrentTask _, Output.TokenUsage _ -> {}
             }
         }
-        return Stage.after(turn, done, said + more);
+        return ScriptedFixture.after(turn, done, said + more);
     }
 
     /** The first output that must come again: what leaves no trace does, after the last that does, and an open call. */
     private static int reached(List<Output> before) {
         for (int i = before.size(); i > 0; i--) {
             switch (before.get(i - 1)) {
-                case Output.ModeChange _, Output.Task _, Output.Usage _ -> {}
+                case Output.ModeChange _, Output.CurrentTask _, Output.TokenUsage _ -> {}
                 case Output.Call _ -> {
                     return i - 1;
                 }

@@ -4,13 +4,13 @@ import ai.buildscale.agents.engine.EngineFailure;
 import ai.buildscale.agents.platform.WireEnum;
 import java.time.Duration;
 
-/** A failure of a model; nothing in it tells a key or an address. */
+/** A model failure ends a request to a model; its texts never contain a key or an address. */
 public final class ModelFailure extends RuntimeException {
-    /** What went wrong. */
-    public enum Kind {
+    /** The kind of a model failure: its text for people, and whether a retry makes sense. */
+    public enum FailureKind {
         BUSY("The model %s is busy", true, true),
         UNAVAILABLE("The model %s is not available right now", true, true),
-        /** Left alone because it failed too often. */
+        /** The circuit breaker is open. */
         SHUT("The model %s is not available right now", true, false),
         SILENT("The model %s did not answer in time", true, false),
         STALLED("The model %s stopped in the middle of its answer", true, false),
@@ -25,14 +25,14 @@ public final class ModelFailure extends RuntimeException {
         private final boolean passing;
         private final boolean worthRepeating;
 
-        Kind(String sentence, boolean passing, boolean worthRepeating) {
+        FailureKind(String sentence, boolean passing, boolean worthRepeating) {
             this.sentence = sentence;
             this.passing = passing;
             this.worthRepeating = worthRepeating;
         }
 
-        /** Of a failure of this kind once a part of the answer was streamed. */
-        public Kind midStream() {
+        /** The kind of the same failure after a part of the answer was streamed. */
+        public FailureKind midStream() {
             return switch (this) {
                 case SILENT -> STALLED;
                 case UNAVAILABLE, BUSY -> BROKEN;
@@ -40,7 +40,7 @@ public final class ModelFailure extends RuntimeException {
             };
         }
 
-        /** Whether the model itself is in trouble: what a circuit breaker counts. */
+        /** Whether the circuit breaker counts a failure of this kind: the model itself is in trouble. */
         public boolean isTrouble() {
             return passing && this != CANCELLED && this != LATE;
         }
@@ -55,19 +55,19 @@ public final class ModelFailure extends RuntimeException {
         }
     }
 
-    private final Kind kind;
+    private final FailureKind kind;
     private final transient Duration retryAfter;
 
-    public ModelFailure(Kind kind, String detail) {
+    public ModelFailure(FailureKind kind, String detail) {
         this(kind, detail, null, null);
     }
 
-    public ModelFailure(Kind kind, String detail, Throwable cause) {
+    public ModelFailure(FailureKind kind, String detail, Throwable cause) {
         this(kind, detail, null, cause);
     }
 
-    /** @param retryAfter what the provider asks to be left alone for, or null */
-    public ModelFailure(Kind kind, String detail, Duration retryAfter, Throwable cause) {
+    /** @param retryAfter the delay that the provider demands, or null */
+    public ModelFailure(FailureKind kind, String detail, Duration retryAfter, Throwable cause) {
         super(detail, cause);
         this.kind = kind;
         this.retryAfter = retryAfter;
@@ -76,10 +76,10 @@ public final class ModelFailure extends RuntimeException {
     public static ModelFailure of(Throwable reason) {
         return reason instanceof ModelFailure failure
                 ? failure
-                : new ModelFailure(Kind.UNREADABLE, "the answer cannot be read", reason);
+                : new ModelFailure(FailureKind.UNREADABLE, "the answer cannot be read", reason);
     }
 
-    public Kind kind() {
+    public FailureKind kind() {
         return kind;
     }
 
@@ -87,7 +87,7 @@ public final class ModelFailure extends RuntimeException {
         return kind.passing;
     }
 
-    /** Zero where the provider does not say. */
+    /** Zero where the provider demands no delay. */
     public Duration retryAfter() {
         return retryAfter == null ? Duration.ZERO : retryAfter;
     }

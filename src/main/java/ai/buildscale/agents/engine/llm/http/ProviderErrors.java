@@ -1,6 +1,6 @@
 package ai.buildscale.agents.engine.llm.http;
 
-import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.FailureKind;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpHeaders;
@@ -9,7 +9,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeFormatter;
 
-/** Maps a provider's error answer to a failure. */
+/** Maps a provider's error response to a {@link ModelFailure}. */
 final class ProviderErrors {
     private static final int LONGEST_REASON = 300;
 
@@ -17,19 +17,20 @@ final class ProviderErrors {
 
     static ModelFailure of(HttpClientResponse answer, Buffer body) {
         int status = answer.statusCode();
-        Kind kind = kind(status);
-        // of a request that it did not like, operators want to know why; what it says about a key may quote the key
-        String detail = kind == Kind.REFUSED ? "status " + status + ": " + reason(answer, body) : "status " + status;
+        FailureKind kind = kind(status);
+        // operators need the reason of a refused request; a text about a key may quote the key
+        String detail =
+                kind == FailureKind.REFUSED ? "status " + status + ": " + reason(answer, body) : "status " + status;
         Duration retryAfter = retryAfter(answer.getHeader(HttpHeaders.RETRY_AFTER), answer.getHeader(HttpHeaders.DATE));
         return new ModelFailure(kind, detail, retryAfter, null);
     }
 
-    private static Kind kind(int status) {
+    private static FailureKind kind(int status) {
         return switch (status) {
-            case 401, 403 -> Kind.DENIED;
-            case 429 -> Kind.BUSY;
-            case 408 -> Kind.UNAVAILABLE;
-            default -> status >= 500 ? Kind.UNAVAILABLE : Kind.REFUSED;
+            case 401, 403 -> FailureKind.DENIED;
+            case 429 -> FailureKind.BUSY;
+            case 408 -> FailureKind.UNAVAILABLE;
+            default -> status >= 500 ? FailureKind.UNAVAILABLE : FailureKind.REFUSED;
         };
     }
 
@@ -42,8 +43,8 @@ final class ProviderErrors {
     }
 
     /**
-     * What is asked for in seconds, or as a date (RFC 9110, section 10.2.3), which is one of the provider's clock; null where
-     * it cannot be read.
+     * Reads the delay in seconds or as a date (RFC 9110, section 10.2.3) of the provider's clock; null where the header is
+     * invalid.
      */
     static Duration retryAfter(String header, String date) {
         if (header == null) {

@@ -9,7 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.util.function.Consumer;
 
 /**
- * Cuts a stream of bytes into whole events, for LangChain4j's parsers, which read to the end of what they are given.
+ * Splits a stream of bytes into whole events, because LangChain4j's parsers block until the end of their input.
  */
 final class SseDecoder {
     private static final int LONGEST = 4 << 20;
@@ -20,7 +20,7 @@ final class SseDecoder {
     private Buffer rest = Buffer.buffer();
     private int searched;
 
-    /** @param serverSent whether an empty line ends an event (SSE), or each line is one (NDJSON) */
+    /** @param serverSent whether an empty line ends an event (SSE), or each line is an event (NDJSON) */
     SseDecoder(ServerSentEventParser parser, Consumer<ServerSentEvent> heard, boolean serverSent) {
         this.parser = parser;
         this.heard = heard;
@@ -59,15 +59,15 @@ final class SseDecoder {
     }
 
     private void parse(byte[] event) {
-        Failing listener = new Failing();
+        CapturingListener listener = new CapturingListener();
         parser.parse(new ByteArrayInputStream(event), listener);
         if (listener.failure != null) {
             throw listener.failure;
         }
     }
 
-    /** The parsers swallow what a listener throws. */
-    private final class Failing implements ServerSentEventListener {
+    /** Keeps the failure of a listener, which the parsers swallow. */
+    private final class CapturingListener implements ServerSentEventListener {
         private RuntimeException failure;
 
         @Override

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.engine.llm.http;
 
-import ai.buildscale.agents.engine.llm.http.ModelFailure.Kind;
+import ai.buildscale.agents.engine.llm.http.ModelFailure.FailureKind;
 import dev.langchain4j.http.client.HttpClientBuilder;
 import dev.langchain4j.http.client.HttpRequest;
 import dev.langchain4j.http.client.SuccessfulHttpResponse;
@@ -24,14 +24,14 @@ import java.util.regex.Pattern;
 
 /**
  * LangChain4j's HTTP client on Vert.x for one streamed request to a provider: it never blocks, and can be cancelled at
- * any time, before the first byte as well. All that it knows is touched on its context only.
+ * any time, before the first byte as well. Its state is accessed on its context only.
  */
 public final class VertxLlmHttpClient
         implements dev.langchain4j.http.client.HttpClient, HttpClientBuilder, ServerSentEventParsingHandle {
     /** HTTP/2's CANCEL; over HTTP/1.1 the connection is closed. */
     private static final long CANCEL = 8;
 
-    /** How providers tell of a failure that met them after they had said 200. */
+    /** The event by which providers report a failure after they have answered 200. */
     private static final Pattern ERROR = Pattern.compile("\\{\\s*\"error\"");
 
     private static final int LONGEST_REFUSAL = 4096;
@@ -53,8 +53,8 @@ public final class VertxLlmHttpClient
     private boolean serverSent;
 
     /**
-     * @param silence how long there may be no event
-     * @param deadline when it must be over, in {@link System#nanoTime}
+     * @param silence the longest time without an event
+     * @param deadline the end of the turn, in {@link System#nanoTime}
      */
     public VertxLlmHttpClient(HttpClient http, Context context, Duration silence, long deadline) {
         this.http = http;
@@ -63,12 +63,12 @@ public final class VertxLlmHttpClient
         this.deadline = deadline;
     }
 
-    /** Whether a provider that gives this reason for its end has really come to it. */
+    /** Whether the stream really ended, and was not cut off, where the parser reports this reason. */
     public boolean isComplete(FinishReason reason) {
         return done || reason != null || !serverSent;
     }
 
-    /** Ends it, whatever its state; nothing more is heard of it. */
+    /** Ends the request, whatever its state; the listener hears nothing more. */
     @Override
     public void cancel() {
         context.runOnContext(_ -> {
@@ -78,20 +78,22 @@ public final class VertxLlmHttpClient
         });
     }
 
-    /** Whether more is read: what is not read fills the network's buffers, and then the provider waits. */
+    /** Pauses or resumes reading: unread bytes fill the network's buffers, and then the provider waits. */
     public void read(boolean more) {
-        context.runOnContext(_ -> {
-            if (response == null || over || paused != more) {
-                return;
-            }
-            paused = !more;
-            lastEvent = System.nanoTime();
-            if (more) {
-                response.resume();
-            } else {
-                response.pause();
-            }
-        });
+        context.runOnContext(_ -> setReading(more));
+    }
+
+    private void setReading(boolean more) {
+        if (response == null || over || paused != more) {
+            return;
+        }
+        paused = !more;
+        lastEvent = System.nanoTime();
+        if (more) {
+            response.resume();
+        } else {
+            response.pause();
+        }
     }
 
     @Override
@@ -151,7 +153,7 @@ public final class VertxLlmHttpClient
         try {
             events.add(part);
         } catch (RuntimeException e) {
-            fail(new ModelFailure(Kind.UNREADABLE, "an event cannot be read", e));
+            fail(new ModelFailure(FailureKind.UNREADABLE, "an event cannot be read", e));
         }
     }
 
@@ -163,7 +165,7 @@ public final class VertxLlmHttpClient
         if (event.data().equals("[DONE]")) {
             complete();
         } else if (ERROR.matcher(event.data()).lookingAt()) {
-            fail(new ModelFailure(Kind.UNAVAILABLE, "an error in the stream"));
+            fail(new ModelFailure(FailureKind.UNAVAILABLE, "an error in the stream"));
         } else {
             listener.onEvent(event, new ServerSentEventContext(this));
         }
@@ -182,9 +184,9 @@ public final class VertxLlmHttpClient
         released = true;
         if (!over) {
             over = true;
-            // an answer of which the last event is missing is not complete; what is complete hears no failure any more
+            // an answer without its last event is not complete; a completed stream ignores the failure
             listener.onClose();
-            listener.onError(new ModelFailure(Kind.UNAVAILABLE, "the stream ended early"));
+            listener.onError(new ModelFailure(FailureKind.UNAVAILABLE, "the stream ended early"));
         }
     }
 
@@ -195,17 +197,19 @@ public final class VertxLlmHttpClient
             released = true;
             fail(ProviderErrors.of(answer, body));
         });
-        answer.handler(part -> {
-            body.appendBuffer(part, 0, Math.min(part.length(), LONGEST_REFUSAL));
-            if (body.length() >= LONGEST_REFUSAL) {
-                fail(ProviderErrors.of(answer, body));
-            }
-        });
+        answer.handler(part -> readRefusal(answer, body, part));
+    }
+
+    private void readRefusal(HttpClientResponse answer, Buffer body, Buffer part) {
+        body.appendBuffer(part, 0, Math.min(part.length(), LONGEST_REFUSAL));
+        if (body.length() >= LONGEST_REFUSAL) {
+            fail(ProviderErrors.of(answer, body));
+        }
     }
 
     private void lost(Throwable reason) {
         released = true;
-        fail(new ModelFailure(Kind.UNAVAILABLE, "the connection failed", reason));
+        fail(new ModelFailure(FailureKind.UNAVAILABLE, "the connection failed", reason));
     }
 
     private void fail(ModelFailure failure) {
@@ -216,7 +220,7 @@ public final class VertxLlmHttpClient
         }
     }
 
-    /** Looks whether there is life; a request that is over is watched until its connection is free for another. */
+    /** Checks for silence and the deadline; a request that is over is watched until its connection is released. */
     private void watch() {
         if (released) {
             return;
@@ -230,7 +234,8 @@ public final class VertxLlmHttpClient
             release();
         } else {
             boolean late = deadline - now <= 0;
-            fail(new ModelFailure(late ? Kind.LATE : Kind.SILENT, late ? "the turn took too long" : "no token came"));
+            fail(new ModelFailure(
+                    late ? FailureKind.LATE : FailureKind.SILENT, late ? "the turn took too long" : "no token came"));
         }
     }
 

@@ -2,8 +2,8 @@ package ai.buildscale.agents.engine.llm;
 
 import ai.buildscale.agents.engine.Output;
 import ai.buildscale.agents.engine.Turn;
-import ai.buildscale.agents.engine.Turn.Entry;
-import ai.buildscale.agents.engine.Turn.Kind;
+import ai.buildscale.agents.engine.Turn.EntryKind;
+import ai.buildscale.agents.engine.Turn.HistoryEntry;
 import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import ai.buildscale.agents.session.AgentType;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -23,8 +23,8 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Collectors;
 
-/** An engine made by hand, that thinks with one model, {@code test-model}, at a fake provider. */
-final class Lab implements AutoCloseable {
+/** Builds an LLM engine with one model, {@code test-model}, of a fake provider, and turns for it. */
+final class LlmFixture implements AutoCloseable {
     static final String MODEL = "test-model";
     static final Duration SOON = Duration.ofSeconds(10);
     static final Clock CLOCK = Clock.fixed(Instant.parse("2026-05-04T03:02:01Z"), ZoneOffset.UTC);
@@ -37,7 +37,7 @@ final class Lab implements AutoCloseable {
      * @param settings more than the provider and its address, as {@code llm.rounds}, or {@code timeout} of the model
      * @param tools instead of the time
      */
-    Lab(String provider, String baseUrl, Map<String, String> settings, Tool... tools) {
+    LlmFixture(String provider, String baseUrl, Map<String, String> settings, Tool... tools) {
         Map<String, String> all = new HashMap<>(
                 Map.of(model("provider"), provider, model("base-url"), baseUrl, "llm.retry-delay", "PT0.01S"));
         settings.forEach((name, value) -> all.put(name.startsWith("llm.") ? name : model(name), value));
@@ -99,15 +99,15 @@ final class Lab implements AutoCloseable {
                 type.defaultMode(),
                 MODEL,
                 null,
-                List.of(new Entry(id, Kind.USER, words, "{}")),
+                List.of(new HistoryEntry(id, EntryKind.USER, words, "{}")),
                 "",
                 1,
                 TraceSpan.NONE);
     }
 
     /** The same turn as it is taken up again, after this was done and said. */
-    static Turn again(Turn turn, String said, Entry... done) {
-        List<Entry> history = new ArrayList<>(turn.history());
+    static Turn again(Turn turn, String said, HistoryEntry... done) {
+        List<HistoryEntry> history = new ArrayList<>(turn.history());
         history.addAll(List.of(done));
         return new Turn(
                 turn.id(),
@@ -134,33 +134,33 @@ final class Lab implements AutoCloseable {
                 turn.model(),
                 turn.goal(),
                 turn.history(),
-                turn.said(),
+                turn.answerSoFar(),
                 turn.attempt(),
                 span);
     }
 
-    static Entry call(Turn turn, int n, String tool, String args, int offset) {
+    static HistoryEntry call(Turn turn, int n, String tool, String args, int offset) {
         JsonObject data = new JsonObject()
                 .put("call_id", turn.callId(n))
                 .put("args", new JsonObject(args))
                 .put("offset", offset);
-        return new Entry(turn.id(), Kind.CALL, tool, data.encode());
+        return new HistoryEntry(turn.id(), EntryKind.CALL, tool, data.encode());
     }
 
-    static Entry observation(Turn turn, int n, String output) {
+    static HistoryEntry observation(Turn turn, int n, String output) {
         JsonObject data = new JsonObject().put("call_id", turn.callId(n)).put("success", true);
-        return new Entry(turn.id(), Kind.OBSERVATION, output, data.encode());
+        return new HistoryEntry(turn.id(), EntryKind.OBSERVATION, output, data.encode());
     }
 
-    static Entry question(Turn turn, String id, String words) {
+    static HistoryEntry question(Turn turn, String id, String words) {
         JsonObject data = new JsonObject().put("question_id", id).put("schema", new JsonObject());
-        return new Entry(turn.id(), Kind.QUESTION, words, data.encode());
+        return new HistoryEntry(turn.id(), EntryKind.QUESTION, words, data.encode());
     }
 
-    static Entry answer(Turn turn, String id, String json) {
-        return new Entry(
+    static HistoryEntry answer(Turn turn, String id, String json) {
+        return new HistoryEntry(
                 turn.id(),
-                Kind.ANSWER,
+                EntryKind.ANSWER,
                 json,
                 new JsonObject().put("question_id", id).encode());
     }

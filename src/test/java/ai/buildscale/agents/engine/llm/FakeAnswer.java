@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletionStage;
 
-/** How a {@link FakeProvider} answers one request; it ends well unless it says otherwise. */
-public final class Answer {
+/** An answer of a {@link FakeProvider} to one request; it completes unless it says otherwise. */
+public final class FakeAnswer {
     /** Something on the way. */
     sealed interface Step {
         record Text(String text) implements Step {}
@@ -36,93 +36,93 @@ public final class Answer {
     long inputTokens = 1;
     long outputTokens = 1;
 
-    private Answer(int status) {
+    private FakeAnswer(int status) {
         this.status = status;
     }
 
     /** Says this, in these pieces. */
-    public static Answer says(String... pieces) {
-        return new Answer(200).then(pieces);
+    public static FakeAnswer says(String... pieces) {
+        return new FakeAnswer(200).then(pieces);
     }
 
     /** Calls a tool with arguments in these fragments. */
-    public static Answer calls(String tool, String... args) {
-        return new Answer(200).thenCalls(tool, args);
+    public static FakeAnswer calls(String tool, String... args) {
+        return new FakeAnswer(200).thenCalls(tool, args);
     }
 
     /** Refuses. */
-    public static Answer status(int status) {
-        return new Answer(status);
+    public static FakeAnswer status(int status) {
+        return new FakeAnswer(status);
     }
 
     /** Takes the request and says nothing at all. */
-    public static Answer never() {
-        Answer answer = new Answer(200);
+    public static FakeAnswer never() {
+        FakeAnswer answer = new FakeAnswer(200);
         answer.never = true;
         return answer;
     }
 
     /** Takes the request and closes the connection. */
-    public static Answer hangsUp() {
-        return new Answer(200).cuts();
+    public static FakeAnswer hangsUp() {
+        return new FakeAnswer(200).cuts();
     }
 
-    public Answer thinks(String thought) {
+    public FakeAnswer thinks(String thought) {
         steps.add(new Step.Thought(thought));
         return this;
     }
 
-    public Answer then(String... pieces) {
+    public FakeAnswer then(String... pieces) {
         for (String piece : pieces) {
             steps.add(new Step.Text(piece));
         }
         return this;
     }
 
-    public Answer thenCalls(String tool, String... args) {
+    public FakeAnswer thenCalls(String tool, String... args) {
         steps.add(new Step.Call(tool, List.of(args)));
         return this;
     }
 
-    public Answer raw(String bytes) {
+    public FakeAnswer raw(String bytes) {
         steps.add(new Step.Raw(bytes));
         return this;
     }
 
     /** Falls silent, for good. */
-    public Answer stalls() {
+    public FakeAnswer stalls() {
         steps.add(new Step.Wait(Future.future(_ -> {})));
         return this;
     }
 
-    public Answer waitsFor(CompletionStage<?> stage) {
+    public FakeAnswer waitsFor(CompletionStage<?> stage) {
         steps.add(new Step.Wait(Future.fromCompletionStage(stage)));
         return this;
     }
 
     /** The connection breaks here. */
-    public Answer cuts() {
+    public FakeAnswer cuts() {
         steps.add(new Step.Cut());
         return this;
     }
 
     /** It ends here, without saying so in the provider's protocol. */
-    public Answer endsEarly() {
+    public FakeAnswer endsEarly() {
         endsEarly = true;
         return this;
     }
 
-    public Answer header(String name, String value) {
+    public FakeAnswer header(String name, String value) {
         headers.put(name, value);
         return this;
     }
 
-    public Answer body(String text) {
+    public FakeAnswer body(String text) {
         body = text;
         return this;
     }
 
-    public Answer uses(long input, long output) {
+    public FakeAnswer uses(long input, long output) {
         inputTokens = input;
         outputTokens = output;
         return this;

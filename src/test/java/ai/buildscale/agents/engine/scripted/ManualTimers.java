@@ -8,8 +8,8 @@ import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.TreeMap;
 
-/** A Vert.x that has nothing but timers, and they run out when the test says so. */
-final class Timers implements InvocationHandler {
+/** A Vert.x with nothing but timers, which fire when the test says so. */
+final class ManualTimers implements InvocationHandler {
     private record Timer(Duration delay, Handler<Long> handler) {}
 
     private final TreeMap<Long, Timer> pending = new TreeMap<>();

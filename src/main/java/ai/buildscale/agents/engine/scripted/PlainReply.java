@@ -16,8 +16,8 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** Replies to a plain message, each type of agent in its own manner. */
-final class Persona {
+/** Replies to a message without directives, in the manner of the agent's type. */
+final class PlainReply {
     private static final int QUOTED = 200;
     private static final int SHORT = 80;
     private static final List<String> USUAL_STEPS =
@@ -27,13 +27,13 @@ final class Persona {
 
     private final Turn turn;
     private final Prompt prompt;
-    private final ScriptBuilder voice;
+    private final ScriptBuilder script;
     private final ObjectMapper json;
 
-    Persona(Turn turn, Prompt prompt, ScriptBuilder voice, ObjectMapper json) {
+    PlainReply(Turn turn, Prompt prompt, ScriptBuilder script, ObjectMapper json) {
         this.turn = turn;
         this.prompt = prompt;
-        this.voice = voice;
+        this.script = script;
         this.json = json;
     }
 
@@ -47,7 +47,7 @@ final class Persona {
     }
 
     private List<ScriptStep> usage() {
-        return List.of(voice.usage(prompt.characters()));
+        return List.of(script.usage(prompt.characters()));
     }
 
     private List<ScriptStep> chat() {
@@ -55,7 +55,7 @@ final class Persona {
         String memory = before == 0
                 ? "This is the first message of our chat."
                 : "Our chat has had " + before + (before == 1 ? " message" : " messages") + " before it.";
-        return voice.words("Hello! You said: “" + ScriptBuilder.brief(prompt.message(), QUOTED) + "”. " + memory);
+        return script.words("Hello! You said: “" + ScriptBuilder.brief(prompt.message(), QUOTED) + "”. " + memory);
     }
 
     private String goal() {
@@ -68,8 +68,8 @@ final class Persona {
     }
 
     private List<ScriptStep> plan() {
-        List<String> steps = Plan.towards(goal());
-        return voice.words("This is my plan:\n" + Plan.numbered(steps));
+        List<String> steps = NumberedPlan.towards(goal());
+        return script.words("This is my plan:\n" + NumberedPlan.numbered(steps));
     }
 
     private List<ScriptStep> ask() {
@@ -77,16 +77,16 @@ final class Persona {
     }
 
     private List<ScriptStep> decide() {
-        JsonNode answer = read(voice.answer().orElse("{}"));
+        JsonNode answer = read(script.answer().orElse("{}"));
         String comment = ScriptBuilder.brief(answer.path("comment").asText(), QUOTED);
         String heard = comment.isEmpty() ? "" : " You said: “" + comment + "”.";
         if (!answer.path("go_on").asBoolean()) {
-            return voice.words("I stay with planning." + heard);
+            return script.words("I stay with planning." + heard);
         }
-        List<ScriptStep> beats = new ArrayList<>();
-        beats.add(ScriptStep.of(new Output.ModeChange(Mode.BUILD)));
-        beats.addAll(voice.words("The plan is handed over to be built, step by step." + heard));
-        return beats;
+        List<ScriptStep> steps = new ArrayList<>();
+        steps.add(ScriptStep.of(new Output.ModeChange(Mode.BUILD)));
+        steps.addAll(script.words("The plan is handed over to be built, step by step." + heard));
+        return steps;
     }
 
     private JsonNode read(String text) {
@@ -98,22 +98,22 @@ final class Persona {
     }
 
     private Stream<Supplier<List<ScriptStep>>> build() {
-        List<String> steps = Stream.of(Plan.in(prompt.message()), prompt.newestPlan(), USUAL_STEPS)
+        List<String> steps = Stream.of(NumberedPlan.in(prompt.message()), prompt.newestPlan(), USUAL_STEPS)
                 .filter(some -> !some.isEmpty())
                 .findFirst()
                 .orElseThrow();
         Stream<Supplier<List<ScriptStep>>> work = IntStream.rangeClosed(1, steps.size())
                 .mapToObj(n -> () -> step(n, steps.size(), ScriptBuilder.brief(steps.get(n - 1), QUOTED)));
-        return Stream.concat(work, Stream.of(() -> voice.words("That was the last step, of " + steps.size() + ".")));
+        return Stream.concat(work, Stream.of(() -> script.words("That was the last step, of " + steps.size() + ".")));
     }
 
     private List<ScriptStep> step(int n, int of, String description) {
         ObjectNode args = JsonNodeFactory.instance.objectNode().put("step", n).put("description", description);
-        List<ScriptStep> beats = new ArrayList<>();
-        beats.add(ScriptStep.of(
-                new Output.Task(ScriptBuilder.brief("Step " + n + " of " + of + ": " + description, SHORT))));
-        beats.addAll(voice.call("run_step", args, true));
-        beats.addAll(voice.words("Step " + n + " is done: " + description));
-        return beats;
+        List<ScriptStep> steps = new ArrayList<>();
+        steps.add(ScriptStep.of(
+                new Output.CurrentTask(ScriptBuilder.brief("Step " + n + " of " + of + ": " + description, SHORT))));
+        steps.addAll(script.call("run_step", args, true));
+        steps.addAll(script.words("Step " + n + " is done: " + description));
+        return steps;
     }
 }

@@ -8,15 +8,15 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** A numbered list of steps as people write it: lines like {@code 1. this}. */
-final class Plan {
+/** Reads and writes plans as people do: numbered lines like {@code 1. this}. */
+final class NumberedPlan {
     private static final Pattern NUMBERED = Pattern.compile("\\d{1,6}[.)]\\s++(.++)", Pattern.DOTALL);
     private static final Pattern BETWEEN_CLAUSES = Pattern.compile("[.,;:!?]| and ");
     private static final int MOST_CLAUSES = 3;
 
-    private Plan() {}
+    private NumberedPlan() {}
 
-    /** Three to five steps towards a goal: a clause of it is a step. */
+    /** Makes three to five steps towards a goal: a clause of the goal is a step. */
     static List<String> towards(String goal) {
         List<String> clauses = Arrays.stream(BETWEEN_CLAUSES.split(goal))
                 .map(String::strip)
@@ -30,7 +30,7 @@ final class Plan {
         return steps;
     }
 
-    /** The steps that are numbered in a text. */
+    /** Finds the numbered steps of a text. */
     static List<String> in(String text) {
         return text.lines()
                 .map(line -> NUMBERED.matcher(line.strip()))

@@ -4,14 +4,14 @@ import ai.buildscale.agents.engine.Output;
 import java.util.concurrent.Flow;
 import java.util.function.Consumer;
 
-/** Who listens to a turn, and asks for each output itself. */
-final class Listener implements Flow.Subscriber<Output> {
+/** Subscribes to a turn, and requests each output by itself. */
+final class TurnSubscriber implements Flow.Subscriber<Output> {
     private final Consumer<Output> each;
     private Flow.Subscription subscription;
     private Throwable failure;
     private boolean complete;
 
-    Listener(Consumer<Output> each) {
+    TurnSubscriber(Consumer<Output> each) {
         this.each = each;
     }
 
