@@ -4,7 +4,7 @@ import ai.buildscale.agents.bench.simulation.Agenda;
 import ai.buildscale.agents.bench.simulation.Cost;
 import ai.buildscale.agents.bench.simulation.Postgres;
 import ai.buildscale.agents.server.FailureDetector.Suspects;
-import ai.buildscale.agents.server.RebalancePolicy.Move;
+import ai.buildscale.agents.server.RebalancePolicy.PlannedMove;
 import ai.buildscale.agents.server.SimulatedTable.Row;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import java.time.Duration;
@@ -357,29 +357,29 @@ final class SimulatedServer {
             agenda.in(SECOND, this::balance);
             return;
         }
-        List<Move> mine = List.of();
+        List<PlannedMove> mine = List.of();
         if (orphaning == 0 && !recovering) {
             List<Member> takers = PlacementPolicy.takers(members, Set.of(), config.lostAfter(), placed, seenAt);
             mine = RebalancePolicy.plan(Rebalancing.candidates(takers, Member::load)).stream()
                     .filter(move -> move.from().equals(row.id))
                     .toList();
         }
-        int planned = mine.stream().mapToInt(Move::sessions).sum();
+        int planned = mine.stream().mapToInt(PlannedMove::sessions).sum();
         give(mine.iterator(), planned, 0);
     }
 
-    private void give(Iterator<Move> moves, int planned, int moved) {
+    private void give(Iterator<PlannedMove> moves, int planned, int moved) {
         if (!moves.hasNext()) {
             balanceRest = RebalancePolicy.rest(balanceRest, planned, moved);
             balanceAt = agenda.now() + config.rebalanceInterval().toNanos() * balanceRest;
             agenda.in(SECOND, this::balance);
             return;
         }
-        Move move = moves.next();
+        PlannedMove move = moves.next();
         give(moves, planned, moved, move.to(), move.sessions());
     }
 
-    private void give(Iterator<Move> moves, int planned, int moved, UUID to, int left) {
+    private void give(Iterator<PlannedMove> moves, int planned, int moved, UUID to, int left) {
         HandoverTargets one = new HandoverTargets(List.of(to), List.of(to), config.lostAfter());
         fleet.handOver(
                 List.of(row.id),

@@ -34,7 +34,7 @@ public final class GenAi {
      */
     public static TraceSpan agent(String traceparent, UUID session, AgentType type, String model) {
         return Traces.begin(
-                TraceSpan.Kind.INTERNAL,
+                TraceSpan.TraceKind.INTERNAL,
                 "invoke_agent " + type,
                 traceparent,
                 Map.of(OPERATION, "invoke_agent", AGENT, type, Traces.SESSION, session, MODEL, model));
@@ -48,7 +48,7 @@ public final class GenAi {
     public static TraceSpan chat(Turn turn, String provider, String model) {
         return turn.span()
                 .child(
-                        TraceSpan.Kind.CLIENT,
+                        TraceSpan.TraceKind.CLIENT,
                         "chat " + model,
                         Map.of(
                                 OPERATION,
@@ -67,7 +67,7 @@ public final class GenAi {
     public static TraceSpan tool(Turn turn, Output.Call call) {
         return turn.span()
                 .child(
-                        TraceSpan.Kind.INTERNAL,
+                        TraceSpan.TraceKind.INTERNAL,
                         "execute_tool " + call.tool(),
                         Map.of(
                                 OPERATION,

@@ -127,17 +127,17 @@ public class EventLog {
      * @param horizon every event below is visible; nothing new will ever appear there
      * @param ceiling what has been committed by now lies below
      */
-    record Batch(List<SseFrame> frames, long horizon, long ceiling) {}
+    record LogBatch(List<SseFrame> frames, long horizon, long ceiling) {}
 
     /**
      * @param after events after this position
      * @param chunksAfter chunks after this one: their positions are not for keeping, see {@code events_newest}
      */
-    Uni<Batch> tail(long after, long chunksAfter) {
+    Uni<LogBatch> tail(long after, long chunksAfter) {
         return database.rows(TAIL, after, chunksAfter, BATCH).map(rows -> {
             Row first = rows.iterator().next();
             boolean empty = first.getLong("position") == null;
-            return new Batch(
+            return new LogBatch(
                     empty ? List.of() : Rows.map(rows, EventLog::liveFrame),
                     first.getLong("horizon"),
                     first.getLong("ceiling"));

@@ -116,19 +116,19 @@ public class EventService {
      * @param ends whether the stream ends once it has caught up
      * @param over whether the answer is "no content"
      */
-    private record Start(Buffer head, long after, Set<Long> seen, boolean endsWithSession, boolean ends, boolean over) {
+    private record StreamStart(Buffer head, long after, Set<Long> seen, boolean endsWithSession, boolean ends, boolean over) {
         /** From the present on, behind this head. */
-        static Start at(SnapshotSource.State now, Buffer head, boolean over) {
-            return new Start(head, now.position(), now.seen(), now.endsWithSession(), now.over(), over);
+        static StreamStart at(SnapshotSource.State now, Buffer head, boolean over) {
+            return new StreamStart(head, now.position(), now.seen(), now.endsWithSession(), now.over(), over);
         }
 
         /** From the past on. */
-        static Start after(long position, SnapshotSource.State now, boolean ends, boolean over) {
-            return new Start(null, position, Set.of(), now.endsWithSession(), ends, over);
+        static StreamStart after(long position, SnapshotSource.State now, boolean ends, boolean over) {
+            return new StreamStart(null, position, Set.of(), now.endsWithSession(), ends, over);
         }
     }
 
-    private Uni<Start> begin(Topic topic, Long after, boolean snapshot, boolean held) {
+    private Uni<StreamStart> begin(Topic topic, Long after, boolean snapshot, boolean held) {
         boolean full = !held || (snapshot && after == null);
         return state.of(topic, full).chain(now -> {
             if (!now.known()) {
@@ -138,24 +138,24 @@ public class EventService {
                 Buffer head = SseFrame.encode(now.position(), EventType.SNAPSHOT, now.json());
                 // without an id: a client that loses the rest asks again from where it was, and is reset again
                 Buffer reset = SseFrame.encode(EventType.RESET, "{\"reason\":\"position_no_longer_held\"}");
-                return Uni.createFrom().item(Start.at(now, held ? head : reset.appendBuffer(head), false));
+                return Uni.createFrom().item(StreamStart.at(now, held ? head : reset.appendBuffer(head), false));
             }
             if (after == null) {
-                return Uni.createFrom().item(Start.at(now, SseFrame.open(now.position()), now.over()));
+                return Uni.createFrom().item(StreamStart.at(now, SseFrame.open(now.position()), now.over()));
             }
             // while an event of the topic waits for the horizon, the client cannot have it: the stream is not drained
             if (!now.over() || !now.seen().isEmpty()) {
-                return Uni.createFrom().item(Start.after(after, now, false, false));
+                return Uni.createFrom().item(StreamStart.after(after, now, false, false));
             }
             return log.page(topic, after)
                     .map(List::isEmpty)
                     .onFailure(EventLog.PositionPruned.class)
                     .recoverWithItem(false)
-                    .map(drained -> Start.after(after, now, true, drained));
+                    .map(drained -> StreamStart.after(after, now, true, drained));
         });
     }
 
-    private Multi<Buffer> stream(Caller caller, Topic topic, Start start) {
+    private Multi<Buffer> stream(Caller caller, Topic topic, StreamStart start) {
         Multi<Buffer> head = start.head() == null
                 ? Multi.createFrom().empty()
                 : Multi.createFrom().item(start.head());
@@ -210,7 +210,7 @@ public class EventService {
         slow.increment();
     }
 
-    private Multi<Buffer> live(Caller caller, Topic topic, Start start, long after) {
+    private Multi<Buffer> live(Caller caller, Topic topic, StreamStart start, long after) {
         Context context = Vertx.currentContext();
         Subscriber subscriber = new Subscriber(
                 topic,

@@ -173,7 +173,7 @@ class EventTail {
                         e -> context.runOnContext(_ -> failed(e)));
     }
 
-    private void took(EventLog.Batch batch, boolean fresh) {
+    private void took(EventLog.LogBatch batch, boolean fresh) {
         failureLog.over();
         boolean full = batch.frames().size() == EventLog.BATCH;
         chunkCursor = full ? batch.frames().getLast().position() : batch.horizon() - 1;

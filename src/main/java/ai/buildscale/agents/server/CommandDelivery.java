@@ -147,7 +147,7 @@ class CommandDelivery {
     private static TraceSpan begun(DeliveredCommand order) {
         CommandView command = order.command();
         return Traces.begin(
-                TraceSpan.Kind.CONSUMER,
+                TraceSpan.TraceKind.CONSUMER,
                 "command " + command.command(),
                 order.traceparent(),
                 Map.of(

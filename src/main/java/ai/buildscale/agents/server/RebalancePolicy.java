@@ -35,10 +35,10 @@ final class RebalancePolicy {
      */
     record Candidate(UUID id, long sessions, int capacity, double load, boolean takes) {}
 
-    record Move(UUID from, UUID to, int sessions) {}
+    record PlannedMove(UUID from, UUID to, int sessions) {}
 
     /** The moves of one cycle, by the server that gives; the same on every server that sees the same fleet. */
-    static List<Move> plan(List<Candidate> fleet) {
+    static List<PlannedMove> plan(List<Candidate> fleet) {
         List<Candidate> servers = fleet.stream()
                 .filter(Candidate::takes)
                 .sorted(Comparator.comparing(Candidate::id))
@@ -51,13 +51,13 @@ final class RebalancePolicy {
         long[] room = servers.stream()
                 .mapToLong(server -> (long) Math.floor(share * server.capacity()) - server.sessions())
                 .toArray();
-        List<Move> moves = new ArrayList<>();
+        List<PlannedMove> moves = new ArrayList<>();
         for (Candidate giver : servers) {
             int give = gives(giver, share);
             for (int i = 0; i < room.length && give > 0; i++) {
                 int take = (int) Math.min(give, Math.max(0, room[i]));
                 if (take > 0) {
-                    moves.add(new Move(giver.id(), servers.get(i).id(), take));
+                    moves.add(new PlannedMove(giver.id(), servers.get(i).id(), take));
                     room[i] -= take;
                     give -= take;
                 }

@@ -4,7 +4,7 @@ import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Migrations;
 import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
 import ai.buildscale.agents.server.RebalancePolicy.Candidate;
-import ai.buildscale.agents.server.RebalancePolicy.Move;
+import ai.buildscale.agents.server.RebalancePolicy.PlannedMove;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import io.micrometer.core.instrument.Counter;
@@ -67,7 +67,7 @@ class Rebalancing {
      *
      * @param reason why there is nothing to move, or null
      */
-    record Plan(List<Move> moves, String reason) {}
+    record Plan(List<PlannedMove> moves, String reason) {}
 
     /** What the servers would move if an operator asked now: by what they have, not by what they have had for a while. */
     Plan planNow() {
@@ -78,7 +78,7 @@ class Rebalancing {
         if (fleet.isRecovering()) {
             return new Plan(List.of(), "sessions of servers that are gone are being recovered");
         }
-        List<Move> moves = RebalancePolicy.plan(candidates(placement.takers(Set.of()), load));
+        List<PlannedMove> moves = RebalancePolicy.plan(candidates(placement.takers(Set.of()), load));
         return new Plan(moves, moves.isEmpty() ? "every server is within the dead band around its share" : null);
     }
 
@@ -107,9 +107,9 @@ class Rebalancing {
         }
         UUID me = self.id();
         Plan plan = wanted ? planNow() : plan(Member::load);
-        List<Move> mine =
+        List<PlannedMove> mine =
                 plan.moves().stream().filter(move -> move.from().equals(me)).toList();
-        int planned = mine.stream().mapToInt(Move::sessions).sum();
+        int planned = mine.stream().mapToInt(PlannedMove::sessions).sum();
         return Multi.createFrom()
                 .iterable(mine)
                 .onItem()
@@ -125,7 +125,7 @@ class Rebalancing {
                 .invoke(e -> LOG.warnf("server %s could not give sessions away for balance: %s", me, e));
     }
 
-    private Uni<Integer> give(UUID me, Move move) {
+    private Uni<Integer> give(UUID me, PlannedMove move) {
         HandoverTargets one = new HandoverTargets(List.of(move.to()), List.of(move.to()), config.lostAfter());
         return give(me, one, move.sessions());
     }

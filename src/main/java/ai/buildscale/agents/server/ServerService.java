@@ -4,7 +4,7 @@ import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.problem.ProblemType;
 import ai.buildscale.agents.platform.security.Caller;
-import ai.buildscale.agents.server.RebalancePolicy.Move;
+import ai.buildscale.agents.server.RebalancePolicy.PlannedMove;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.SessionService;
 import io.smallrye.mutiny.Uni;
@@ -105,7 +105,7 @@ public class ServerService {
                         ? Uni.createFrom().voidItem()
                         : servers.askToRebalance(
                                 db,
-                                plan.moves().stream().map(Move::from).distinct().toList()));
+                                plan.moves().stream().map(PlannedMove::from).distinct().toList()));
     }
 
     /**

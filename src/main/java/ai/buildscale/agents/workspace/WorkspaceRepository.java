@@ -118,16 +118,16 @@ class WorkspaceRepository {
      *
      * @throws Problem {@code NOT_FOUND}
      */
-    Uni<Found> member(Db db, UUID id, UUID userId) {
+    Uni<FoundMember> member(Db db, UUID id, UUID userId) {
         return db.row(MEMBER, id, userId)
                 .onItem()
                 .ifNull()
                 .failWith(() -> Problem.notFound("The membership"))
-                .map(row -> new Found(member(row), row.getLong("other_owners") > 0));
+                .map(row -> new FoundMember(member(row), row.getLong("other_owners") > 0));
     }
 
     /** @param isReplaceable whether the workspace has another owner */
-    record Found(MemberView member, boolean isReplaceable) {}
+    record FoundMember(MemberView member, boolean isReplaceable) {}
 
     Uni<MemberView> changeRole(Db db, UUID id, UUID userId, Role role) {
         return db.row(CHANGE_ROLE, id, userId, role.toString()).map(WorkspaceRepository::member);

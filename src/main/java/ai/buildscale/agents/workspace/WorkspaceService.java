@@ -7,7 +7,7 @@ import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.problem.ProblemType;
 import ai.buildscale.agents.platform.security.Caller;
-import ai.buildscale.agents.workspace.WorkspaceRepository.Found;
+import ai.buildscale.agents.workspace.WorkspaceRepository.FoundMember;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
@@ -75,7 +75,7 @@ public class WorkspaceService {
     public Uni<MemberView> me(Caller caller, UUID id) {
         return access.require(caller, id, Role.VIEWER)
                 .chain(() -> workspaces.member(database, id, caller.userId()))
-                .map(Found::member);
+                .map(FoundMember::member);
     }
 
     /**
@@ -144,7 +144,7 @@ public class WorkspaceService {
     }
 
     /** What an owner may do to one who will not be an owner any more. */
-    private static void requireNotLastOwner(Found found, Role actual) {
+    private static void requireNotLastOwner(FoundMember found, Role actual) {
         if (WireEnum.is(Role.OWNER, found.member().role())) {
             requireOwnerRole(actual);
             if (!found.isReplaceable()) {

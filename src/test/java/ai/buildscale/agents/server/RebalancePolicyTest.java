@@ -3,7 +3,7 @@ package ai.buildscale.agents.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.server.RebalancePolicy.Candidate;
-import ai.buildscale.agents.server.RebalancePolicy.Move;
+import ai.buildscale.agents.server.RebalancePolicy.PlannedMove;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -27,11 +27,11 @@ class RebalancePolicyTest {
                 .toList();
     }
 
-    private static List<Candidate> after(List<Candidate> fleet, List<Move> moves) {
+    private static List<Candidate> after(List<Candidate> fleet, List<PlannedMove> moves) {
         return fleet.stream()
                 .map(server -> {
                     long sessions = server.sessions();
-                    for (Move move : moves) {
+                    for (PlannedMove move : moves) {
                         sessions -= move.from().equals(server.id()) ? move.sessions() : 0;
                         sessions += move.to().equals(server.id()) ? move.sessions() : 0;
                     }
@@ -54,7 +54,7 @@ class RebalancePolicyTest {
 
     @Test
     void aServerThatJoinsIsGivenAFifthOfEachAtMost() {
-        List<Move> moves = RebalancePolicy.plan(fleet(900, 900, 900, 0));
+        List<PlannedMove> moves = RebalancePolicy.plan(fleet(900, 900, 900, 0));
 
         assertThat(moves).hasSize(3).allSatisfy(move -> {
             assertThat(move.to()).isEqualTo(id(3));
@@ -89,9 +89,9 @@ class RebalancePolicyTest {
         Candidate small = new Candidate(id(0), 1_000, 1_000, 1.0, true);
         Candidate large = new Candidate(id(1), 1_000, 9_000, 1.0 / 9, true);
 
-        List<Move> moves = RebalancePolicy.plan(List.of(small, large));
+        List<PlannedMove> moves = RebalancePolicy.plan(List.of(small, large));
 
-        assertThat(moves).containsExactly(new Move(id(0), id(1), 200));
+        assertThat(moves).containsExactly(new PlannedMove(id(0), id(1), 200));
     }
 
     @Test
@@ -101,8 +101,8 @@ class RebalancePolicyTest {
         double share = total / 6.0;
         List<Long> most = new ArrayList<>();
         int cycles = 0;
-        for (List<Move> moves = RebalancePolicy.plan(fleet); !moves.isEmpty(); moves = RebalancePolicy.plan(fleet)) {
-            for (Move move : moves) {
+        for (List<PlannedMove> moves = RebalancePolicy.plan(fleet); !moves.isEmpty(); moves = RebalancePolicy.plan(fleet)) {
+            for (PlannedMove move : moves) {
                 assertThat(move.sessions()).isPositive().isLessThanOrEqualTo(RebalancePolicy.CYCLE_MOST);
             }
             fleet = after(fleet, moves);

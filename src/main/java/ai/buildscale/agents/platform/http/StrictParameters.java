@@ -19,17 +19,17 @@ import java.util.function.Function;
  */
 @Provider
 public class StrictParameters implements ParamConverterProvider {
-    private static final Map<Class<?>, Reader> READERS = Map.of(
-            UUID.class, new Reader(Ids::parse, "must be a UUID"),
-            Integer.class, new Reader(Integer::valueOf, "must be a whole number"),
-            Long.class, new Reader(Long::valueOf, "must be a whole number"),
-            Boolean.class, new Reader(StrictParameters::truth, "must be true or false"));
+    private static final Map<Class<?>, ParameterReader> READERS = Map.of(
+            UUID.class, new ParameterReader(Ids::parse, "must be a UUID"),
+            Integer.class, new ParameterReader(Integer::valueOf, "must be a whole number"),
+            Long.class, new ParameterReader(Long::valueOf, "must be a whole number"),
+            Boolean.class, new ParameterReader(StrictParameters::truth, "must be true or false"));
 
-    private record Reader(Function<String, Object> read, String expected) {}
+    private record ParameterReader(Function<String, Object> read, String expected) {}
 
     @Override
     public <T> ParamConverter<T> getConverter(Class<T> rawType, Type genericType, Annotation[] annotations) {
-        Reader reader = READERS.get(rawType);
+        ParameterReader reader = READERS.get(rawType);
         if (reader == null) {
             return null;
         }
@@ -48,7 +48,7 @@ public class StrictParameters implements ParamConverterProvider {
         };
     }
 
-    private record Converter<T>(Class<T> type, Reader reader, String name) implements ParamConverter<T> {
+    private record Converter<T>(Class<T> type, ParameterReader reader, String name) implements ParamConverter<T> {
         @Override
         public T fromString(String text) {
             if (text == null || text.isEmpty()) {

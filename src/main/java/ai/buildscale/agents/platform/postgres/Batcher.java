@@ -18,11 +18,11 @@ import java.util.function.Function;
  * @param <R> what comes back for all that went out together
  */
 public final class Batcher<T, R> {
-    private record Waiting<T, R>(T item, UniEmitter<? super R> emitter) {}
+    private record QueuedItem<T, R>(T item, UniEmitter<? super R> emitter) {}
 
     private final int most;
     private final Function<List<T>, Uni<R>> statement;
-    private final Queue<Waiting<T, R>> queue = new ArrayDeque<>();
+    private final Queue<QueuedItem<T, R>> queue = new ArrayDeque<>();
     private boolean underWay;
 
     /** @param most how many go out together */
@@ -35,7 +35,7 @@ public final class Batcher<T, R> {
     public Uni<R> add(T item) {
         return Uni.createFrom().emitter(emitter -> {
             synchronized (this) {
-                queue.add(new Waiting<>(item, emitter));
+                queue.add(new QueuedItem<>(item, emitter));
                 if (underWay) {
                     return;
                 }
@@ -46,7 +46,7 @@ public final class Batcher<T, R> {
     }
 
     private void next() {
-        List<Waiting<T, R>> batch = new ArrayList<>();
+        List<QueuedItem<T, R>> batch = new ArrayList<>();
         synchronized (this) {
             while (batch.size() < most && !queue.isEmpty()) {
                 batch.add(queue.poll());
@@ -56,7 +56,7 @@ public final class Batcher<T, R> {
         if (!batch.isEmpty()) {
             Uni.createFrom()
                     .deferred(() ->
-                            statement.apply(batch.stream().map(Waiting::item).toList()))
+                            statement.apply(batch.stream().map(QueuedItem::item).toList()))
                     .subscribe()
                     .with(
                             answer -> {
@@ -68,7 +68,7 @@ public final class Batcher<T, R> {
     }
 
     /** What is wrong with one must not harm the others: each goes alone. */
-    private void failed(List<Waiting<T, R>> batch, Throwable failure) {
+    private void failed(List<QueuedItem<T, R>> batch, Throwable failure) {
         if (batch.size() == 1 || Database.isAway(failure) || failure instanceof Problem) {
             next();
             batch.forEach(waiting -> waiting.emitter().fail(failure));

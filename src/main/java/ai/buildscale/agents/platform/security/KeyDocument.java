@@ -40,7 +40,7 @@ record KeyDocument(KeySet keys, Set<String> leftOut) {
 
     /** @throws IOException if it is nothing of the kind */
     static KeyDocument read(String text) throws IOException {
-        Reader reader = new Reader();
+        KeyReader reader = new KeyReader();
         if (text.contains("-----BEGIN ")) {
             readPem(text, reader);
         } else {
@@ -49,7 +49,7 @@ record KeyDocument(KeySet keys, Set<String> leftOut) {
         return new KeyDocument(new KeySet(reader.keys), reader.leftOut);
     }
 
-    private static void readPem(String text, Reader reader) throws IOException {
+    private static void readPem(String text, KeyReader reader) throws IOException {
         Matcher blocks = PEM.matcher(text);
         while (blocks.find()) {
             byte[] der = Base64.getMimeDecoder().decode(blocks.group(2));
@@ -61,7 +61,7 @@ record KeyDocument(KeySet keys, Set<String> leftOut) {
         }
     }
 
-    private static void readJson(String text, Reader reader) throws IOException {
+    private static void readJson(String text, KeyReader reader) throws IOException {
         Map<String, Object> document;
         try {
             document = JsonUtil.parseJson(text);
@@ -125,7 +125,7 @@ record KeyDocument(KeySet keys, Set<String> leftOut) {
     }
 
     /** Gathers the keys that can be used, and why others cannot. */
-    private static final class Reader {
+    private static final class KeyReader {
         private final Set<IssuerKey> keys = new HashSet<>();
         private final Set<String> leftOut = new TreeSet<>();
 

@@ -19,7 +19,7 @@ public final class TraceSpan {
     private static final String TRACE_ID = "traceId";
 
     /** What it is to its parent. */
-    public enum Kind {
+    public enum TraceKind {
         /** A part of it. */
         INTERNAL,
         /** A call to somebody else. */
@@ -35,7 +35,7 @@ public final class TraceSpan {
     }
 
     /** Begins a span within this one. */
-    public TraceSpan child(Kind kind, String name, Map<String, ?> attributes) {
+    public TraceSpan child(TraceKind kind, String name, Map<String, ?> attributes) {
         return span.getSpanContext().isValid()
                 ? Traces.begin(kind, name, Context.root().with(span), attributes)
                 : NONE;

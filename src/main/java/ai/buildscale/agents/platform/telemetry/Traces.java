@@ -47,14 +47,14 @@ public final class Traces {
     }
 
     /** Begins a span under what was {@link #current} once, here or elsewhere; null begins a trace. */
-    public static TraceSpan begin(TraceSpan.Kind kind, String name, String parent, Map<String, ?> attributes) {
+    public static TraceSpan begin(TraceSpan.TraceKind kind, String name, String parent, Map<String, ?> attributes) {
         Context context = parent == null
                 ? Context.root()
                 : W3CTraceContextPropagator.getInstance().extract(Context.root(), parent, ITSELF);
         return begin(kind, name, context, attributes);
     }
 
-    static TraceSpan begin(TraceSpan.Kind kind, String name, Context parent, Map<String, ?> attributes) {
+    static TraceSpan begin(TraceSpan.TraceKind kind, String name, Context parent, Map<String, ?> attributes) {
         return new TraceSpan(GlobalOpenTelemetry.getOrNoop()
                 .getTracer(NAME)
                 .spanBuilder(name)

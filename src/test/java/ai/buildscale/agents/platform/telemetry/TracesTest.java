@@ -19,14 +19,14 @@ class TracesTest {
     private static final String PARENT = "00-" + TRACE + "-00f067aa0ba902b7-01";
 
     private static TraceSpan begin(String parent) {
-        return Traces.begin(TraceSpan.Kind.CONSUMER, "work", parent, Map.of("text", "a", "whole", 1, "yes", true));
+        return Traces.begin(TraceSpan.TraceKind.CONSUMER, "work", parent, Map.of("text", "a", "whole", 1, "yes", true));
     }
 
     @Test
     void aSpanGoesOnWithWhatWasKept() {
         try (Spans spans = Spans.kept()) {
             TraceSpan work = begin(PARENT);
-            work.child(TraceSpan.Kind.CLIENT, "call", Map.of())
+            work.child(TraceSpan.TraceKind.CLIENT, "call", Map.of())
                     .with("part", 0.5)
                     .end();
             work.with("nothing", null).event("obeyed");
@@ -68,7 +68,7 @@ class TracesTest {
     void whatWasNotChosenIsNotTracedFurther() {
         try (Spans spans = Spans.kept()) {
             TraceSpan work = begin(PARENT.replaceAll("01$", "00"));
-            work.child(TraceSpan.Kind.INTERNAL, "part", Map.of()).end();
+            work.child(TraceSpan.TraceKind.INTERNAL, "part", Map.of()).end();
             work.end();
 
             assertThat(spans.ended()).isEmpty();
@@ -79,7 +79,7 @@ class TracesTest {
     void nothingIsDoneWhereTheyAreOff() {
         TraceSpan work = begin(null);
 
-        assertThat(work.child(TraceSpan.Kind.CLIENT, "call", Map.of())).isSameAs(TraceSpan.NONE);
+        assertThat(work.child(TraceSpan.TraceKind.CLIENT, "call", Map.of())).isSameAs(TraceSpan.NONE);
         assertThat(Traces.current()).isNull();
         work.log(() -> work.fail("never"));
     }
