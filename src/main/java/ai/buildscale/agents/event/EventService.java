@@ -116,7 +116,8 @@ public class EventService {
      * @param ends whether the stream ends once it has caught up
      * @param over whether the answer is "no content"
      */
-    private record StreamStart(Buffer head, long after, Set<Long> seen, boolean endsWithSession, boolean ends, boolean over) {
+    private record StreamStart(
+            Buffer head, long after, Set<Long> seen, boolean endsWithSession, boolean ends, boolean over) {
         /** From the present on, behind this head. */
         static StreamStart at(SnapshotSource.State now, Buffer head, boolean over) {
             return new StreamStart(head, now.position(), now.seen(), now.endsWithSession(), now.over(), over);

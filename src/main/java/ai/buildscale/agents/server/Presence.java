@@ -1,7 +1,7 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Connections;
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
@@ -22,8 +22,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 class Presence {
     private static final long AGAIN_MILLIS = 500;
     private static final Duration PATIENCE = Duration.ofSeconds(1);
-    private static final String HOLD =
-            SqlText.fill(
+    private static final String HOLD = SqlText.fill(
             "select pg_try_advisory_lock_shared({presence_locks}, presence_key($1)) as held",
             "presence_locks",
             Integer.toString(ServerRepository.PRESENCE_LOCKS));
