@@ -99,7 +99,7 @@ public class SessionCommands {
     /** What the answer shows: the command just given, or for a repeat the one that it repeats. */
     private static CommandView answered(Outcome outcome, SessionCommand command) {
         CommandView given = outcome.command();
-        return given == null || given.command().equals(command.toString()) ? given : null;
+        return given == null || WireEnum.is(command, given.command()) ? given : null;
     }
 
     /** The session's commands to its owner, oldest first, the newest 200. */
