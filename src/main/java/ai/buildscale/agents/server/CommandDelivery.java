@@ -110,6 +110,9 @@ class CommandDelivery {
 
     /** Takes the next commands, until there are none. */
     private Uni<?> takeNow() {
+        if (!self.owns()) {
+            return Uni.createFrom().voidItem();
+        }
         return ownership.deliver(self.id()).invoke(commands -> {
             failureLog.over();
             if (!commands.isEmpty()) {

@@ -74,7 +74,7 @@ public class SessionCommands {
                         outcome, transition.command() == SessionCommand.CANCEL ? Permission.END : Permission.CONTROL))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
-                        lifecycle.applied(transition.command(), transition.reason(), outcome);
+                        lifecycle.applied(db, transition.command(), transition.reason(), outcome);
                     } else {
                         judge(outcome, transition);
                     }

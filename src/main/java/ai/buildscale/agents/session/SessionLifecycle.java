@@ -1,5 +1,6 @@
 package ai.buildscale.agents.session;
 
+import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.session.SessionRepository.Outcome;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -7,7 +8,6 @@ import io.quarkus.runtime.Startup;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.EnumMap;
 import java.util.Map;
-import java.util.UUID;
 import org.jboss.logging.Logger;
 
 /**
@@ -30,25 +30,23 @@ class SessionLifecycle {
         this.created = metrics.counter("sessions.created");
     }
 
-    void created(SessionView session) {
+    /** A session was created; it is logged once that is committed. */
+    void created(Db db, SessionView session) {
         created.increment();
-        log(session.id(), "-", session.status(), "created", session.epoch());
+        log(db, session, "-", "created");
     }
 
-    void applied(SessionCommand command, String reason, Outcome outcome) {
+    /** A command was applied; it is logged once that is committed. */
+    void applied(Db db, SessionCommand command, String reason, Outcome outcome) {
         applied.get(command).increment();
-        SessionView session = outcome.session();
-        log(
-                session.id(),
-                outcome.oldStatus(),
-                session.status(),
-                reason == null ? command.toString() : reason,
-                session.epoch());
+        log(db, outcome.session(), outcome.oldStatus(), reason == null ? command.toString() : reason);
     }
 
-    private static void log(UUID session, String from, String to, String reason, long epoch) {
+    private static void log(Db db, SessionView session, String from, String reason) {
         if (LOG.isDebugEnabled()) {
-            LOG.debugf("session %s from %s to %s epoch %d reason %s", session, from, to, epoch, reason);
+            db.afterCommit(() -> LOG.debugf(
+                    "session %s from %s to %s epoch %d reason %s",
+                    session.id(), from, session.status(), session.epoch(), reason));
         }
     }
 }

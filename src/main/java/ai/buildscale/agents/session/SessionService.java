@@ -78,7 +78,7 @@ public class SessionService {
                         ? Uni.createFrom().item(creation.session())
                         : refused(db, caller, workspaceId, creation))
                 .invoke(session -> {
-                    lifecycle.created(session);
+                    lifecycle.created(db, session);
                     db.afterCommit(notifier::appended);
                 });
     }

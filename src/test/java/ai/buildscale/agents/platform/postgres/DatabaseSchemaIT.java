@@ -80,12 +80,17 @@ class DatabaseSchemaIT {
                 .toList();
     }
 
+    /** It says so as soon as it can be asked, which may be a moment after the log. */
+    private static void awaitNotReady(Service service) {
+        await().atMost(START).until(() -> service.statusOf("/q/health/ready") == 503);
+    }
+
     @Test
     void aSchemaThatIsNotThereIsNamedAndWaitedFor() {
         String database = Postgres.newDatabase();
         try (Service service = Service.launch(database + "?search_path=missing", Map.of())) {
             await().atMost(START).until(() -> service.log().contains("no schema of the search path: missing"));
-            assertThat(service.statusOf("/q/health/ready")).isEqualTo(503);
+            awaitNotReady(service);
 
             Postgres.execute(database, "create schema missing");
 
@@ -110,7 +115,7 @@ class DatabaseSchemaIT {
         try (Service service = Service.launch(database + "?options=-c%20no_such_thing%3D1", Map.of())) {
             await().atMost(START).until(() -> service.log().contains("no_such_thing"));
 
-            assertThat(service.statusOf("/q/health/ready")).isEqualTo(503);
+            awaitNotReady(service);
             Api.user(service).get("/workspaces").expectProblem(503, "UNAVAILABLE");
         }
     }
