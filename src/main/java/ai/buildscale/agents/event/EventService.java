@@ -25,7 +25,10 @@ import java.util.Set;
 import java.util.function.Supplier;
 import org.jboss.logging.Logger;
 
-/** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
+/**
+ * Follows topics for clients: from now on, from a snapshot, or from a position on; whichever server the client lands
+ * on.
+ */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class EventService {
@@ -116,7 +119,8 @@ public class EventService {
      * @param ends whether the stream ends once it has caught up
      * @param over whether the answer is "no content"
      */
-    private record StreamStart(Buffer head, long after, Set<Long> seen, boolean endsWithSession, boolean ends, boolean over) {
+    private record StreamStart(
+            Buffer head, long after, Set<Long> seen, boolean endsWithSession, boolean ends, boolean over) {
         /** From the present on, behind this head. */
         static StreamStart at(SnapshotSource.State now, Buffer head, boolean over) {
             return new StreamStart(head, now.position(), now.seen(), now.endsWithSession(), now.over(), over);

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Connections;
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
@@ -15,15 +15,14 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * An advisory lock on a connection of its own: Postgres frees it as soon as this process has died, which the others see
- * long before the lease runs out.
+ * Holds an advisory lock on a connection of its own, which shows the others that this process lives: Postgres frees the
+ * lock as soon as the process has died, long before the lease runs out.
  */
 @ApplicationScoped
 class Presence {
     private static final long AGAIN_MILLIS = 500;
     private static final Duration PATIENCE = Duration.ofSeconds(1);
-    private static final String HOLD =
-            SqlText.fill(
+    private static final String HOLD = SqlText.fill(
             "select pg_try_advisory_lock_shared({presence_locks}, presence_key($1)) as held",
             "presence_locks",
             Integer.toString(ServerRepository.PRESENCE_LOCKS));

@@ -78,7 +78,7 @@ class Rebalancing {
         if (fleet.isRecovering()) {
             return new Plan(List.of(), "sessions of servers that are gone are being recovered");
         }
-        List<PlannedMove> moves = RebalancePolicy.plan(candidates(placement.takers(Set.of()), load));
+        List<PlannedMove> moves = RebalancePolicy.plan(candidates(placement.targets(Set.of()), load));
         return new Plan(moves, moves.isEmpty() ? "every server is within the dead band around its share" : null);
     }
 

@@ -14,7 +14,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 
-/** The use cases of operators on the fleet; for the group {@code admin}. */
+/** Serves operators of the fleet: cordons, drains, rebalances and migrates, for the group {@code admin} only. */
 @ApplicationScoped
 public class ServerService {
     private static final ServerRepository.Counts NONE = new ServerRepository.Counts(0, 0);
@@ -105,7 +105,10 @@ public class ServerService {
                         ? Uni.createFrom().voidItem()
                         : servers.askToRebalance(
                                 db,
-                                plan.moves().stream().map(PlannedMove::from).distinct().toList()));
+                                plan.moves().stream()
+                                        .map(PlannedMove::from)
+                                        .distinct()
+                                        .toList()));
     }
 
     /**
