@@ -6,7 +6,7 @@ import ai.buildscale.agents.platform.http.Idempotency;
 import ai.buildscale.agents.platform.http.StoredResponse;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.security.Caller;
-import ai.buildscale.agents.session.SessionResource;
+import ai.buildscale.agents.session.SessionCommandResource;
 import ai.buildscale.agents.session.SessionView;
 import ai.buildscale.agents.turn.BusyPolicy;
 import ai.buildscale.agents.turn.Inbox.StopResult;
@@ -241,7 +241,7 @@ public class ChatResource {
             @RestPath UUID chatId,
             @QueryParam("wait")
                     @Min(0)
-                    @Max(SessionResource.MAX_WAIT)
+                    @Max(SessionCommandResource.MAX_WAIT)
                     @Parameter(description = "seconds that the answer may be held; 2 where it is not given")
                     Integer wait) {
         Caller caller = Caller.of(security);

@@ -17,6 +17,7 @@ import ai.buildscale.agents.session.Budget;
 import ai.buildscale.agents.session.Hosting;
 import ai.buildscale.agents.session.Mode;
 import ai.buildscale.agents.session.NewSession;
+import ai.buildscale.agents.session.SessionCommands;
 import ai.buildscale.agents.session.SessionService;
 import ai.buildscale.agents.session.SessionView;
 import ai.buildscale.agents.turn.BusyPolicy;
@@ -53,6 +54,7 @@ class ChatService {
     private final Database database;
     private final ChatRepository chats;
     private final SessionService sessions;
+    private final SessionCommands commands;
     private final Engines engines;
     private final AnswerValidator answers;
     private final Access access;
@@ -64,6 +66,7 @@ class ChatService {
             Database database,
             ChatRepository chats,
             SessionService sessions,
+            SessionCommands commands,
             Engines engines,
             AnswerValidator answers,
             Access access,
@@ -73,6 +76,7 @@ class ChatService {
         this.database = database;
         this.chats = chats;
         this.sessions = sessions;
+        this.commands = commands;
         this.engines = engines;
         this.answers = answers;
         this.access = access;
@@ -253,7 +257,7 @@ class ChatService {
 
     /** Completes when the agent has really stopped, or that time is over. */
     Uni<Void> stopped(UUID session, UUID command, Duration atMost) {
-        return sessions.applied(session, command, atMost).replaceWithVoid();
+        return commands.applied(session, command, atMost).replaceWithVoid();
     }
 
     /**

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.event;
 
-import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Rows;
+import ai.buildscale.agents.platform.postgres.SqlText;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.RowSet;

@@ -5,7 +5,7 @@ import ai.buildscale.agents.platform.http.StoredResponse;
 import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.AgentType;
-import ai.buildscale.agents.session.SessionResource;
+import ai.buildscale.agents.session.SessionCommandResource;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.http.HttpServerResponse;
@@ -199,7 +199,7 @@ public class HostResource {
             @RestPath UUID hostId,
             @QueryParam("wait")
                     @Min(0)
-                    @Max(SessionResource.MAX_WAIT)
+                    @Max(SessionCommandResource.MAX_WAIT)
                     @Parameter(description = "seconds that the answer may be held; 20 where it is not given")
                     Integer wait,
             @RequestBody(required = false) @Valid Ask body) {

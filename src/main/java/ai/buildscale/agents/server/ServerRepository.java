@@ -1,9 +1,9 @@
 package ai.buildscale.agents.server;
 
-import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.postgres.Rows;
+import ai.buildscale.agents.platform.postgres.SqlText;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Row;

@@ -3,10 +3,10 @@ package ai.buildscale.agents.server;
 import ai.buildscale.agents.platform.http.Idempotency;
 import ai.buildscale.agents.platform.http.StoredResponse;
 import ai.buildscale.agents.platform.security.Caller;
+import ai.buildscale.agents.session.CommandOutcome;
 import ai.buildscale.agents.session.CommandView;
-import ai.buildscale.agents.session.SessionResource;
-import ai.buildscale.agents.session.SessionResource.Commanded;
-import ai.buildscale.agents.session.SessionService;
+import ai.buildscale.agents.session.SessionCommandResource;
+import ai.buildscale.agents.session.SessionCommandResource.Commanded;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;
@@ -173,7 +173,7 @@ public class ServerResource {
             @RestPath UUID id,
             @QueryParam("wait")
                     @Min(0)
-                    @Max(SessionResource.MAX_WAIT)
+                    @Max(SessionCommandResource.MAX_WAIT)
                     @Parameter(
                             description = "seconds that the answer may be held until the session has moved; 2 where"
                                     + " it is not given")
@@ -195,11 +195,11 @@ public class ServerResource {
     }
 
     private Uni<StoredResponse> settled(Caller caller, Commanded asked, Duration atMost) {
-        return service.settled(caller, new SessionService.Commanded(asked.session(), asked.command()), atMost)
+        return service.settled(caller, new CommandOutcome(asked.session(), asked.command()), atMost)
                 .map(ServerResource::answer);
     }
 
-    private static StoredResponse answer(SessionService.Commanded migration) {
+    private static StoredResponse answer(CommandOutcome migration) {
         CommandView command = migration.command();
         String message = command == null
                 ? "Session is on this server already"

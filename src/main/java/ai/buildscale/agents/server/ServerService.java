@@ -5,7 +5,9 @@ import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.problem.ProblemType;
 import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.server.RebalancePolicy.PlannedMove;
+import ai.buildscale.agents.session.CommandOutcome;
 import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.SessionCommands;
 import ai.buildscale.agents.session.SessionService;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -23,6 +25,7 @@ public class ServerService {
     private final Rebalancing rebalancing;
     private final Ownership ownership;
     private final SessionService sessions;
+    private final SessionCommands commands;
     private final FleetMonitor fleet;
     private final Placement placement;
     private final ServerConfig config;
@@ -32,6 +35,7 @@ public class ServerService {
             Rebalancing rebalancing,
             Ownership ownership,
             SessionService sessions,
+            SessionCommands commands,
             FleetMonitor fleet,
             Placement placement,
             ServerConfig config) {
@@ -39,6 +43,7 @@ public class ServerService {
         this.rebalancing = rebalancing;
         this.ownership = ownership;
         this.sessions = sessions;
+        this.commands = commands;
         this.fleet = fleet;
         this.placement = placement;
         this.config = config;
@@ -118,7 +123,7 @@ public class ServerService {
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code VALIDATION_ERROR} if there is no such server; {@code
      *     CONFLICT} if it takes no sessions, or the session cannot be moved
      */
-    Uni<SessionService.Commanded> migrate(Db db, Caller caller, UUID session, UUID target) {
+    Uni<CommandOutcome> migrate(Db db, Caller caller, UUID session, UUID target) {
         if (!caller.isAdmin()) {
             return sessions.get(caller, session).map(_ -> {
                 throw notAdmin();
@@ -149,8 +154,8 @@ public class ServerService {
     }
 
     /** The migration, once it is applied or that time is over. */
-    Uni<SessionService.Commanded> settled(Caller caller, SessionService.Commanded asked, Duration wait) {
-        return sessions.settled(caller, asked, wait);
+    Uni<CommandOutcome> settled(Caller caller, CommandOutcome asked, Duration wait) {
+        return commands.settled(caller, asked, wait);
     }
 
     /** Judges the repeat of what an operator said: it is for operators only. */

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.session.SessionResource.Beat;
+import ai.buildscale.agents.session.HeartbeatResource.Beat;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -62,16 +62,16 @@ final class BeatJson {
     }
 
     /** The answers to a batch. */
-    static final class Writer extends JsonSerializer<SessionResource.HeartbeatAnswers> {
+    static final class Writer extends JsonSerializer<HeartbeatResource.HeartbeatAnswers> {
         private static final int LENGTH = 176;
 
         @Override
         public void serialize(
-                SessionResource.HeartbeatAnswers answers, JsonGenerator json, SerializerProvider serializers)
+                HeartbeatResource.HeartbeatAnswers answers, JsonGenerator json, SerializerProvider serializers)
                 throws IOException {
             StringBuilder text = new StringBuilder(LENGTH * answers.beats().size()).append("{\"beats\":");
             char before = '[';
-            for (SessionService.BeatAnswer answer : answers.beats()) {
+            for (Heartbeats.BeatAnswer answer : answers.beats()) {
                 text.append(before).append("{\"id\":\"").append(answer.id());
                 text.append("\",\"lease_extended\":").append(answer.leaseExtended());
                 text.append(",\"ttl_seconds\":").append(answer.ttlSeconds());

@@ -217,7 +217,7 @@ public class Ownership {
      *
      * @throws Problem {@code NOT_FOUND}; {@code CONFLICT} if it has ended, is hosted outside, or migrates already
      */
-    public Uni<SessionService.Commanded> askToMigrate(Db db, UUID session, UUID target) {
+    public Uni<CommandOutcome> askToMigrate(Db db, UUID session, UUID target) {
         return commands.askToMigrate(db, session, Ids.next(), target)
                 .onFailure(e -> ONE_MIGRATION.equals(Database.violatedConstraint(e)))
                 .transform(
@@ -231,7 +231,7 @@ public class Ownership {
                 });
     }
 
-    private static SessionService.Commanded judge(CommandRepository.Asked asked, UUID target) {
+    private static CommandOutcome judge(CommandRepository.Asked asked, UUID target) {
         if (asked == null) {
             throw Problem.notFound("The session");
         }
@@ -241,6 +241,6 @@ public class Ownership {
                     ? new Problem(ProblemType.CONFLICT, "The session is hosted outside: its own host decides where")
                     : SessionService.illegal(session.status(), "A session that is " + session.status() + " stays");
         }
-        return new SessionService.Commanded(session, asked.command());
+        return new CommandOutcome(session, asked.command());
     }
 }

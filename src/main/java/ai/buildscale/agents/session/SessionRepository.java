@@ -10,7 +10,6 @@ import ai.buildscale.agents.workspace.Permission;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -78,22 +77,7 @@ class SessionRepository {
     record Creation(int quota, boolean occupied, boolean takes, SessionView session) {}
 
     /** One beat's answer; not live, and status and epoch null, where there is no such session. */
-    record Beat(UUID id, long given, Permission permission, String status, Long epoch, boolean live) {}
-
-    /** The values of a transition's statement; null where they do not matter. */
-    record Transition(
-            SessionCommand command,
-            String reason,
-            String task,
-            String message,
-            String result,
-            List<Long> expectedVersions,
-            UUID pauseId,
-            Duration pauseFor) {
-        SessionTasks.Task taskOf(UUID session, UUID caller, UUID user) {
-            return new SessionTasks.Task(session, caller, user, task, command.sources(), expectedVersions, pauseId);
-        }
-    }
+    record BeatRow(UUID id, long given, Permission permission, String status, Long epoch, boolean live) {}
 
     /** Filters of a list, null for any. */
     record Filter(boolean live, List<String> statuses, AgentType agentType, UUID userId, UUID serverId, String labels) {
@@ -283,17 +267,17 @@ class SessionRepository {
     }
 
     /** In the order of the ids given. */
-    Uni<List<Beat>> beat(Db db, UUID[] ids, Long[] epochs, UUID caller) {
+    Uni<List<BeatRow>> beat(Db db, UUID[] ids, Long[] epochs, UUID caller) {
         return db.rows(SessionSql.BEAT, ids, epochs, caller).map(rows -> {
             Map<UUID, Row> found = HashMap.newHashMap(rows.size());
             rows.forEach(row -> found.put(row.getUUID(0), row));
-            List<Beat> beats = new ArrayList<>(ids.length);
+            List<BeatRow> beats = new ArrayList<>(ids.length);
             for (int i = 0; i < ids.length; i++) {
                 Row row = found.get(ids[i]);
                 beats.add(
                         row == null
-                                ? new Beat(ids[i], epochs[i], null, null, null, false)
-                                : new Beat(
+                                ? new BeatRow(ids[i], epochs[i], null, null, null, false)
+                                : new BeatRow(
                                         ids[i],
                                         epochs[i],
                                         Permission.of(row.getString(1)),

@@ -1,7 +1,7 @@
 package ai.buildscale.agents.workspace;
 
-import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.problem.Problem;
 
 /**
@@ -39,8 +39,8 @@ public enum Permission {
             ({caller}::uuid is null or o.user_id = {caller}
                 and {works})""", "works", works(roleNow("o.workspace_id", "{caller}")));
 
-    private static final String ENDED =
-            SqlText.fill("""
+    private static final String ENDED = SqlText.fill(
+            """
             (o.user_id <> {caller} and {role} in ('owner', 'admin')
                 and coalesce({owners_role} not in ('owner', 'admin', 'member'), true))""", "role", roleNow("o.workspace_id", "{caller}"), "owners_role", roleNow("o.workspace_id", "o.user_id"));
 

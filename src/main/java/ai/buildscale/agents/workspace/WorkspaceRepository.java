@@ -1,8 +1,8 @@
 package ai.buildscale.agents.workspace;
 
-import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.postgres.Rows;
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.security.Caller;
 import io.smallrye.mutiny.Uni;

@@ -101,7 +101,9 @@ class RebalancePolicyTest {
         double share = total / 6.0;
         List<Long> most = new ArrayList<>();
         int cycles = 0;
-        for (List<PlannedMove> moves = RebalancePolicy.plan(fleet); !moves.isEmpty(); moves = RebalancePolicy.plan(fleet)) {
+        for (List<PlannedMove> moves = RebalancePolicy.plan(fleet);
+                !moves.isEmpty();
+                moves = RebalancePolicy.plan(fleet)) {
             for (PlannedMove move : moves) {
                 assertThat(move.sessions()).isPositive().isLessThanOrEqualTo(RebalancePolicy.CYCLE_MOST);
             }
