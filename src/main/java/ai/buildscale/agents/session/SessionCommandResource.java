@@ -112,12 +112,11 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> start(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @RequestBody(required = false) @Valid Start body) {
         String task = body == null ? null : body.task();
-        return command(security, key, id, body, Transition.start(task, EntityTags.versions(ifMatch)), Duration.ZERO);
+        return command(security, id, body, Transition.start(task, EntityTags.versions(ifMatch)), Duration.ZERO);
     }
 
     @POST
@@ -125,11 +124,8 @@ public class SessionCommandResource {
     @Operation(summary = "Running → idle: the turn is over")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> yieldTurn(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @HeaderParam("If-Match") String ifMatch,
-            @RestPath UUID id) {
-        return command(security, key, id, null, Transition.yield(EntityTags.versions(ifMatch)), Duration.ZERO);
+            @Context SecurityContext security, @HeaderParam("If-Match") String ifMatch, @RestPath UUID id) {
+        return command(security, id, null, Transition.yieldTurn(EntityTags.versions(ifMatch)), Duration.ZERO);
     }
 
     @POST
@@ -138,7 +134,6 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> pause(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @RequestBody(required = false) @Valid PauseRequest body,
@@ -146,7 +141,6 @@ public class SessionCommandResource {
         Duration pauseFor = body == null || body.expiresIn() == null ? null : Duration.ofSeconds(body.expiresIn());
         return command(
                 security,
-                key,
                 id,
                 body,
                 Transition.pause(body == null ? null : body.reason(), pauseFor, EntityTags.versions(ifMatch)),
@@ -164,14 +158,12 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> resume(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @RequestBody(required = false) @Valid Resume body,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         return command(
                 security,
-                key,
                 id,
                 body,
                 Transition.resume(
@@ -187,7 +179,6 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> complete(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @RequestBody(required = false) @Valid Complete body) {
@@ -197,8 +188,7 @@ public class SessionCommandResource {
         if (result != null && result.length() > MAX_RESULT) {
             throw Problem.invalid("result", "must have at most " + MAX_RESULT + " characters as JSON");
         }
-        return command(
-                security, key, id, body, Transition.complete(result, EntityTags.versions(ifMatch)), Duration.ZERO);
+        return command(security, id, body, Transition.complete(result, EntityTags.versions(ifMatch)), Duration.ZERO);
     }
 
     @POST
@@ -207,17 +197,11 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> fail(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @Valid @NotNull Fail body) {
         return command(
-                security,
-                key,
-                id,
-                body,
-                Transition.fail(body.errorMessage(), EntityTags.versions(ifMatch)),
-                Duration.ZERO);
+                security, id, body, Transition.fail(body.errorMessage(), EntityTags.versions(ifMatch)), Duration.ZERO);
     }
 
     @DELETE
@@ -232,7 +216,6 @@ public class SessionCommandResource {
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         return command(
                 security,
-                null,
                 id,
                 null,
                 Transition.cancel(TextRules.parameter("reason", reason, MAX_REASON), EntityTags.versions(ifMatch)),
@@ -263,22 +246,16 @@ public class SessionCommandResource {
     }
 
     private Uni<Response> command(
-            SecurityContext security, String key, UUID id, Object body, Transition transition, Duration wait) {
+            SecurityContext security, UUID id, Object body, Transition transition, Duration wait) {
         Caller caller = Caller.of(security);
         SessionCommand command = transition.command();
-        String target = "POST /api/v1/agent-sessions/" + id + "/" + command;
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        target,
-                        body,
-                        (db, _) -> sessions.get(db, caller, id),
-                        db -> commands.command(db, caller, id, transition)
-                                .map(given -> answer(
-                                        given, command.message(given.session().status()))),
-                        answer -> settled(caller, (Commanded) answer.body(), wait))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, _) -> sessions.get(db, caller, id),
+                db -> commands.command(db, caller, id, transition)
+                        .map(given ->
+                                answer(given, command.message(given.session().status()))),
+                answer -> settled(caller, (Commanded) answer.body(), wait));
     }
 
     private Uni<StoredResponse> settled(Caller caller, Commanded given, Duration wait) {

@@ -29,7 +29,7 @@ record Transition(
         return new Transition(SessionCommand.START, null, task, null, null, expectedVersions, null, null);
     }
 
-    static Transition yield(List<Long> expectedVersions) {
+    static Transition yieldTurn(List<Long> expectedVersions) {
         return new Transition(SessionCommand.YIELD, null, null, null, null, expectedVersions, null, null);
     }
 

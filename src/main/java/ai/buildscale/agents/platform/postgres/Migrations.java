@@ -165,7 +165,7 @@ public class Migrations {
     static String newest() {
         return listed(null).stream()
                 .map(LoadableResource::getFilename)
-                .max(Comparator.comparing(Migrations::version))
+                .max(Comparator.comparingInt(Migrations::version))
                 .orElseThrow();
     }
 

@@ -22,7 +22,7 @@ class MigrationsTest {
                 names.stream().map("db/migration/"::concat).toList());
 
         assertThat(names.stream()
-                        .max(Comparator.comparing(name -> Integer.valueOf(name.replaceFirst("V(\\d+)__.*", "$1")))))
+                        .max(Comparator.comparingInt(name -> Integer.parseInt(name.replaceFirst("V(\\d+)__.*", "$1")))))
                 .contains(Migrations.newest());
     }
 
