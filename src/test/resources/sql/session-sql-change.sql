@@ -1,5 +1,6 @@
 with old as (
     select s.* from agent_sessions s where s.id = $1 for no key update),
+
 moved as (
     update agent_sessions s
     set version = o.version + 1,

@@ -13,11 +13,11 @@ public final class SessionStatements {
     }
 
     public static String start() {
-        return SessionSql.transition(SessionCommand.START);
+        return SessionCommandSql.transition(SessionCommand.START);
     }
 
     public static String yielding() {
-        return SessionSql.transition(SessionCommand.YIELD);
+        return SessionCommandSql.transition(SessionCommand.YIELD);
     }
 
     public static String handOver() {
@@ -34,11 +34,11 @@ public final class SessionStatements {
 
     /** A turn of the walk round the live sessions, a piece of them. */
     public static String sweepInactive() {
-        return SessionSql.batched(SessionSql.SWEEP_INACTIVE, SessionSql.MAX_BATCH);
+        return SessionSweepSql.batched(SessionSweepSql.SWEEP_INACTIVE, SessionSweepSql.MAX_BATCH);
     }
 
     /** With the batch that a server has unless it is told otherwise. */
     public static String sweepSilent() {
-        return SessionSql.batched(SessionSql.SWEEP_SILENT, 500);
+        return SessionSweepSql.batched(SessionSweepSql.SWEEP_SILENT, 500);
     }
 }

@@ -4,28 +4,31 @@ import io.smallrye.mutiny.Uni;
 import java.util.UUID;
 
 /**
- * The runtime of the agents that this process owns. The server room calls it whenever an owner must act; what a
- * session is beyond its record is for the implementation to know.
+ * Runs the agents of the sessions that this server owns: carries out commands, stops agents at safe points, and learns
+ * of changes of ownership. What a session is beyond its record is for the implementation to know.
  */
 public interface AgentRuntime {
-    /** Carries out a pause, a resume or a cancel; completes once the agent has really done it. May be told again. */
-    Uni<Void> obey(DeliveredCommand order);
+    /** Carries out a pause, a resume or a cancel; completes once the agent has done it. May be called again for the same command. */
+    Uni<Void> obey(DeliveredCommand command);
 
-    /** Stops what runs for the session at a safe point, written down, so that another server can go on from there. */
+    /** Parks the session's turn at a safe point, from which another server can resume it. */
     Uni<Void> checkpoint(UUID session);
 
-    /** The same for all sessions; nothing new is begun until {@link #goOn}. */
+    /** The same for all sessions; no turn begins until {@link #goOn}. */
     Uni<Void> checkpointAll();
 
-    /** What was held by {@link #checkpointAll} may go on here. */
+    /** Lets turns begin here again after {@link #checkpointAll}. */
     void goOn();
 
-    /** This server may own sessions that it did not a moment ago: it has joined, owns again, or was handed some. */
+    /**
+     * This server may own sessions that it did not own a moment ago: it has joined, its lease counts again, or sessions
+     * were handed over to it. A new message is no such change.
+     */
     void ownershipChanged();
 
-    /** Nothing here is this server's any more: stops at once, and writes nothing. */
+    /** This server owns no session any more: stops all agents at once, without writing. */
     void abandonAll();
 
-    /** The session is another server's: stops what runs for it at once, and writes nothing. */
+    /** Another server owns the session: stops its agent at once, without writing. */
     void abandon(UUID session);
 }

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.platform.postgres.SqlText;
 
 /**
  * The statements on commands to the owners of hosted sessions. A command is born in the statement that changes its
@@ -17,12 +18,12 @@ final class CommandSql {
 
     /** The data of an {@code agent_command}: {@code c} the command, {@code m} its session, both as they are now. */
     static String data(String state, String at) {
-        return """
+        return SqlText.fill("""
             jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'command_id', c.id, 'command', c.command,
-                'state', case when c.rejected_why is null then '%s' else 'rejected' end,
+                'state', case when c.rejected_why is null then '{state}' else 'rejected' end,
                 'accepted_at', utc(c.accepted_at), 'delivered_at', utc(c.delivered_at),
-                'applied_at', utc(c.applied_at), 'at', utc(%s), 'epoch', c.epoch, 'server_id', c.server_id,
-                'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why)""".formatted(state, at);
+                'applied_at', utc(c.applied_at), 'at', utc({at}), 'epoch', c.epoch, 'server_id', c.server_id,
+                'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why)""", "state", state, "at", at);
     }
 
     /** Joins {@code c}, the command that this transition gave to the session {@code s}; of one that was not applied, the newest of its kind. */
@@ -39,14 +40,15 @@ final class CommandSql {
             """;
 
     /** With what the caller may do with its session. $1 session, $2 caller (null: one who may everything), $3 command. */
-    static final String GET = Seen.HEAD + "select " + VIEW
-            + " from session_commands c where c.session_id = s.id and c.id = $3" + Seen.TAIL;
+    static final String GET = Seen.of(SqlText.fill(
+            "select {view} from session_commands c where c.session_id = s.id and c.id = $3", "view", VIEW));
 
     /** A session's commands, oldest first. $1 session, $2 caller, $3 how many of the newest. */
-    static final String OF_SESSION = Seen.HEAD + """
-            select %s from session_commands c where c.session_id = s.id
+    static final String OF_SESSION = SqlText.fill(
+            "{commands}\norder by e.accepted_at, e.id", "commands", Seen.of(SqlText.fill("""
+            select {view} from session_commands c where c.session_id = s.id
             order by c.accepted_at desc, c.id desc
-            limit $3""".formatted(VIEW) + Seen.TAIL + "\norder by e.accepted_at, e.id";
+            limit $3""", "view", VIEW)));
 
     /** Which of these are applied. $1 ids. */
     static final String APPLIED =
@@ -137,7 +139,8 @@ final class CommandSql {
             limit 100""";
 
     /** Asks the owner of a live hosted session to hand it over. $1 session, $2 command, $3 target or null, $4 trace. */
-    static final String ASK_TO_MIGRATE = """
+    static final String ASK_TO_MIGRATE = SqlText.fill(
+            """
             with old as (
                 select s.* from agent_sessions s where s.id = $1 for no key update),
             commanded as (
@@ -155,14 +158,23 @@ final class CommandSql {
                 where s.id = o.id
                 returning s.*),
             logged as (
-                %s
-                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
+                {append}
+                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', {command_data}, c.accepted_at, false
                 from commanded c join placed m on m.id = c.session_id)
-            select %s, %s, exists (select from commanded) as commanded
+            select {session_view}, {view}, exists (select from commanded) as commanded
             from old s
-            %s
-            left join commanded c on true""".formatted(
-                    EventLog.APPEND, data("accepted", "c.accepted_at"), SessionSql.VIEW, VIEW, SessionSql.LIVENESS);
+            {liveness}
+            left join commanded c on true""",
+            "append",
+            EventLog.APPEND,
+            "command_data",
+            data("accepted", "c.accepted_at"),
+            "session_view",
+            SessionSql.VIEW,
+            "view",
+            VIEW,
+            "liveness",
+            SessionSql.LIVENESS);
 
     static final String REMOVE_APPLIED = """
             with removed as (
@@ -174,12 +186,13 @@ final class CommandSql {
 
     private static String carryOn(
             String which, String set, String unless, String told, int settles, int fences, String data, String at) {
-        return """
+        return SqlText.fill(
+                """
             with found as materialized (
                 select c.id as command_id, c.accepted_at, s.id, s.epoch as session_epoch, s.last_position
                 from session_commands c
                 join agent_sessions s on s.id = c.session_id
-                %1$s
+                {which}
                 order by s.id, c.accepted_at, c.id
                 limit $2
                 for no key update of s),
@@ -187,25 +200,25 @@ final class CommandSql {
                 select f.*, dense_rank() over (order by f.id) - 1 as ordinal,
                        row_number() over (partition by f.id order by f.accepted_at, f.command_id) - 1 as place
                 from found f),
-            taken as (select * from ranked where place < %7$s),
+            taken as (select * from ranked where place < {each}),
             carried as (
-                update session_commands c set %2$s
+                update session_commands c set {set}
                 from taken t
-                where c.id = t.command_id and %3$s
+                where c.id = t.command_id and {unless}
                 returning c.*, next_position(t.last_position, t.ordinal) + t.place as position),
             placed as (
                 update agent_sessions s
                 set last_position = n.position,
-                    open_commands = s.open_commands - %4$d * n.commands,
-                    epoch = s.epoch + %5$d,
-                    version = s.version + %5$d
+                    open_commands = s.open_commands - {settles} * n.commands,
+                    epoch = s.epoch + {fences},
+                    version = s.version + {fences}
                 from (select session_id, max(position) as position, count(*)::integer as commands
                       from carried group by 1) n
                 where s.id = n.session_id
                 returning s.*),
             logged as (
-                %8$s
-                select c.position, m.workspace_id, m.chat_id, m.id, 'agent_command', %6$s, %9$s,
+                {append}
+                select c.position, m.workspace_id, m.chat_id, m.id, 'agent_command', {data}, {at},
                        m.ended_at is not null and m.open_commands = 0 and c.position = m.last_position
                            and not exists (
                                select from agent_sessions x
@@ -214,11 +227,33 @@ final class CommandSql {
                                    and x.id <> m.id)
                 from carried c
                 join placed m on m.id = c.session_id
-                where %11$s)
+                where {told})
             select c.*, m.requires::text as requires, m.ended_at is not null as ended,
                    case when c.turn_id is null or c.turn_id = m.turn_id then m.turn_id end as meant
-            from (select %10$s, c.position, c.turn_id, c.traceparent from carried c) c
+            from (select {view}, c.position, c.turn_id, c.traceparent from carried c) c
             join placed m on m.id = c.session_id
-            order by c.session_id, c.accepted_at, c.id""".formatted(which, set, unless, settles, fences, data, EACH, EventLog.APPEND, at, VIEW, told);
+            order by c.session_id, c.accepted_at, c.id""",
+                "which",
+                which,
+                "set",
+                set,
+                "unless",
+                unless,
+                "settles",
+                Integer.toString(settles),
+                "fences",
+                Integer.toString(fences),
+                "data",
+                data,
+                "each",
+                EACH,
+                "append",
+                EventLog.APPEND,
+                "at",
+                at,
+                "view",
+                VIEW,
+                "told",
+                told);
     }
 }

@@ -3,6 +3,7 @@ package ai.buildscale.agents.session;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Notifier;
 import ai.buildscale.agents.platform.schedule.PeriodicTimers;
+import ai.buildscale.agents.platform.schedule.SingleFlight;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Vertx;
@@ -12,7 +13,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 
 /** Holds callers until their command is applied: each notification looks for all of them in one statement. */
@@ -24,16 +24,15 @@ class CommandWaiters {
 
     private final Database database;
     private final CommandRepository commands;
-    private final Vertx vertx;
     private final Set<Waiter> waiting = ConcurrentHashMap.newKeySet();
-    private final AtomicBoolean looking = new AtomicBoolean();
-    private volatile boolean again;
+    private final SingleFlight looking;
 
     CommandWaiters(
             Database database, CommandRepository commands, Vertx vertx, PeriodicTimers timers, Notifier notifier) {
         this.database = database;
         this.commands = commands;
-        this.vertx = vertx;
+        // a failure is mended by the next look, which is due in a moment
+        this.looking = SingleFlight.onLoop(vertx, this::ask, _ -> {});
         notifier.listen(_ -> look());
         timers.every(LOOK, this::look);
     }
@@ -53,19 +52,14 @@ class CommandWaiters {
     }
 
     private void look() {
-        if (waiting.isEmpty()) {
-            return;
-        }
-        again = true;
-        if (looking.compareAndSet(false, true)) {
-            vertx.runOnContext(_ -> ask());
+        if (!waiting.isEmpty()) {
+            looking.trigger();
         }
     }
 
-    private void ask() {
-        again = false;
+    private Uni<Set<UUID>> ask() {
         Set<UUID> asked = waiting.stream().map(Waiter::command).collect(Collectors.toSet());
-        commands.applied(database, asked).subscribe().with(this::tell, _ -> rest());
+        return commands.applied(database, asked).invoke(this::tell);
     }
 
     private void tell(Set<UUID> applied) {
@@ -73,14 +67,6 @@ class CommandWaiters {
             if (applied.contains(waiter.command())) {
                 waiter.emitter().complete(null);
             }
-        }
-        rest();
-    }
-
-    private void rest() {
-        looking.set(false);
-        if (again) {
-            look();
         }
     }
 }

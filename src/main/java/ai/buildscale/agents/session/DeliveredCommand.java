@@ -1,5 +1,6 @@
 package ai.buildscale.agents.session;
 
+import ai.buildscale.agents.platform.WireEnum;
 import java.util.UUID;
 
 /**
@@ -11,8 +12,12 @@ import java.util.UUID;
  * @param traceparent the trace of the request that gave it; null if there is none
  */
 public record DeliveredCommand(CommandView command, String requires, boolean ended, UUID turn, String traceparent) {
-    /** A command that leads away from here; all others are for the agent. */
+    /** Null for a command that only a newer server knows. */
+    public CommandType type() {
+        return CommandType.of(command.command());
+    }
+
     public boolean isMigration() {
-        return command.command().equals("migrate");
+        return WireEnum.is(CommandType.MIGRATE, command.command());
     }
 }

@@ -65,7 +65,9 @@ public class HeartbeatResource {
 
     @JsonDeserialize(using = BeatJson.Reader.class)
     public record Beat(
-            @NotNull UUID id,
+            @NotNull @Schema(ref = "#/components/schemas/UUID", required = true)
+            UUID id,
+
             @NotNull @Min(0) @Schema(examples = "1") Long epoch) {}
 
     /** The beats are checked by {@link #requireComplete}: Bean Validation takes longer than the statement. */

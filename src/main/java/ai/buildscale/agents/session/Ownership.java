@@ -31,10 +31,7 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Ownership {
     private static final String ONE_MIGRATION = "session_commands_one_migration";
-    static final String HAND_OVER = SessionSql.batched(OwnershipSql.HAND_OVER, HandoverTargets.BATCH);
-
-    /** What owners are told. */
-    private static final Set<String> COMMANDS = Set.of("pause", "resume", "cancel", "stop", "migrate");
+    static final String HAND_OVER = SessionSweepSql.batched(OwnershipSql.HAND_OVER, HandoverTargets.BATCH);
 
     private final Database database;
     private final CommandRepository commands;
@@ -53,9 +50,9 @@ public class Ownership {
         this.notifier = notifier;
         this.config = config;
         this.metrics = metrics;
-        for (String command : COMMANDS) {
-            time(command, false);
-            time(command, true);
+        for (CommandType type : CommandType.values()) {
+            time(type.toString(), false);
+            time(type.toString(), true);
         }
     }
 
@@ -101,7 +98,8 @@ public class Ownership {
      * @param why {@code drain} or {@code rebalance}
      */
     public Uni<HandedOver> giveAway(UUID server, HandoverTargets takers, String why, int atMost) {
-        String sql = atMost >= HandoverTargets.BATCH ? HAND_OVER : SessionSql.batched(OwnershipSql.HAND_OVER, atMost);
+        String sql =
+                atMost >= HandoverTargets.BATCH ? HAND_OVER : SessionSweepSql.batched(OwnershipSql.HAND_OVER, atMost);
         return handOver(List.of(server), takers, why, sql);
     }
 

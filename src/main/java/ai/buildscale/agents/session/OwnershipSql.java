@@ -1,6 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.platform.postgres.SqlText;
 
 /**
  * The statements that give sessions another owner: locked, next epoch and event in one. Whoever held a session before is
@@ -21,7 +22,8 @@ final class OwnershipSql {
      * Hands over a batch of what these servers own. $1 from, $2 to, $3 the turns in which they take, one after the
      * other, $4 the milliseconds after which a lease is lost, $5 why: null for servers that are gone, and no others.
      */
-    static final String HAND_OVER = handOver("""
+    static final String HAND_OVER = handOver(
+            SqlText.fill("""
             from unnest($1::uuid[]) as wanted (id)
             join servers v on v.id = wanted.id
             cross join lateral (
@@ -32,38 +34,36 @@ final class OwnershipSql {
                     -- the common case by itself, or the planner expects few rows to pass, and sorts all of them
                     and (a.requires = '{}' or exists (select from fit f where f.labels @> a.requires and f.id <> v.id))
                     and exists (select from fit f where f.id <> v.id)
-                    and %s
+                    and {known}
                 order by a.id
                 limit {batch}
                 for no key update skip locked) s
             where ($5::text is not null or v.lost_at is not null or v.left_at is not null or v.drain_until < now())
-            limit {batch}""".formatted(KNOWN))
-            .replace("{asked}", "asked as (select null::uuid as id, null::uuid as session_id where false),")
-            .replace("{only}", "")
-            .replace("{settled}", "0");
+            limit {batch}""", "known", KNOWN),
+            "asked as (select null::uuid as id, null::uuid as session_id where false),",
+            "",
+            "0");
 
     /**
      * The same for one session that was asked to migrate, which this applies. $1 the session, $6 its owner, $7 the
      * command; nothing if the session has left that owner, or the command is not open any more.
      */
-    static final String HAND_OVER_ONE = handOver("""
+    static final String HAND_OVER_ONE =
+            handOver(SqlText.fill("""
             from (
                 select a.* from agent_sessions a
-                where a.id = any ($1::uuid[]) and a.ended_at is null and a.server_id = $6 and %s
+                where a.id = any ($1::uuid[]) and a.ended_at is null and a.server_id = $6 and {known}
                 for no key update) s
-            left join servers v on v.id = s.server_id""".formatted(KNOWN))
-            // locked after its session, as all do: it is read again if somebody has closed it meanwhile
-            .replace("{asked}", """
+            left join servers v on v.id = s.server_id""", "known", KNOWN), """
             asked as materialized (
                 select c.id, c.session_id from session_commands c
                 join held h on h.id = c.session_id
                 where c.id = $7 and c.applied_at is null
-                for no key update of c),""")
-            .replace("{only}", "join asked on asked.session_id = n.id")
-            .replace("{settled}", "1");
+                for no key update of c),""", "join asked on asked.session_id = n.id", "1");
 
-    private static String handOver(String which) {
-        return """
+    private static String handOver(String which, String asked, String only, String settled) {
+        return SqlText.fill(
+                """
             with fit as materialized (
                 select v.id, v.hostname, v.labels from servers v
                 where v.id = any ($2::uuid[]) and v.state = 'active' and v.lost_at is null and v.left_at is null
@@ -74,7 +74,7 @@ final class OwnershipSql {
                        case when v.lost_at is null and v.left_at is null then 'agent_migrated' else 'agent_recovered'
                            end as event,
                        v.renewed_at
-                %1$s),
+                {which}),
             {asked}
             numbered as (
                 select h.*, row_number() over (order by h.id) - 1 as ordinal from held h),
@@ -85,7 +85,7 @@ final class OwnershipSql {
                 cross join lateral (
                     select f.id, f.hostname from fit f
                     where f.labels @> n.requires and f.id is distinct from n.server_id
-                    order by f.id = ($3::uuid[])[1 + n.ordinal %% cardinality($3::uuid[])] desc, f.id
+                    order by f.id = ($3::uuid[])[1 + n.ordinal % cardinality($3::uuid[])] desc, f.id
                     limit 1) t),
             moved as (
                 update agent_sessions s
@@ -107,7 +107,7 @@ final class OwnershipSql {
                 where c.id = a.id
                 returning c.*),
             logged as (
-                %2$s
+                {append}
                 select m.last_position - 1, m.workspace_id, m.chat_id, m.id, m.event,
                        jsonb_build_object('session_id', m.id, 'chat_id', m.chat_id, 'agent_type', m.agent_type,
                            'status', m.status, 'from_server_id', m.from_id, 'from_server_hostname', m.from_hostname,
@@ -116,13 +116,25 @@ final class OwnershipSql {
                        clock_timestamp(), false
                 from moved m
                 union all
-                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', %3$s, c.applied_at, false
+                select m.last_position, m.workspace_id, m.chat_id, m.id, 'agent_command', {command_data}, c.applied_at, false
                 from settled c
                 join moved m on m.id = c.session_id)
             select m.server_id, count(*) as n,
                    (extract(epoch from max(clock_timestamp() - m.renewed_at)) * 1000)::bigint as silent
             from moved m
-            group by m.server_id""".formatted(which, EventLog.APPEND, CommandSql.data("applied", "c.applied_at"));
+            group by m.server_id""",
+                "which",
+                which,
+                "asked",
+                asked,
+                "only",
+                only,
+                "settled",
+                settled,
+                "append",
+                EventLog.APPEND,
+                "command_data",
+                CommandSql.data("applied", "c.applied_at"));
     }
 
     /** How many live sessions a server owns, how many of them run, and what it has not done yet. $1 server. */

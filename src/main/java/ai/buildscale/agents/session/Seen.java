@@ -1,5 +1,6 @@
 package ai.buildscale.agents.session;
 
+import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.workspace.Permission;
 import io.vertx.mutiny.sqlclient.Row;
@@ -16,22 +17,24 @@ import java.util.stream.StreamSupport;
  */
 record Seen<T>(Permission permission, T found) {
     /**
-     * A statement that reads the permission, then, up to {@link #TAIL}, the rows that hang on the session {@code s}, of its
-     * {@code id} and {@code chat_id}: one row without these where there are none or the caller may not read them, and none
-     * for no session. $1 id, $2 caller (null: one who may everything).
+     * A statement that reads the permission, and the rows that hang on the session {@code s}, of its {@code id} and {@code
+     * chat_id}: one row without these where there are none or the caller may not read them, and none for no session. $1 id,
+     * $2 caller (null: one who may everything).
+     *
+     * @param rows the statement that reads these, as a lateral
      */
-    static final String HEAD = """
+    static String of(String rows) {
+        return SqlText.fill("""
             with seen as materialized (
-                select s.id, s.chat_id, %s as permission from agent_sessions s where s.id = $1)
+                select s.id, s.chat_id, {permission} as permission from agent_sessions s where s.id = $1)
             select seen.permission, e.*
             from seen
             left join (
                 seen s cross join lateral (
-            """.formatted(Permission.sql("$2"));
+            {rows}) e) on s.permission is not null""", "permission", Permission.sql("$2"), "rows", rows);
+    }
 
-    static final String TAIL = ") e) on s.permission is not null";
-
-    /** Reads rows of {@link #HEAD}; null if there is no session. */
+    /** Reads the rows of {@link #of}; null if there is no session. */
     static <T> Seen<List<T>> all(RowSet<Row> rows, Function<Row, T> read) {
         return rows.size() == 0
                 ? null

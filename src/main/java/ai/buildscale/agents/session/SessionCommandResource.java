@@ -1,9 +1,6 @@
 package ai.buildscale.agents.session;
 
-import ai.buildscale.agents.platform.TextRules;
 import ai.buildscale.agents.platform.http.EntityTags;
-import ai.buildscale.agents.platform.http.Idempotency;
-import ai.buildscale.agents.platform.http.StoredResponse;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.security.Caller;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -16,7 +13,6 @@ import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Size;
 import jakarta.ws.rs.Consumes;
-import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.POST;
@@ -50,22 +46,20 @@ import org.jboss.resteasy.reactive.RestPath;
                         + " as a viewer to read it. The sessions of who has left, or only views, are read and ended by the"
                         + " workspace's owners and admins. For the group admin, everything.")
 public class SessionCommandResource {
-    private static final int MAX_REASON = 1_000;
+    static final int MAX_REASON = 1_000;
     private static final int MAX_RESULT = 65_536;
     /** The longest that an answer is held, in seconds. */
     public static final int MAX_WAIT = 30;
 
-    private static final String WAIT =
+    static final String WAIT =
             "seconds that the answer may be held until the owner of a hosted session has carried the command out";
 
-    private final SessionService sessions;
     private final SessionCommands commands;
-    private final Idempotency idempotency;
+    private final CommandAnswers answers;
 
-    SessionCommandResource(SessionService sessions, SessionCommands commands, Idempotency idempotency) {
-        this.sessions = sessions;
+    SessionCommandResource(SessionCommands commands, CommandAnswers answers) {
         this.commands = commands;
-        this.idempotency = idempotency;
+        this.answers = answers;
     }
 
     /** @param command what the owner of a hosted session was told, and how far it is; else null */
@@ -116,7 +110,8 @@ public class SessionCommandResource {
             @RestPath UUID id,
             @RequestBody(required = false) @Valid Start body) {
         String task = body == null ? null : body.task();
-        return command(security, id, body, Transition.start(task, EntityTags.versions(ifMatch)), Duration.ZERO);
+        return answers.command(
+                Caller.of(security), id, body, Transition.start(task, EntityTags.versions(ifMatch)), Duration.ZERO);
     }
 
     @POST
@@ -125,7 +120,8 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> yieldTurn(
             @Context SecurityContext security, @HeaderParam("If-Match") String ifMatch, @RestPath UUID id) {
-        return command(security, id, null, Transition.yieldTurn(EntityTags.versions(ifMatch)), Duration.ZERO);
+        return answers.command(
+                Caller.of(security), id, null, Transition.yieldTurn(EntityTags.versions(ifMatch)), Duration.ZERO);
     }
 
     @POST
@@ -139,12 +135,12 @@ public class SessionCommandResource {
             @RequestBody(required = false) @Valid PauseRequest body,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         Duration pauseFor = body == null || body.expiresIn() == null ? null : Duration.ofSeconds(body.expiresIn());
-        return command(
-                security,
+        return answers.command(
+                Caller.of(security),
                 id,
                 body,
                 Transition.pause(body == null ? null : body.reason(), pauseFor, EntityTags.versions(ifMatch)),
-                wait(wait));
+                seconds(wait));
     }
 
     @POST
@@ -162,15 +158,15 @@ public class SessionCommandResource {
             @RestPath UUID id,
             @RequestBody(required = false) @Valid Resume body,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
-        return command(
-                security,
+        return answers.command(
+                Caller.of(security),
                 id,
                 body,
                 Transition.resume(
                         body == null ? null : body.task(),
                         body == null ? null : body.pauseId(),
                         EntityTags.versions(ifMatch)),
-                wait(wait));
+                seconds(wait));
     }
 
     @POST
@@ -188,7 +184,12 @@ public class SessionCommandResource {
         if (result != null && result.length() > MAX_RESULT) {
             throw Problem.invalid("result", "must have at most " + MAX_RESULT + " characters as JSON");
         }
-        return command(security, id, body, Transition.complete(result, EntityTags.versions(ifMatch)), Duration.ZERO);
+        return answers.command(
+                Caller.of(security),
+                id,
+                body,
+                Transition.complete(result, EntityTags.versions(ifMatch)),
+                Duration.ZERO);
     }
 
     @POST
@@ -200,26 +201,12 @@ public class SessionCommandResource {
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @Valid @NotNull Fail body) {
-        return command(
-                security, id, body, Transition.fail(body.errorMessage(), EntityTags.versions(ifMatch)), Duration.ZERO);
-    }
-
-    @DELETE
-    @Path("/agent-sessions/{id}")
-    @Operation(summary = "Cancel: the record stays; repeating it is a success")
-    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
-    public Uni<Response> cancel(
-            @Context SecurityContext security,
-            @HeaderParam("If-Match") String ifMatch,
-            @RestPath UUID id,
-            @QueryParam("reason") String reason,
-            @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
-        return command(
-                security,
+        return answers.command(
+                Caller.of(security),
                 id,
-                null,
-                Transition.cancel(TextRules.parameter("reason", reason, MAX_REASON), EntityTags.versions(ifMatch)),
-                wait(wait));
+                body,
+                Transition.fail(body.errorMessage(), EntityTags.versions(ifMatch)),
+                Duration.ZERO);
     }
 
     @GET
@@ -237,34 +224,11 @@ public class SessionCommandResource {
             @RestPath UUID id,
             @RestPath UUID commandId,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
-        return commands.commandOf(Caller.of(security), id, commandId, wait(wait))
+        return commands.commandOf(Caller.of(security), id, commandId, seconds(wait))
                 .map(OneCommand::new);
     }
 
-    private static Duration wait(Integer seconds) {
-        return Duration.ofSeconds(seconds == null ? 0 : seconds);
-    }
-
-    private Uni<Response> command(
-            SecurityContext security, UUID id, Object body, Transition transition, Duration wait) {
-        Caller caller = Caller.of(security);
-        SessionCommand command = transition.command();
-        return idempotency.once(
-                body,
-                (db, _) -> sessions.get(db, caller, id),
-                db -> commands.command(db, caller, id, transition)
-                        .map(given ->
-                                answer(given, command.message(given.session().status()))),
-                answer -> settled(caller, (Commanded) answer.body(), wait));
-    }
-
-    private Uni<StoredResponse> settled(Caller caller, Commanded given, Duration wait) {
-        return commands.settled(caller, new CommandOutcome(given.session(), given.command()), wait)
-                .map(settled -> answer(settled, given.message()));
-    }
-
-    private static StoredResponse answer(CommandOutcome given, String message) {
-        return StoredResponse.ok(new Commanded(given.session(), message, given.command()))
-                .tagged(given.session().etag());
+    static Duration seconds(Integer wait) {
+        return Duration.ofSeconds(wait == null ? 0 : wait);
     }
 }

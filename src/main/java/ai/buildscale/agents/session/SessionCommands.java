@@ -10,15 +10,10 @@ import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.SessionRepository.Outcome;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Permission;
-import io.micrometer.core.instrument.Counter;
-import io.micrometer.core.instrument.MeterRegistry;
-import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 
@@ -27,7 +22,6 @@ import java.util.UUID;
  * is one statement that applies or does not, and only then is it judged why, from the row as that statement found it
  * under its lock.
  */
-@Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class SessionCommands {
     private final Database database;
@@ -36,7 +30,7 @@ public class SessionCommands {
     private final CommandWaiters waiters;
     private final Notifier notifier;
     private final SessionTasks tasks;
-    private final Map<SessionCommand, Counter> applied = new EnumMap<>(SessionCommand.class);
+    private final SessionLifecycle lifecycle;
 
     SessionCommands(
             Database database,
@@ -45,16 +39,14 @@ public class SessionCommands {
             CommandWaiters waiters,
             Notifier notifier,
             SessionTasks tasks,
-            MeterRegistry metrics) {
+            SessionLifecycle lifecycle) {
         this.database = database;
         this.sessions = sessions;
         this.commands = commands;
         this.waiters = waiters;
         this.notifier = notifier;
         this.tasks = tasks;
-        for (SessionCommand command : SessionCommand.values()) {
-            applied.put(command, metrics.counter("sessions.commands", "command", command.toString()));
-        }
+        this.lifecycle = lifecycle;
     }
 
     /**
@@ -82,7 +74,7 @@ public class SessionCommands {
                         outcome, transition.command() == SessionCommand.CANCEL ? Permission.END : Permission.CONTROL))
                 .invoke(outcome -> {
                     if (outcome.applied()) {
-                        applied.get(transition.command()).increment();
+                        lifecycle.applied(transition.command(), transition.reason(), outcome);
                     } else {
                         judge(outcome, transition);
                     }
@@ -99,7 +91,7 @@ public class SessionCommands {
     /** What the answer shows: the command just given, or for a repeat the one that it repeats. */
     private static CommandView answered(Outcome outcome, SessionCommand command) {
         CommandView given = outcome.command();
-        return given == null || given.command().equals(command.toString()) ? given : null;
+        return given == null || WireEnum.is(command, given.command()) ? given : null;
     }
 
     /** The session's commands to its owner, oldest first, the newest 200. */

@@ -51,7 +51,7 @@ interface SessionConfig {
     class Batch implements Converter<Integer> {
         @Override
         public Integer convert(String value) {
-            return IntRange.between(1, SessionSql.MAX_BATCH, value);
+            return IntRange.between(1, SessionSweepSql.MAX_BATCH, value);
         }
     }
 }

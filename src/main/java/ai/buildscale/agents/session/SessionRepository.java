@@ -142,7 +142,7 @@ class SessionRepository {
     Uni<Outcome> transition(Db db, UUID id, UUID caller, UUID newPauseId, UUID actor, Transition t) {
         SessionStatus target = t.command().target();
         return db.row(
-                        SessionSql.transition(t.command()),
+                        SessionCommandSql.transition(t.command()),
                         id,
                         caller,
                         t.command().from(),

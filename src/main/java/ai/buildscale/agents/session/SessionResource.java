@@ -2,6 +2,7 @@ package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventView;
 import ai.buildscale.agents.platform.Page;
+import ai.buildscale.agents.platform.TextRules;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.http.EntityTags;
 import ai.buildscale.agents.platform.http.Idempotency;
@@ -17,6 +18,7 @@ import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotNull;
 import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.PATCH;
@@ -54,10 +56,12 @@ public class SessionResource {
     private static final int MAX_EVENTS = 1_000;
 
     private final SessionService service;
+    private final CommandAnswers answers;
     private final Idempotency idempotency;
 
-    SessionResource(SessionService service, Idempotency idempotency) {
+    SessionResource(SessionService service, CommandAnswers answers, Idempotency idempotency) {
         this.service = service;
+        this.answers = answers;
         this.idempotency = idempotency;
     }
 
@@ -156,6 +160,32 @@ public class SessionResource {
                 .map(session -> Response.ok(new OneSession(session))
                         .header("ETag", session.etag())
                         .build());
+    }
+
+    @DELETE
+    @Path("/agent-sessions/{id}")
+    @Operation(summary = "Cancel: the record stays; repeating it is a success")
+    @APIResponse(
+            responseCode = "200",
+            content = @Content(schema = @Schema(implementation = SessionCommandResource.Commanded.class)))
+    public Uni<Response> cancel(
+            @Context SecurityContext security,
+            @HeaderParam("If-Match") String ifMatch,
+            @RestPath UUID id,
+            @QueryParam("reason") String reason,
+            @QueryParam("wait")
+                    @Min(0)
+                    @Max(SessionCommandResource.MAX_WAIT)
+                    @Parameter(description = SessionCommandResource.WAIT)
+                    Integer wait) {
+        return answers.command(
+                Caller.of(security),
+                id,
+                null,
+                Transition.cancel(
+                        TextRules.parameter("reason", reason, SessionCommandResource.MAX_REASON),
+                        EntityTags.versions(ifMatch)),
+                SessionCommandResource.seconds(wait));
     }
 
     @GET

@@ -16,9 +16,6 @@ import ai.buildscale.agents.session.SessionRepository.Outcome;
 import ai.buildscale.agents.workspace.Access;
 import ai.buildscale.agents.workspace.Permission;
 import ai.buildscale.agents.workspace.Role;
-import io.micrometer.core.instrument.Counter;
-import io.micrometer.core.instrument.MeterRegistry;
-import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
@@ -30,7 +27,6 @@ import java.util.stream.Stream;
  * The registry of sessions: creates, reads, lists and changes them. The database referees: a change is one statement that
  * applies or does not, and only then is it judged why, from the row as that statement found it under its lock.
  */
-@Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class SessionService {
     private static final String ONE_LIVE_PER_CHAT = "agent_sessions_one_live_per_chat";
@@ -45,7 +41,7 @@ public class SessionService {
     private final Notifier notifier;
     private final Access access;
     private final SessionPlacement host;
-    private final Counter created;
+    private final SessionLifecycle lifecycle;
 
     SessionService(
             Database database,
@@ -53,13 +49,13 @@ public class SessionService {
             Notifier notifier,
             Access access,
             SessionPlacement host,
-            MeterRegistry metrics) {
+            SessionLifecycle lifecycle) {
         this.database = database;
         this.sessions = sessions;
         this.notifier = notifier;
         this.access = access;
         this.host = host;
-        this.created = metrics.counter("sessions.created");
+        this.lifecycle = lifecycle;
     }
 
     /**
@@ -81,8 +77,8 @@ public class SessionService {
                 .chain(creation -> creation != null && creation.session() != null
                         ? Uni.createFrom().item(creation.session())
                         : refused(db, caller, workspaceId, creation))
-                .invoke(() -> {
-                    created.increment();
+                .invoke(session -> {
+                    lifecycle.created(session);
                     db.afterCommit(notifier::appended);
                 });
     }

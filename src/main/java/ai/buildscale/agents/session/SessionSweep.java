@@ -23,8 +23,10 @@ import org.jboss.logging.Logger;
 class SessionSweep {
     private static final Logger LOG = Logger.getLogger(SessionSweep.class);
     private static final int REMOVE_BATCH = 1_000;
-    private static final String INACTIVE = SessionSql.batched(SessionSql.SWEEP_INACTIVE, SessionSql.MAX_BATCH);
-    private static final String STALLED = SessionSql.batched(SessionSql.SWEEP_STALLED, SessionSql.MAX_BATCH);
+    private static final String INACTIVE =
+            SessionSweepSql.batched(SessionSweepSql.SWEEP_INACTIVE, SessionSweepSql.MAX_BATCH);
+    private static final String STALLED =
+            SessionSweepSql.batched(SessionSweepSql.SWEEP_STALLED, SessionSweepSql.MAX_BATCH);
     private static final UUID FIRST = new UUID(0, 0);
 
     /** A walk round the live sessions, a piece at each turn. */
@@ -102,8 +104,13 @@ class SessionSweep {
         int batch = config.sweepBatch();
         return Uni.join()
                 .all(
-                        drained("stale, hosted outside", batch, SessionSql.SWEEP_SILENT, stale, outage().toMillis()),
-                        drained("resumed, pause expired", batch, SessionSql.SWEEP_PAUSES),
+                        drained(
+                                "stale, hosted outside",
+                                batch,
+                                SessionSweepSql.SWEEP_SILENT,
+                                stale,
+                                outage().toMillis()),
+                        drained("resumed, pause expired", batch, SessionSweepSql.SWEEP_PAUSES),
                         Uni.createFrom().deferred(() -> inactive.next(config.inactivityTimeout())),
                         Uni.createFrom()
                                 .deferred(() -> stalled.next(config.stalledAfter()))
@@ -125,7 +132,7 @@ class SessionSweep {
                         drained(
                                 "removed",
                                 REMOVE_BATCH,
-                                SessionSql.REMOVE_ENDED,
+                                SessionSweepSql.REMOVE_ENDED,
                                 config.retention().toMillis()),
                         drained(
                                 "commands, removed",
@@ -138,7 +145,7 @@ class SessionSweep {
     }
 
     private Uni<Integer> drained(String what, int batch, String sweep, Object... arguments) {
-        String sql = SessionSql.batched(sweep, batch);
+        String sql = SessionSweepSql.batched(sweep, batch);
         return Sweeps.drain(batch, () -> swept(what, () -> database.row(sql, arguments)));
     }
 

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.session;
 
 import ai.buildscale.agents.event.EventLog;
+import ai.buildscale.agents.platform.postgres.SqlText;
 
 /**
  * Composes the transition of a session as part of a statement: with its event, its counters, the command to its owner,
@@ -24,22 +25,23 @@ public final class SessionTransition {
      * Appends an {@code agent_status} for each row of {@code moved}, then an {@code agent_task} if that changed too. A
      * session that ends by a command to its owner has its last event when the owner has obeyed.
      */
-    static final String LOGGED = """
+    static final String LOGGED =
+            SqlText.fill("""
             logged as (
-                %s
-                select m.last_position - {after} - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', %s, m.updated_at,
+                {append}
+                select m.last_position - {after} - 2, m.workspace_id, m.chat_id, m.id, 'agent_status', {status_data}, m.updated_at,
                        m.ended_at is not null and m.open_commands = 0
                 from moved m
                 where m.status is distinct from m.previous_status
                 union all
-                select m.last_position - {after} - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', %s, m.updated_at, false
+                select m.last_position - {after} - 1, m.workspace_id, m.chat_id, m.id, 'agent_task', {task_data}, m.updated_at, false
                 from moved m
                 where m.current_task is distinct from m.previous_task
                 {commanded})
-            """.formatted(EventLog.APPEND, STATUS_DATA, TASK_DATA);
+            """, "append", EventLog.APPEND, "status_data", STATUS_DATA, "task_data", TASK_DATA);
 
     /** The same, with what a hosted session's owner is told to do. */
-    private static final String LOGGED_WITH_COMMANDS =
+    private static final String LOGGED_WITH_COMMANDS = SqlText.fill(
             """
             commanded as (
                 insert into session_commands (id, session_id, command, server_id, epoch, traceparent)
@@ -47,10 +49,12 @@ public final class SessionTransition {
                 from moved m
                 where m.command is not null
                 returning *),
-            """ + LOGGED.replace("{commanded}", """
+            {logged}""",
+            "logged",
+            SqlText.fill(LOGGED, "commanded", SqlText.fill("""
             union all
-            select m.last_position - {after}, m.workspace_id, m.chat_id, m.id, 'agent_command', %s, c.accepted_at, false
-            from commanded c join moved m on m.id = c.session_id""".formatted(CommandSql.data("accepted", "c.accepted_at")));
+            select m.last_position - {after}, m.workspace_id, m.chat_id, m.id, 'agent_command', {data}, c.accepted_at, false
+            from commanded c join moved m on m.id = c.session_id""", "data", CommandSql.data("accepted", "c.accepted_at"))));
 
     /** What the owner of {@code o} is told by its move; null for what is not hosted, and for what agents do themselves. */
     private static final String COMMAND = """
@@ -90,7 +94,7 @@ public final class SessionTransition {
 
     /** What the end of the session {@code row} takes of the ordinals of {@code next_position}, each of 16 places. */
     public static String places(String row) {
-        return "(" + row + ".mail + 21) / 16";
+        return SqlText.fill("({row}.mail + 21) / 16", "row", row);
     }
 
     /** Ends first what ends with the session. */
@@ -159,7 +163,7 @@ public final class SessionTransition {
             {revived}silenced as (
                 delete from session_heartbeats h using moved m
                 where (m.ended_at is not null or {rests}) and h.session_id = m.id),
-            {freed}""" + LOGGED_WITH_COMMANDS;
+            {freed}{logged}""";
 
     /** What a move may be, beside a change of state. */
     private enum Kind {
@@ -210,36 +214,60 @@ public final class SessionTransition {
      * @param begins which idle ones go on by their owner, as what is resumed does
      */
     static String requestedToGoOn(String traceparent, String begins) {
-        return of(Kind.RESUMING, "", 0, 0, NO_TURN, traceparent, "\n                         or " + begins);
+        return of(Kind.RESUMING, "", 0, 0, NO_TURN, traceparent, SqlText.fill(" or {begins}", "begins", begins));
     }
 
     /** The same for one to end. */
     static String requestedToEnd(String traceparent) {
-        return of(Kind.ENDING, NOTHING_LEFT, 0, 0, NO_TURN, traceparent, "") + SPENDING;
+        return SqlText.fill(
+                "{move}{spending}",
+                "move",
+                of(Kind.ENDING, NOTHING_LEFT, 0, 0, NO_TURN, traceparent, ""),
+                "spending",
+                SPENDING);
     }
 
     /** The same for sweeps. */
     static String swept() {
-        return of(Kind.ANY, NOTHING_LEFT, 0, 0, NO_TURN, "null", "") + SPENDING;
+        return SqlText.fill(
+                "{move}{spending}",
+                "move",
+                of(Kind.ANY, NOTHING_LEFT, 0, 0, NO_TURN, "null", ""),
+                "spending",
+                SPENDING);
     }
 
     private static String of(
             Kind kind, String also, int before, int after, String closing, String traceparent, String begins) {
         boolean ends = kind == Kind.ENDING || kind == Kind.ANY;
         boolean resumes = kind == Kind.RESUMING || kind == Kind.ANY;
-        return MOVE.replace("{ending}", ends ? ENDING : "")
-                .replace("{ended}", ends ? ENDED : "")
-                .replace("{ends_with}", ends ? "\n    left join ending e on e.id = o.id" : "")
-                .replace("{told}", ends ? "coalesce(e.told, 0)" : "0")
-                .replace("{freed}", ends ? FREED : "")
-                .replace("{revived}", resumes ? REVIVED : "")
-                .replace("{command}", COMMAND)
-                .replace("{rests}", RESTS)
-                .replace("{before}", Integer.toString(before))
-                .replace("{after}", Integer.toString(after))
-                .replace("{also}", also)
-                .replace("{closing}", closing)
-                .replace("{traceparent}", traceparent)
-                .replace("{begins}", begins);
+        String first = Integer.toString(before);
+        String last = Integer.toString(after);
+        return SqlText.fill(
+                MOVE,
+                "ending",
+                ends ? SqlText.fill(ENDING, "closing", closing, "before", first) : "",
+                "ended",
+                ends ? ENDED : "",
+                "ends_with",
+                ends ? "\n    left join ending e on e.id = o.id" : "",
+                "told",
+                ends ? "coalesce(e.told, 0)" : "0",
+                "freed",
+                ends ? FREED : "",
+                "revived",
+                resumes ? SqlText.fill(REVIVED, "rests", RESTS) : "",
+                "command",
+                SqlText.fill(COMMAND, "begins", begins),
+                "rests",
+                RESTS,
+                "before",
+                first,
+                "after",
+                last,
+                "also",
+                also,
+                "logged",
+                SqlText.fill(LOGGED_WITH_COMMANDS, "after", last, "traceparent", traceparent));
     }
 }

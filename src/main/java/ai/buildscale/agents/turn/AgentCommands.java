@@ -42,12 +42,12 @@ class AgentCommands implements AgentRuntime {
     }
 
     private Uni<Void> carryOut(DeliveredCommand order) {
-        return switch (order.command().command()) {
-            case "pause" -> interrupt(order, new Paused(StopReason.PAUSED));
-            case "cancel" -> cancel(order);
-            case "stop" -> interrupt(order, new Stopped(StopReason.STOPPED));
-            case "resume" -> resume(order.command().sessionId());
-            default -> Uni.createFrom().failure(new IllegalStateException("it is not known here"));
+        return switch (order.type()) {
+            case PAUSE -> interrupt(order, new Paused(StopReason.PAUSED));
+            case CANCEL -> cancel(order);
+            case STOP -> interrupt(order, new Stopped(StopReason.STOPPED));
+            case RESUME -> resume(order.command().sessionId());
+            case null, default -> Uni.createFrom().failure(new IllegalStateException("it is not known here"));
         };
     }
 

@@ -15,8 +15,20 @@ import org.junit.jupiter.api.Test;
 class ComposeTest {
     private static final Path FOLDER = Path.of("deploy/compose");
     private static final Compose COMPOSE = Yaml.read(Compose.class, FOLDER.resolve("compose.yaml"));
-    private static final String NGINX = Yaml.text(FOLDER.resolve("nginx.conf"));
+    private static final String NGINX = laidOut(Yaml.text(FOLDER.resolve("nginx.conf")));
     private static final List<String> API = block("location /api/");
+
+    /** Returns the text; fails unless each line is one directive, or the head or the end of a block, at its depth. */
+    private static String laidOut(String text) {
+        int depth = 0;
+        for (String line : text.lines().filter(one -> !one.matches(" *(#.*)?")).toList()) {
+            depth -= line.endsWith("}") ? 1 : 0;
+            // two directives on a line, or a block on one, would escape the assertions on lines
+            assertThat(line).matches(" {" + 4 * depth + "}(}|(?! )(\"[^\"]*\"|'[^']*'|[^\t\"';{}])+[;{])");
+            depth += line.endsWith("{") ? 1 : 0;
+        }
+        return text;
+    }
 
     /** The lines of the only block with this head, which ends at the brace of the same indentation. */
     private static List<String> block(String head) {

@@ -21,6 +21,10 @@ class DockerfileTest {
     private static List<List<String>> stages(String name) {
         String text =
                 Yaml.text(FOLDER.resolve(name)).replaceAll("(?m)^ *#.*\\n", "").replaceAll(" *\\\\\\n *", " ");
+        // Docker takes "user root" and tabs too: the assertions below would not see them
+        assertThat(text.lines().filter(line -> !line.isBlank()))
+                .allMatch(line ->
+                        line.matches("(FROM|ARG|ENV|COPY|RUN|USER|WORKDIR|EXPOSE|ENTRYPOINT|CMD|ADD) .*[^\\\\]"));
         return Arrays.stream(("\n" + text).split("(?m)^(?=FROM )"))
                 .map(stage -> stage.lines().filter(line -> !line.isBlank()).toList())
                 .toList();

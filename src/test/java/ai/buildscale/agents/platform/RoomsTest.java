@@ -12,17 +12,21 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.library.dependencies.SliceAssignment;
 import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
-import jakarta.ws.rs.Path;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** The rooms of the house, and who may enter which. */
 class RoomsTest {
     private static final String HOUSE = "ai.buildscale.agents.";
+    private static final int MOST_LINES = 400;
 
     /** Each room may enter those that stand before it; the doors are all in the last row and do not enter each other. */
     private static final List<Set<String>> ROOMS = List.of(
@@ -133,10 +137,42 @@ class RoomsTest {
     }
 
     @Test
+    void noTwoTypesHaveOneName() {
+        Map<String, Set<String>> named = new TreeMap<>();
+        for (JavaClass type : CLASSES) {
+            // what a person has named, and not the compiler, the build or Quarkus
+            if (!type.isAnonymousClass()
+                    && !type.getSimpleName().isEmpty()
+                    && !type.getName().contains("$$")) {
+                named.computeIfAbsent(type.getSimpleName(), _ -> new TreeSet<>())
+                        .add(type.getName());
+            }
+        }
+        named.values().removeIf(types -> types.size() == 1);
+
+        assertThat(named).isEmpty();
+    }
+
+    @Test
+    void aFileIsReadInOneSitting() throws IOException {
+        Map<String, Long> lengths = new TreeMap<>();
+        try (Stream<Path> files = Files.walk(Path.of("src/main/java"))) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                try (Stream<String> lines = Files.lines(file)) {
+                    lengths.put(file.toString(), lines.count());
+                }
+            }
+        }
+        lengths.values().removeIf(lines -> lines <= MOST_LINES);
+
+        assertThat(lengths).isEmpty();
+    }
+
+    @Test
     void resourcesLeaveTheDatabaseToServices() {
         noClasses()
                 .that()
-                .areAnnotatedWith(Path.class)
+                .areAnnotatedWith(jakarta.ws.rs.Path.class)
                 .should()
                 .dependOnClassesThat()
                 .haveSimpleNameEndingWith("Repository")

@@ -128,7 +128,7 @@ class LastEventIT {
             sql.rows("update agent_sessions set status = 'idle'");
         }
 
-        sql.execute(SessionSql.END, transition(session, to));
+        sql.execute(SessionCommandSql.END, transition(session, to));
 
         String why = to.equals("error") ? "failed" : to;
         assertThat(told(session)).containsExactly(why, "ended", "ended", last);
@@ -153,9 +153,9 @@ class LastEventIT {
             sql.rows("update turns set claimed_at = now(), begun_at = now()");
             sql.rows("insert into session_heartbeats (session_id, beat_at) values ('%s', now() - interval '1 hour')"
                     .formatted(session));
-            sql.execute(SessionSql.batched(SessionSql.SWEEP_SILENT, 10), "1000", "60000");
+            sql.execute(SessionSweepSql.batched(SessionSweepSql.SWEEP_SILENT, 10), "1000", "60000");
         } else {
-            sql.execute(SessionSql.END, transition(session, end));
+            sql.execute(SessionCommandSql.END, transition(session, end));
         }
 
         String sums = "input_tokens || ' ' || output_tokens";
@@ -170,7 +170,7 @@ class LastEventIT {
     void aCancelledAgentsLastEventIsThatItHasStopped() {
         String session = session("server", "running", "running", 1);
 
-        sql.execute(SessionSql.END, transition(session, "cancelled"));
+        sql.execute(SessionCommandSql.END, transition(session, "cancelled"));
 
         assertThat(told(session)).containsExactly("cancelled", "ended", "cancelled", "agent_command");
     }
@@ -184,7 +184,7 @@ class LastEventIT {
         sql.rows("update agent_sessions set blocked_on = 'Why?', updated_at = now() - interval '2 days'");
 
         sql.execute(
-                SessionSql.batched(SessionSql.SWEEP_INACTIVE, 10),
+                SessionSweepSql.batched(SessionSweepSql.SWEEP_INACTIVE, 10),
                 "1000",
                 new UUID(0, 0).toString(),
                 new UUID(0, 0).toString());
@@ -210,7 +210,7 @@ class LastEventIT {
         show(8, "\uD83D\uDE42");
         show(40, "lost");
 
-        sql.execute(SessionSql.END, transition(session, "completed"));
+        sql.execute(SessionCommandSql.END, transition(session, "completed"));
 
         assertThat(sql.rows("select content from messages")).containsExactly("one two \uD83D\uDE42\uD83D\uDE42 three");
         assertThat(sql.rows("select data ->> 'partial_response' from events where type = 'stopped'"))
@@ -222,7 +222,7 @@ class LastEventIT {
     void aMailboxMayBeFull(int messages) {
         String session = session("external", "running", null, messages);
 
-        sql.execute(SessionSql.END, transition(session, "cancelled"));
+        sql.execute(SessionCommandSql.END, transition(session, "cancelled"));
 
         assertTold(session, messages);
         assertThat(told(session).getLast()).isEqualTo("cancelled.");
@@ -240,8 +240,9 @@ class LastEventIT {
 
         int swept = 0;
         for (int i = 0; i < 3; i++) {
-            swept += Integer.parseInt(sql.execute(SessionSql.batched(SessionSql.SWEEP_SILENT, 100), "1000", "1000000")
-                    .getFirst());
+            swept += Integer.parseInt(
+                    sql.execute(SessionSweepSql.batched(SessionSweepSql.SWEEP_SILENT, 100), "1000", "1000000")
+                            .getFirst());
         }
 
         assertThat(swept).isEqualTo(8);
@@ -261,8 +262,8 @@ class LastEventIT {
         sql.connection().setAutoCommit(false);
         sql.rows("update agent_sessions set mail = 2");
         try (Statements other = Statements.on(database)) {
-            CompletableFuture<List<String>> ending =
-                    CompletableFuture.supplyAsync(() -> other.execute(SessionSql.END, transition(session, "error")));
+            CompletableFuture<List<String>> ending = CompletableFuture.supplyAsync(
+                    () -> other.execute(SessionCommandSql.END, transition(session, "error")));
             await().until(() -> !Postgres.query(
                             database,
                             "select from pg_stat_activity where wait_event_type = 'Lock' and datname ="

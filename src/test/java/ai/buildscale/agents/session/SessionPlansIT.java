@@ -103,13 +103,13 @@ class SessionPlansIT {
                 new Judged("command", CommandSql.GET, 3),
                 new Judged("any foreign", SessionSql.ANY_FOREIGN, 2),
                 new Judged("create", SessionSql.CREATE, 18),
-                new Judged("go on", SessionSql.GO_ON, 14),
-                new Judged("rest", SessionSql.REST, 14),
-                new Judged("end", SessionSql.END, 14),
+                new Judged("go on", SessionCommandSql.GO_ON, 14),
+                new Judged("rest", SessionCommandSql.REST, 14),
+                new Judged("end", SessionCommandSql.END, 14),
                 new Judged("change", SessionSql.CHANGE, 18),
                 new Judged("beat", SessionSql.BEAT, 3),
-                new Judged("sweep of the silent", SessionSql.batched(SessionSql.SWEEP_SILENT, BATCH), 2),
-                new Judged("hand over", SessionSql.batched(OwnershipSql.HAND_OVER, BATCH), 5),
+                new Judged("sweep of the silent", SessionSweepSql.batched(SessionSweepSql.SWEEP_SILENT, BATCH), 2),
+                new Judged("hand over", SessionSweepSql.batched(OwnershipSql.HAND_OVER, BATCH), 5),
                 new Judged("hand over one", OwnershipSql.HAND_OVER_ONE, 7),
                 new Judged("count of a server", OwnershipSql.COUNT, 1),
                 new Judged("ask to migrate", CommandSql.ASK_TO_MIGRATE, 4),
@@ -118,10 +118,10 @@ class SessionPlansIT {
                 new Judged("reject", CommandSql.REJECT, 4),
                 new Judged("fence", CommandSql.FENCE, 3),
                 new Judged("late migrations", CommandSql.LATE_MIGRATIONS, 1),
-                new Judged("sweep of pauses", SessionSql.batched(SessionSql.SWEEP_PAUSES, BATCH), 0),
-                new Judged("sweep of the inactive", SessionSql.batched(SessionSql.SWEEP_INACTIVE, BATCH), 3),
-                new Judged("sweep of the stalled", SessionSql.batched(SessionSql.SWEEP_STALLED, BATCH), 3),
-                new Judged("removal", SessionSql.batched(SessionSql.REMOVE_ENDED, BATCH), 1));
+                new Judged("sweep of pauses", SessionSweepSql.batched(SessionSweepSql.SWEEP_PAUSES, BATCH), 0),
+                new Judged("sweep of the inactive", SessionSweepSql.batched(SessionSweepSql.SWEEP_INACTIVE, BATCH), 3),
+                new Judged("sweep of the stalled", SessionSweepSql.batched(SessionSweepSql.SWEEP_STALLED, BATCH), 3),
+                new Judged("removal", SessionSweepSql.batched(SessionSweepSql.REMOVE_ENDED, BATCH), 1));
     }
 
     @ParameterizedTest

@@ -88,9 +88,11 @@ public class Notifier {
     private Uni<?> send() {
         Set<UUID> servers = new HashSet<>(concerned);
         concerned.removeAll(servers);
-        return pool.preparedQuery(TELL)
-                .execute(Tuple.of(self + ':' + Notification.of(servers).text()))
-                .invoke(failureLog::over);
+        return pool.preparedQuery(TELL).execute(Tuple.of(payload(servers))).invoke(failureLog::over);
+    }
+
+    private String payload(Set<UUID> servers) {
+        return self + ':' + Notification.of(servers).text();
     }
 
     private void listen() {

@@ -1,2 +1,1 @@
-
 select count(*) as n from moved

@@ -1,5 +1,6 @@
 with old as (
     select s.* from agent_sessions s where s.id = $1 for no key update),
+
 asked as materialized (
     select old.*, w.wanted, case when w.wanted = 'running' then case when (select c.id from chats c where c.id = old.chat_id and c.workspace_id = old.workspace_id) is not null
         then chat_work(old.id) end end as work
@@ -46,8 +47,7 @@ moved as (
         open_commands = o.open_commands + case when case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
-         when o.status = 'paused' and not o.ends
-                         or o.status = 'idle' and o.next = 'running' and o.work is not null then 'resume' end
+         when o.status = 'paused' and not o.ends or o.status = 'idle' and o.next = 'running' and o.work is not null then 'resume' end
 end is null then 0 else 1 end,
         stalled_at = null,
         last_position = next_position(o.last_position, o.ordinal) + 0 + 0 + 2 + 0
@@ -58,8 +58,7 @@ end is null then 0 else 1 end,
         case when o.hosting = 'server' and o.server_id is not null then
     case when o.next = 'paused' then 'pause'
          when o.next = 'cancelled' then 'cancel'
-         when o.status = 'paused' and not o.ends
-                         or o.status = 'idle' and o.next = 'running' and o.work is not null then 'resume' end
+         when o.status = 'paused' and not o.ends or o.status = 'idle' and o.next = 'running' and o.work is not null then 'resume' end
 end as command, 0 as left_told),
 revived as (
     update session_heartbeats h set beat_at = now() from moved m
@@ -97,6 +96,7 @@ select m.last_position - 0, m.workspace_id, m.chat_id, m.id, 'agent_command', js
     'applied_at', utc(c.applied_at), 'at', utc(c.accepted_at), 'epoch', c.epoch, 'server_id', c.server_id,
     'target_server_id', c.target_id, 'fenced', c.fenced, 'detail', c.rejected_why), c.accepted_at, false
 from commanded c join moved m on m.id = c.session_id)
+
 select s.id, s.workspace_id, s.chat_id, s.user_id, s.agent_type, s.status, s.model, s.mode, s.chat_name,
 s.current_task, s.error_message, s.result::text, s.created_at, s.updated_at,
 coalesce(s.last_heartbeat, greatest(s.created_at, case s.hosting
