@@ -132,7 +132,7 @@ class Rebalancing {
 
     private Uni<Integer> give(UUID me, HandoverTargets one, int sessions) {
         int batch = Math.min(sessions, HandoverTargets.BATCH);
-        return ownership.giveAway(me, one, "rebalance", batch).chain(handed -> {
+        return ownership.handOver(me, one, "rebalance", batch).chain(handed -> {
             placement.placed(one.servers().getFirst(), handed.sessions());
             int left = sessions - handed.sessions();
             return handed.sessions() == 0 || left <= 0
