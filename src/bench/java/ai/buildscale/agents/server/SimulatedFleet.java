@@ -39,7 +39,7 @@ public final class SimulatedFleet {
      * What is not as in the service, or not the same in every fleet.
      *
      * @param streams whether each server has a stream open, and so reads the log
-     * @param sample how many members, drawn anew for each batch, a server considers as its takers; 0 for all of them, as
+     * @param sample how many members, drawn anew for each batch, a server considers as its targets; 0 for all of them, as
      *     the service does
      */
     public record Options(boolean streams, int sample) {}
@@ -277,10 +277,10 @@ public final class SimulatedFleet {
      *
      * @param done gets how many there were
      */
-    void handOver(List<UUID> from, HandoverTargets takers, int atMost, IntConsumer done, Runnable givenUp) {
+    void handOver(List<UUID> from, HandoverTargets targets, int atMost, IntConsumer done, Runnable givenUp) {
         long now = agenda.now();
-        List<UUID> fit = takers.servers().stream()
-                .filter(id -> table.isFit(id, takers.lostAfter(), now))
+        List<UUID> fit = targets.servers().stream()
+                .filter(id -> table.isFit(id, targets.lostAfter(), now))
                 .sorted()
                 .toList();
         int[] sources = from.stream().mapToInt(id -> table.get(id).number).toArray();
@@ -290,7 +290,7 @@ public final class SimulatedFleet {
                 + batch.left() * Cost.LEFT_MICROS
                 + (sources.length - 1) * Cost.SOURCE_MICROS;
         int[] to = IntStream.range(0, batch.size())
-                .mapToObj(turn -> takers.turns().get(turn % takers.turns().size()))
+                .mapToObj(turn -> targets.turns().get(turn % targets.turns().size()))
                 .map(id -> fit.contains(id) ? id : fit.getFirst())
                 .mapToInt(id -> table.get(id).number)
                 .toArray();

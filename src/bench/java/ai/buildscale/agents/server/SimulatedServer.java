@@ -303,14 +303,14 @@ final class SimulatedServer {
 
     /** As {@code Recovery}: batches until one is empty. */
     private void recover(List<UUID> gone) {
-        HandoverTargets takers = PlacementPolicy.share(considered(Set.copyOf(gone)), config.lostAfter());
-        if (takers.isEmpty() || !alive) {
+        HandoverTargets targets = PlacementPolicy.share(considered(Set.copyOf(gone)), config.lostAfter());
+        if (targets.isEmpty() || !alive) {
             recovering = false;
             return;
         }
         fleet.handOver(
                 gone,
-                takers,
+                targets,
                 HandoverTargets.BATCH,
                 handed -> {
                     if (handed == 0) {
@@ -320,28 +320,28 @@ final class SimulatedServer {
                     batches++;
                     fleet.told().recovered += handed;
                     fleet.told().lastRecovered = agenda.seconds();
-                    told(takers, handed);
+                    told(targets, handed);
                     recover(gone);
                 },
                 () -> recovering = false);
     }
 
-    private void told(HandoverTargets takers, int handed) {
+    private void told(HandoverTargets targets, int handed) {
         if (!alive) {
             return;
         }
-        placed.add(takers, handed, agenda.now());
+        placed.add(targets, handed, agenda.now());
         listener.tell(new HashSet<>(
-                takers.turns().subList(0, Math.min(handed, takers.turns().size()))));
+                targets.turns().subList(0, Math.min(handed, targets.turns().size()))));
     }
 
     private List<Member> considered(Set<UUID> except) {
-        List<Member> takers = PlacementPolicy.takers(members, except, config.lostAfter(), placed, seenAt);
+        List<Member> targets = PlacementPolicy.targets(members, except, config.lostAfter(), placed, seenAt);
         int sample = fleet.options().sample();
-        if (sample == 0 || sample >= takers.size()) {
-            return takers;
+        if (sample == 0 || sample >= targets.size()) {
+            return targets;
         }
-        List<Member> drawn = new ArrayList<>(takers);
+        List<Member> drawn = new ArrayList<>(targets);
         for (int i = 0; i < sample; i++) {
             Collections.swap(drawn, i, i + fleet.random().nextInt(drawn.size() - i));
         }
@@ -359,8 +359,8 @@ final class SimulatedServer {
         }
         List<PlannedMove> mine = List.of();
         if (orphaning == 0 && !recovering) {
-            List<Member> takers = PlacementPolicy.takers(members, Set.of(), config.lostAfter(), placed, seenAt);
-            mine = RebalancePolicy.plan(Rebalancing.candidates(takers, Member::load)).stream()
+            List<Member> targets = PlacementPolicy.targets(members, Set.of(), config.lostAfter(), placed, seenAt);
+            mine = RebalancePolicy.plan(Rebalancing.candidates(targets, Member::load)).stream()
                     .filter(move -> move.from().equals(row.id))
                     .toList();
         }

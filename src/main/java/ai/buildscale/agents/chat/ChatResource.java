@@ -23,7 +23,6 @@ import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Size;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
-import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.PATCH;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
@@ -118,25 +117,16 @@ public class ChatResource {
     @Operation(summary = "Begin a chat: its agent's session is created, idle")
     @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = NewlyMade.class)))
     public Uni<Response> create(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @RestPath UUID workspaceId,
-            @Valid @NotNull NewChat body) {
+            @Context SecurityContext security, @RestPath UUID workspaceId, @Valid @NotNull NewChat body) {
         Caller caller = Caller.of(security);
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/workspaces/" + workspaceId + "/chats",
-                        body,
-                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
-                        db -> service.create(db, caller, workspaceId, body)
-                                .map(made -> StoredResponse.created(
-                                        "/api/v1/workspaces/" + workspaceId + "/chats/"
-                                                + made.chat().id(),
-                                        new NewlyMade(
-                                                made.chat().id(), made.session().id()))))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
+                db -> service.create(db, caller, workspaceId, body)
+                        .map(made -> StoredResponse.created(
+                                "/api/v1/workspaces/" + workspaceId + "/chats/"
+                                        + made.chat().id(),
+                                new NewlyMade(made.chat().id(), made.session().id()))));
     }
 
     @GET
@@ -206,21 +196,15 @@ public class ChatResource {
     @APIResponse(responseCode = "202", content = @Content(schema = @Schema(implementation = Accepted.class)))
     public Uni<Response> post(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @RestPath UUID workspaceId,
             @RestPath UUID chatId,
             @Valid @NotNull NewMessage body) {
         Caller caller = Caller.of(security);
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/workspaces/" + workspaceId + "/chats/" + chatId,
-                        body,
-                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
-                        db -> service.post(db, caller, workspaceId, chatId, body.content(), body.onBusy())
-                                .map(message -> accepted(new Accepted("accepted", message))))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
+                db -> service.post(db, caller, workspaceId, chatId, body.content(), body.onBusy())
+                        .map(message -> accepted(new Accepted("accepted", message))));
     }
 
     private static StoredResponse accepted(Object body) {
@@ -236,7 +220,6 @@ public class ChatResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Cancelled.class)))
     public Uni<Response> stop(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @RestPath UUID workspaceId,
             @RestPath UUID chatId,
             @QueryParam("wait")
@@ -247,18 +230,13 @@ public class ChatResource {
         Caller caller = Caller.of(security);
         Duration atMost = Duration.ofSeconds(wait == null ? USUAL_WAIT : wait);
         AtomicReference<StopResult> told = new AtomicReference<>();
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/workspaces/" + workspaceId + "/chats/" + chatId + "/stop",
-                        "",
-                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
-                        db -> service.stop(db, caller, workspaceId, chatId)
-                                .invoke(told::set)
-                                .replaceWith(StoredResponse.ok(new Cancelled("cancelled", chatId))),
-                        answer -> stopped(told.get(), atMost).replaceWith(answer))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                "",
+                (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
+                db -> service.stop(db, caller, workspaceId, chatId)
+                        .invoke(told::set)
+                        .replaceWith(StoredResponse.ok(new Cancelled("cancelled", chatId))),
+                answer -> stopped(told.get(), atMost).replaceWith(answer));
     }
 
     private Uni<Void> stopped(StopResult stopped, Duration atMost) {
@@ -273,7 +251,6 @@ public class ChatResource {
     @APIResponse(responseCode = "202", content = @Content(schema = @Schema(implementation = AnswerAccepted.class)))
     public Uni<Response> answer(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @RestPath UUID workspaceId,
             @RestPath UUID chatId,
             @Valid @NotNull NewAnswer body) {
@@ -284,16 +261,11 @@ public class ChatResource {
             throw Problem.invalid("answer", "must have at most " + MAX_ANSWER + " characters as JSON");
         }
         Caller caller = Caller.of(security);
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/workspaces/" + workspaceId + "/chats/" + chatId + "/answers",
-                        body,
-                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
-                        db -> service.answer(db, caller, workspaceId, chatId, body.questionId(), body.answer())
-                                .map(question -> accepted(new AnswerAccepted("accepted", question))))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
+                db -> service.answer(db, caller, workspaceId, chatId, body.questionId(), body.answer())
+                        .map(question -> accepted(new AnswerAccepted("accepted", question))));
     }
 
     @GET

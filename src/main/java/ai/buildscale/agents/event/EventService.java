@@ -25,7 +25,10 @@ import java.util.Set;
 import java.util.function.Supplier;
 import org.jboss.logging.Logger;
 
-/** Follows topics: from now on, from a snapshot, or from a position on; whichever server the client lands on. */
+/**
+ * Follows topics for clients: from now on, from a snapshot, or from a position on; whichever server the client lands
+ * on.
+ */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class EventService {

@@ -13,7 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
-/** The open streams of this server, by the event loop that writes them: a batch visits each loop once. */
+/** Holds the open streams of this server, by the event loop that writes them: a batch visits each loop once. */
 @ApplicationScoped
 class Subscribers {
     private final Map<EventLoop, EventLoopSubscribers> loops = new ConcurrentHashMap<>();

@@ -2,7 +2,6 @@ package ai.buildscale.agents.host;
 
 import ai.buildscale.agents.platform.http.Idempotency;
 import ai.buildscale.agents.platform.http.StoredResponse;
-import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.session.AgentType;
 import ai.buildscale.agents.session.SessionCommandResource;
@@ -20,7 +19,6 @@ import jakarta.validation.constraints.Size;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
-import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
@@ -32,7 +30,6 @@ import jakarta.ws.rs.core.SecurityContext;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
-import java.util.function.Function;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -48,7 +45,6 @@ import org.jboss.resteasy.reactive.RestPath;
 @Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Agent hosts", description = "Processes elsewhere that run agents; for the group agent-host.")
 public class HostResource {
-    private static final String HOSTS = "/api/v1/agent-hosts";
     private static final int MAX_CAPACITY = 10_000;
     private static final int USUAL_CAPACITY = 100;
     private static final int MAX_WORK = 100;
@@ -131,32 +127,14 @@ public class HostResource {
                     "It serves chats with `\"hosting\":\"external\"` in the workspaces that the caller is a member"
                             + " of; in all workspaces if the caller is in the group admin too.")
     @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneHost.class)))
-    public Uni<Response> register(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @Valid @NotNull NewHost body) {
+    public Uni<Response> register(@Context SecurityContext security, @Valid @NotNull NewHost body) {
         Caller caller = Caller.of(security);
         int capacity = body.capacity() == null ? USUAL_CAPACITY : body.capacity();
-        return once(
-                caller,
-                key,
-                "",
+        return idempotency.once(
                 body,
                 Idempotency.Review.NONE,
                 db -> service.register(db, caller, body.name(), body.agentTypes(), body.models(), capacity)
-                        .map(host -> StoredResponse.created(HOSTS + "/" + host.id(), new OneHost(host))));
-    }
-
-    private Uni<Response> once(
-            Caller caller,
-            String key,
-            String path,
-            Object body,
-            Idempotency.Review review,
-            Function<Db, Uni<StoredResponse>> work) {
-        return idempotency
-                .once(caller, key, "POST " + HOSTS + path, body, review, work)
-                .map(StoredResponse::response);
+                        .map(host -> StoredResponse.created("/api/v1/agent-hosts/" + host.id(), new OneHost(host))));
     }
 
     @GET
@@ -223,17 +201,11 @@ public class HostResource {
                     + " host has, or nobody, is `idle`, with an epoch that is not the host's.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HostBeatAnswer.class)))
     public Uni<Response> heartbeat(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @RestPath UUID hostId,
-            @Valid @NotNull Beats body) {
+            @Context SecurityContext security, @RestPath UUID hostId, @Valid @NotNull Beats body) {
         Caller caller = Caller.of(security);
         UUID[] ids = body.all().stream().map(TurnBeat::turnId).toArray(UUID[]::new);
         Long[] epochs = body.all().stream().map(TurnBeat::epoch).toArray(Long[]::new);
-        return once(
-                caller,
-                key,
-                "/" + hostId + "/heartbeat",
+        return idempotency.once(
                 body,
                 (db, kept) -> turns.review(db, caller, hostId, answered(kept)),
                 db -> turns.beat(db, caller, hostId, ids, epochs)
@@ -263,15 +235,11 @@ public class HostResource {
             content = @Content(schema = @Schema(implementation = HostTurns.ReportedLease.class)))
     public Uni<Response> tell(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @RestPath UUID hostId,
             @RestPath UUID turnId,
             @Valid @NotNull Told body) {
         Caller caller = Caller.of(security);
-        return once(
-                caller,
-                key,
-                "/" + hostId + "/turns/" + turnId + "/events",
+        return idempotency.once(
                 body,
                 (db, _) -> turns.review(db, caller, hostId, turnId),
                 db -> turns.tell(db, caller, hostId, turnId, body.epoch(), body.seq(), body.events())
@@ -291,15 +259,11 @@ public class HostResource {
             content = @Content(schema = @Schema(implementation = HostTurns.ReportedLease.class)))
     public Uni<Response> result(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @RestPath UUID hostId,
             @RestPath UUID turnId,
             @Valid @NotNull HostResult body) {
         Caller caller = Caller.of(security);
-        return once(
-                caller,
-                key,
-                "/" + hostId + "/turns/" + turnId + "/result",
+        return idempotency.once(
                 body,
                 (db, _) -> turns.review(db, caller, hostId, turnId),
                 db -> endings.end(db, caller, hostId, turnId, body).map(StoredResponse::ok));

@@ -11,8 +11,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Where ids come from: UUIDv7 (RFC 9562, section 5.7), ordered by the millisecond of their creation, and those of one
- * process as they were made (section 6.2, method 1: what is left of the time's part counts); or a UUIDv5, made of a name.
+ * Makes ids: UUIDv7 (RFC 9562, section 5.7), ordered by the millisecond of their creation, and those of one process in
+ * the order of their creation (section 6.2, method 1: what is left of the time's part counts); or a UUIDv5 of a name.
  */
 public final class Ids {
     private Ids() {}

@@ -2,7 +2,10 @@ package ai.buildscale.agents.platform;
 
 import org.eclipse.microprofile.config.spi.Converter;
 
-/** Converts settings to whole numbers between two bounds; a refusal names the setting. */
+/**
+ * Converts settings to whole numbers between two bounds; a refusal names the setting. Bean Validation of configuration
+ * mappings could refuse them too, but it would set up a second validator at every start, for these bounds alone.
+ */
 public final class IntRange {
     private IntRange() {}
 

@@ -7,7 +7,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** The rules for text from any source: a body, a query, a path. */
+/** Checks text from any source: a body, a query, a path. */
 public final class TextRules {
     /** What may stand in a request's address as it is, or begins what is encoded: all that can be seen but these. */
     private static final boolean[] IN_AN_ADDRESS = new boolean[0x7f];

@@ -118,7 +118,7 @@ class Drain {
         return Multi.createFrom()
                 .range(0, AT_ONCE)
                 .onItem()
-                .transformToUniAndMerge(_ -> ownership.giveAway(server, targets, "drain", HandoverTargets.BATCH))
+                .transformToUniAndMerge(_ -> ownership.handOver(server, targets, "drain", HandoverTargets.BATCH))
                 .collect()
                 .with(Collectors.summingInt(Ownership.HandedOver::sessions))
                 .invoke(n -> handedOver(server, targets, n));

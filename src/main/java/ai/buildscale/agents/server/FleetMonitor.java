@@ -26,8 +26,8 @@ import java.util.UUID;
 import org.jboss.logging.Logger;
 
 /**
- * Looks at the fleet a few times a second and declares servers lost: those whose lease has run out, or whose
- * connection to Postgres has been gone for two looks in a row. Judges nobody until it has itself seen the database
+ * Watches the fleet a few times a second and declares servers lost: those whose lease has run out, or whose connection
+ * to Postgres has been gone for two looks in a row. No server is judged until this server has itself seen the database
  * steadily for longer than the others need to renew: after an outage all leases look old. Declaring a live server lost
  * is safe, because its writes are fenced; it only wastes work.
  */

@@ -41,15 +41,15 @@ class Placement implements SessionPlacement {
     }
 
     /** The members that may be given sessions, with what they have as far as this server knows. */
-    List<Member> takers(Set<UUID> except) {
+    List<Member> targets(Set<UUID> except) {
         long seen = seenAt;
-        return PlacementPolicy.takers(members, except, config.lostAfter(), placed, seen);
+        return PlacementPolicy.targets(members, except, config.lostAfter(), placed, seen);
     }
 
     @Override
     public Server place(Map<String, String> requires) {
         Map<String, String> wanted = requires == null ? Map.of() : requires;
-        Member chosen = takers(Set.of()).stream()
+        Member chosen = targets(Set.of()).stream()
                 .filter(member -> member.has(wanted))
                 .min(PlacementPolicy.LEAST_LOADED)
                 .orElseThrow(() -> nobody(wanted));
@@ -76,7 +76,7 @@ class Placement implements SessionPlacement {
 
     /** Who takes the next batch that is handed over, and in which turns. */
     HandoverTargets share(Set<UUID> except) {
-        return share(takers(except));
+        return share(targets(except));
     }
 
     private HandoverTargets share(List<Member> all) {
@@ -85,14 +85,14 @@ class Placement implements SessionPlacement {
 
     /** The one that was asked for takes it, or nobody. */
     HandoverTargets only(UUID target) {
-        return share(takers(Set.of()).stream()
+        return share(targets(Set.of()).stream()
                 .filter(member -> member.id().equals(target))
                 .toList());
     }
 
     /** The least loaded one that has the labels, and is not this one. */
     HandoverTargets leastLoaded(Map<String, String> requires, UUID except) {
-        return share(takers(Set.of(except)).stream()
+        return share(targets(Set.of(except)).stream()
                 .filter(member -> member.has(requires))
                 .sorted(PlacementPolicy.LEAST_LOADED)
                 .limit(1)

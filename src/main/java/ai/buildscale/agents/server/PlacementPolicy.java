@@ -12,7 +12,7 @@ import java.util.UUID;
 /** The rules of {@link Placement}, without its clock: which servers may be given sessions, and in which order. */
 final class PlacementPolicy {
     /** Those that share what one statement hands over: the least loaded ones; more would only make it longer. */
-    static final int MOST_TAKERS = 16;
+    static final int MOST_TARGETS = 16;
 
     static final Comparator<Member> LEAST_LOADED =
             Comparator.comparingDouble(PlacementPolicy::loadWithOneMore).thenComparing(Member::id);
@@ -29,7 +29,7 @@ final class PlacementPolicy {
      * @param placed what was given since
      * @param seenAt when the fleet was as it is here
      */
-    static List<Member> takers(
+    static List<Member> targets(
             List<Member> fleet, Set<UUID> except, Duration lostAfter, RecentPlacements placed, long seenAt) {
         return fleet.stream()
                 .filter(member -> member.takes(lostAfter) && !except.contains(member.id()))
@@ -40,7 +40,7 @@ final class PlacementPolicy {
     /** Who takes the next batch that is handed over: each session goes to whoever is least loaded by then. */
     static HandoverTargets share(List<Member> targets, Duration lostAfter) {
         List<Member> chosen =
-                targets.stream().sorted(LEAST_LOADED).limit(MOST_TAKERS).toList();
+                targets.stream().sorted(LEAST_LOADED).limit(MOST_TARGETS).toList();
         PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
         queue.addAll(chosen);
         List<UUID> turns = new ArrayList<>();

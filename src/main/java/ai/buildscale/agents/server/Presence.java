@@ -15,8 +15,8 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * An advisory lock on a connection of its own: Postgres frees it as soon as this process has died, which the others see
- * long before the lease runs out.
+ * Holds an advisory lock on a connection of its own, which shows the others that this process lives: Postgres frees the
+ * lock as soon as the process has died, long before the lease runs out.
  */
 @ApplicationScoped
 class Presence {

@@ -78,7 +78,7 @@ class Rebalancing {
         if (fleet.isRecovering()) {
             return new Plan(List.of(), "sessions of servers that are gone are being recovered");
         }
-        List<PlannedMove> moves = RebalancePolicy.plan(candidates(placement.takers(Set.of()), load));
+        List<PlannedMove> moves = RebalancePolicy.plan(candidates(placement.targets(Set.of()), load));
         return new Plan(moves, moves.isEmpty() ? "every server is within the dead band around its share" : null);
     }
 
@@ -132,7 +132,7 @@ class Rebalancing {
 
     private Uni<Integer> give(UUID me, HandoverTargets one, int sessions) {
         int batch = Math.min(sessions, HandoverTargets.BATCH);
-        return ownership.giveAway(me, one, "rebalance", batch).chain(handed -> {
+        return ownership.handOver(me, one, "rebalance", batch).chain(handed -> {
             placement.placed(one.servers().getFirst(), handed.sessions());
             int left = sessions - handed.sessions();
             return handed.sessions() == 0 || left <= 0

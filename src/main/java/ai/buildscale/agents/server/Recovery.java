@@ -19,8 +19,8 @@ import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * Shares out the sessions of servers that are gone, or overdue in draining, among those that live: in batches that
- * skip each other's, so that all servers may do it at once and each session is taken once.
+ * Recovers the sessions of lost servers, and of servers that are overdue in draining: hands them over to live servers
+ * in batches that skip each other's, so that all servers may do it at once and each session is handed over once.
  */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped

@@ -14,7 +14,6 @@ import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
-import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
@@ -90,18 +89,16 @@ public class ServerResource {
     @Path("/servers/{id}/cordon")
     @Operation(summary = "It keeps its sessions and takes no more")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
-    public Uni<Response> cordon(
-            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, @RestPath UUID id) {
-        return change(security, key, id, "cordon", ServerState.CORDONED);
+    public Uni<Response> cordon(@Context SecurityContext security, @RestPath UUID id) {
+        return change(security, id, ServerState.CORDONED);
     }
 
     @POST
     @Path("/servers/{id}/uncordon")
     @Operation(summary = "It takes sessions again, also after a drain")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
-    public Uni<Response> uncordon(
-            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, @RestPath UUID id) {
-        return change(security, key, id, "uncordon", ServerState.ACTIVE);
+    public Uni<Response> uncordon(@Context SecurityContext security, @RestPath UUID id) {
+        return change(security, id, ServerState.ACTIVE);
     }
 
     @POST
@@ -111,23 +108,16 @@ public class ServerResource {
             description = "It is not ready any more, ends its streams, and lives on without sessions until it is"
                     + " uncordoned or stopped.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
-    public Uni<Response> drain(
-            @Context SecurityContext security, @HeaderParam("Idempotency-Key") String key, @RestPath UUID id) {
-        return change(security, key, id, "drain", ServerState.DRAINING);
+    public Uni<Response> drain(@Context SecurityContext security, @RestPath UUID id) {
+        return change(security, id, ServerState.DRAINING);
     }
 
-    private Uni<Response> change(SecurityContext security, String key, UUID id, String verb, ServerState state) {
+    private Uni<Response> change(SecurityContext security, UUID id, ServerState state) {
         Caller caller = Caller.of(security);
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/servers/" + id + "/" + verb,
-                        null,
-                        (_, _) -> ServerService.review(caller),
-                        db -> service.change(db, caller, id, state)
-                                .map(server -> StoredResponse.ok(new OneServer(server))))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                null,
+                (_, _) -> ServerService.review(caller),
+                db -> service.change(db, caller, id, state).map(server -> StoredResponse.ok(new OneServer(server))));
     }
 
     @POST
@@ -137,26 +127,19 @@ public class ServerResource {
             description = "Answers the plan of one cycle; with `dry_run` nothing else.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Rebalanced.class)))
     public Uni<Response> rebalance(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @RequestBody(required = false) @Valid Rebalance body) {
+            @Context SecurityContext security, @RequestBody(required = false) @Valid Rebalance body) {
         Caller caller = Caller.of(security);
         boolean dryRun = body != null && Boolean.TRUE.equals(body.dryRun());
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/servers/rebalance",
-                        body,
-                        (_, _) -> ServerService.review(caller),
-                        db -> service.rebalance(db, caller, dryRun)
-                                .map(plan -> StoredResponse.ok(new Rebalanced(
-                                        dryRun,
-                                        plan.moves().stream()
-                                                .map(move -> new Move(move.from(), move.to(), move.sessions()))
-                                                .toList(),
-                                        plan.reason()))))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (_, _) -> ServerService.review(caller),
+                db -> service.rebalance(db, caller, dryRun)
+                        .map(plan -> StoredResponse.ok(new Rebalanced(
+                                dryRun,
+                                plan.moves().stream()
+                                        .map(move -> new Move(move.from(), move.to(), move.sessions()))
+                                        .toList(),
+                                plan.reason()))));
     }
 
     @POST
@@ -169,7 +152,6 @@ public class ServerResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> migrate(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @RestPath UUID id,
             @QueryParam("wait")
                     @Min(0)
@@ -181,17 +163,12 @@ public class ServerResource {
             @RequestBody(required = false) @Valid Migrate body) {
         Caller caller = Caller.of(security);
         Duration atMost = Duration.ofSeconds(wait == null ? USUAL_WAIT : wait);
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/agent-sessions/" + id + "/migrate",
-                        body,
-                        (_, _) -> ServerService.review(caller),
-                        db -> service.migrate(db, caller, id, body == null ? null : body.serverId())
-                                .map(ServerResource::answer),
-                        answer -> settled(caller, (Commanded) answer.body(), atMost))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (_, _) -> ServerService.review(caller),
+                db -> service.migrate(db, caller, id, body == null ? null : body.serverId())
+                        .map(ServerResource::answer),
+                answer -> settled(caller, (Commanded) answer.body(), atMost));
     }
 
     private Uni<StoredResponse> settled(Caller caller, Commanded asked, Duration atMost) {

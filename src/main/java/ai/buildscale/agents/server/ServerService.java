@@ -16,7 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 
-/** The use cases of operators on the fleet; for the group {@code admin}. */
+/** Serves operators of the fleet: cordons, drains, rebalances and migrates, for the group {@code admin} only. */
 @ApplicationScoped
 public class ServerService {
     private static final ServerRepository.Counts NONE = new ServerRepository.Counts(0, 0);

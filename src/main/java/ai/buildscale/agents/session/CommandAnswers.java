@@ -23,26 +23,16 @@ class CommandAnswers {
         this.idempotency = idempotency;
     }
 
-    /**
-     * Carries out a command and answers; may hold the answer until the owner of a hosted session has carried it out.
-     *
-     * @param key the {@code Idempotency-Key}, or null
-     */
-    Uni<Response> command(Caller caller, String key, UUID id, Object body, Transition transition, Duration wait) {
+    /** Carries out a command and answers; may hold the answer until the owner of a hosted session has carried it out. */
+    Uni<Response> command(Caller caller, UUID id, Object body, Transition transition, Duration wait) {
         SessionCommand command = transition.command();
-        String target = "POST /api/v1/agent-sessions/" + id + "/" + command;
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        target,
-                        body,
-                        (db, _) -> sessions.get(db, caller, id),
-                        db -> commands.command(db, caller, id, transition)
-                                .map(given -> answer(
-                                        given, command.message(given.session().status()))),
-                        answer -> settled(caller, (Commanded) answer.body(), wait))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, _) -> sessions.get(db, caller, id),
+                db -> commands.command(db, caller, id, transition)
+                        .map(given ->
+                                answer(given, command.message(given.session().status()))),
+                answer -> settled(caller, (Commanded) answer.body(), wait));
     }
 
     private Uni<StoredResponse> settled(Caller caller, Commanded given, Duration wait) {

@@ -16,7 +16,6 @@ import jakarta.validation.constraints.NotEmpty;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Size;
 import jakarta.ws.rs.Consumes;
-import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
@@ -90,51 +89,33 @@ public class HeartbeatResource {
             responseCode = "200",
             content = @Content(schema = @Schema(implementation = Heartbeats.SessionLease.class)))
     public Uni<Response> heartbeat(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @RestPath UUID id,
-            @Valid @NotNull Heartbeat body) {
+            @Context SecurityContext security, @RestPath UUID id, @Valid @NotNull Heartbeat body) {
         Caller caller = Caller.of(security);
         boolean progress = body.progress() != null
                 && !body.progress().isNull()
                 && !(body.progress().isBoolean() && !body.progress().booleanValue());
         SessionChange note = SessionChange.ofHeartbeat(progress, body.currentTask());
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/agent-sessions/" + id + "/heartbeat",
-                        body,
-                        (db, _) -> heartbeats.requireBeatsFor(db, caller, id),
-                        db -> heartbeats
-                                .beat(db, caller, id, body.epoch(), note)
-                                .map(StoredResponse::ok))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, _) -> heartbeats.requireBeatsFor(db, caller, id),
+                db -> heartbeats.beat(db, caller, id, body.epoch(), note).map(StoredResponse::ok));
     }
 
     @POST
     @Path("/agent-sessions/heartbeats")
     @Operation(summary = "Keep up to 1,000 sessions alive, in one statement; one answer for each beat, in their order")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HeartbeatAnswers.class)))
-    public Uni<Response> heartbeats(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @Valid @NotNull BeatBatch body) {
+    public Uni<Response> heartbeats(@Context SecurityContext security, @Valid @NotNull BeatBatch body) {
         Caller caller = Caller.of(security);
         requireComplete(body.beats());
         UUID[] ids = body.beats().stream().map(Beat::id).toArray(UUID[]::new);
         Long[] epochs = body.beats().stream().map(Beat::epoch).toArray(Long[]::new);
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/agent-sessions/heartbeats",
-                        body,
-                        (db, kept) -> heartbeats.requireBeatsFor(db, caller, answered(kept)),
-                        db -> heartbeats
-                                .beat(db, caller, ids, epochs)
-                                .map(answers -> StoredResponse.ok(new HeartbeatAnswers(answers))))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, kept) -> heartbeats.requireBeatsFor(db, caller, answered(kept)),
+                db -> heartbeats
+                        .beat(db, caller, ids, epochs)
+                        .map(answers -> StoredResponse.ok(new HeartbeatAnswers(answers))));
     }
 
     /** The sessions that these answers tell of. */

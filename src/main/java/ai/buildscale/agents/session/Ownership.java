@@ -88,8 +88,8 @@ public class Ownership {
     public record Count(long sessions, long running, long openCommands, Duration oldestCommand) {}
 
     /** Hands over a batch of what servers own that are gone, or draining past their time; each session once. */
-    public Uni<HandedOver> recover(Collection<UUID> gone, HandoverTargets takers) {
-        return handOver(gone, takers, null, HAND_OVER);
+    public Uni<HandedOver> recover(Collection<UUID> gone, HandoverTargets targets) {
+        return handOver(gone, targets, null, HAND_OVER);
     }
 
     /**
@@ -97,19 +97,19 @@ public class Ownership {
      *
      * @param why {@code drain} or {@code rebalance}
      */
-    public Uni<HandedOver> giveAway(UUID server, HandoverTargets takers, String why, int atMost) {
+    public Uni<HandedOver> handOver(UUID server, HandoverTargets targets, String why, int atMost) {
         String sql =
                 atMost >= HandoverTargets.BATCH ? HAND_OVER : SessionSweepSql.batched(OwnershipSql.HAND_OVER, atMost);
-        return handOver(List.of(server), takers, why, sql);
+        return handOver(List.of(server), targets, why, sql);
     }
 
-    private Uni<HandedOver> handOver(Collection<UUID> from, HandoverTargets takers, String why, String sql) {
+    private Uni<HandedOver> handOver(Collection<UUID> from, HandoverTargets targets, String why, String sql) {
         return database.rows(
                         sql,
                         from.toArray(UUID[]::new),
-                        takers.servers().toArray(UUID[]::new),
-                        takers.turns().toArray(UUID[]::new),
-                        takers.lostAfter().toMillis(),
+                        targets.servers().toArray(UUID[]::new),
+                        targets.turns().toArray(UUID[]::new),
+                        targets.lostAfter().toMillis(),
                         why)
                 .map(this::handedOver);
     }
@@ -120,13 +120,13 @@ public class Ownership {
      * @param owner whose it must still be
      * @param command the migration, which must still be open
      */
-    public Uni<Boolean> migrate(UUID session, UUID owner, UUID command, HandoverTargets takers) {
+    public Uni<Boolean> migrate(UUID session, UUID owner, UUID command, HandoverTargets targets) {
         return database.rows(
                         OwnershipSql.HAND_OVER_ONE,
                         new UUID[] {session},
-                        takers.servers().toArray(UUID[]::new),
-                        takers.turns().toArray(UUID[]::new),
-                        takers.lostAfter().toMillis(),
+                        targets.servers().toArray(UUID[]::new),
+                        targets.turns().toArray(UUID[]::new),
+                        targets.lostAfter().toMillis(),
                         "requested",
                         owner,
                         command)

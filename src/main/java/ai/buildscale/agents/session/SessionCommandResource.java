@@ -106,18 +106,12 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> start(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @RequestBody(required = false) @Valid Start body) {
         String task = body == null ? null : body.task();
         return answers.command(
-                Caller.of(security),
-                key,
-                id,
-                body,
-                Transition.start(task, EntityTags.versions(ifMatch)),
-                Duration.ZERO);
+                Caller.of(security), id, body, Transition.start(task, EntityTags.versions(ifMatch)), Duration.ZERO);
     }
 
     @POST
@@ -125,12 +119,9 @@ public class SessionCommandResource {
     @Operation(summary = "Running → idle: the turn is over")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> yieldTurn(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @HeaderParam("If-Match") String ifMatch,
-            @RestPath UUID id) {
+            @Context SecurityContext security, @HeaderParam("If-Match") String ifMatch, @RestPath UUID id) {
         return answers.command(
-                Caller.of(security), key, id, null, Transition.yieldTurn(EntityTags.versions(ifMatch)), Duration.ZERO);
+                Caller.of(security), id, null, Transition.yieldTurn(EntityTags.versions(ifMatch)), Duration.ZERO);
     }
 
     @POST
@@ -139,7 +130,6 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> pause(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @RequestBody(required = false) @Valid PauseRequest body,
@@ -147,7 +137,6 @@ public class SessionCommandResource {
         Duration pauseFor = body == null || body.expiresIn() == null ? null : Duration.ofSeconds(body.expiresIn());
         return answers.command(
                 Caller.of(security),
-                key,
                 id,
                 body,
                 Transition.pause(body == null ? null : body.reason(), pauseFor, EntityTags.versions(ifMatch)),
@@ -165,14 +154,12 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> resume(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @RequestBody(required = false) @Valid Resume body,
             @QueryParam("wait") @Min(0) @Max(MAX_WAIT) @Parameter(description = WAIT) Integer wait) {
         return answers.command(
                 Caller.of(security),
-                key,
                 id,
                 body,
                 Transition.resume(
@@ -188,7 +175,6 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> complete(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @RequestBody(required = false) @Valid Complete body) {
@@ -200,7 +186,6 @@ public class SessionCommandResource {
         }
         return answers.command(
                 Caller.of(security),
-                key,
                 id,
                 body,
                 Transition.complete(result, EntityTags.versions(ifMatch)),
@@ -213,13 +198,11 @@ public class SessionCommandResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> fail(
             @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
             @HeaderParam("If-Match") String ifMatch,
             @RestPath UUID id,
             @Valid @NotNull Fail body) {
         return answers.command(
                 Caller.of(security),
-                key,
                 id,
                 body,
                 Transition.fail(body.errorMessage(), EntityTags.versions(ifMatch)),

@@ -81,23 +81,15 @@ public class SessionResource {
     @Operation(summary = "Create a session, idle; a new chat where none is given")
     @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneSession.class)))
     public Uni<Response> create(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @RestPath UUID workspaceId,
-            @Valid @NotNull NewSession body) {
+            @Context SecurityContext security, @RestPath UUID workspaceId, @Valid @NotNull NewSession body) {
         Caller caller = Caller.of(security);
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/workspaces/" + workspaceId + "/agent-sessions",
-                        body,
-                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
-                        db -> service.create(db, caller, workspaceId, body)
-                                .map(created -> StoredResponse.created(
-                                                "/api/v1/agent-sessions/" + created.id(), new OneSession(created))
-                                        .tagged(created.etag())))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
+                db -> service.create(db, caller, workspaceId, body)
+                        .map(created -> StoredResponse.created(
+                                        "/api/v1/agent-sessions/" + created.id(), new OneSession(created))
+                                .tagged(created.etag())));
     }
 
     @GET
@@ -188,7 +180,6 @@ public class SessionResource {
                     Integer wait) {
         return answers.command(
                 Caller.of(security),
-                null,
                 id,
                 null,
                 Transition.cancel(

@@ -17,7 +17,6 @@ import jakarta.validation.constraints.Size;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
-import jakarta.ws.rs.HeaderParam;
 import jakarta.ws.rs.PATCH;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
@@ -83,22 +82,14 @@ public class WorkspaceResource {
     @Path("/workspaces")
     @Operation(summary = "Create a workspace; the caller becomes its owner")
     @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneWorkspace.class)))
-    public Uni<Response> create(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @Valid @NotNull NewWorkspace body) {
+    public Uni<Response> create(@Context SecurityContext security, @Valid @NotNull NewWorkspace body) {
         Caller caller = Caller.of(security);
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST /api/v1/workspaces",
-                        body,
-                        (db, kept) -> Access.require(db, caller, created(kept), Role.VIEWER),
-                        db -> service.create(db, caller, body.name())
-                                .map(created -> StoredResponse.created(
-                                        "/api/v1/workspaces/" + created.id(), new OneWorkspace(created))))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, kept) -> Access.require(db, caller, created(kept), Role.VIEWER),
+                db -> service.create(db, caller, body.name())
+                        .map(created -> StoredResponse.created(
+                                "/api/v1/workspaces/" + created.id(), new OneWorkspace(created))));
     }
 
     private static UUID created(StoredResponse kept) {
@@ -161,25 +152,16 @@ public class WorkspaceResource {
                             mediaType = ProblemDocument.MEDIA_TYPE,
                             schema = @Schema(implementation = ProblemDocument.class)))
     public Uni<Response> addMember(
-            @Context SecurityContext security,
-            @HeaderParam("Idempotency-Key") String key,
-            @RestPath UUID workspaceId,
-            @Valid @NotNull NewMember body) {
+            @Context SecurityContext security, @RestPath UUID workspaceId, @Valid @NotNull NewMember body) {
         Caller caller = Caller.of(security);
         String path = "/api/v1/workspaces/" + workspaceId + "/members";
-        return idempotency
-                .once(
-                        caller,
-                        key,
-                        "POST " + path,
-                        body,
-                        (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
-                        db -> service.addMember(db, caller, workspaceId, body.userId(), body.role())
-                                .map(added -> added.isNew()
-                                        ? StoredResponse.created(
-                                                path + "/" + body.userId(), new OneMember(added.member()))
-                                        : StoredResponse.ok(new OneMember(added.member()))))
-                .map(StoredResponse::response);
+        return idempotency.once(
+                body,
+                (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
+                db -> service.addMember(db, caller, workspaceId, body.userId(), body.role())
+                        .map(added -> added.isNew()
+                                ? StoredResponse.created(path + "/" + body.userId(), new OneMember(added.member()))
+                                : StoredResponse.ok(new OneMember(added.member()))));
     }
 
     @GET

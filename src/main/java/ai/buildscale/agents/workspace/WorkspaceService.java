@@ -14,7 +14,10 @@ import java.util.List;
 import java.util.UUID;
 import java.util.function.BiFunction;
 
-/** Workspaces, their members and quotas. Edits of one workspace queue on its row, so that it never loses its last owner. */
+/**
+ * Creates, changes and removes workspaces, their members and quotas. Edits of one workspace queue on its row, so that
+ * it never loses its last owner.
+ */
 @ApplicationScoped
 public class WorkspaceService {
     private final Database database;

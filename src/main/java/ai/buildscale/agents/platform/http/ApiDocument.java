@@ -3,8 +3,10 @@ package ai.buildscale.agents.platform.http;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.problem.ProblemDocument;
 import ai.buildscale.agents.platform.problem.ProblemType;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.eclipse.microprofile.openapi.OASFactory;
 import org.eclipse.microprofile.openapi.OASFilter;
@@ -14,7 +16,9 @@ import org.eclipse.microprofile.openapi.models.PathItem;
 import org.eclipse.microprofile.openapi.models.media.Content;
 import org.eclipse.microprofile.openapi.models.media.Schema;
 import org.eclipse.microprofile.openapi.models.parameters.Parameter;
+import org.eclipse.microprofile.openapi.models.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.models.responses.APIResponse;
+import org.eclipse.microprofile.openapi.models.responses.APIResponses;
 import org.eclipse.microprofile.openapi.models.security.SecurityScheme;
 
 /** Completes the OpenAPI document, while it is built, with what holds for all operations of a kind: the token, and every error. */
@@ -26,6 +30,10 @@ public class ApiDocument implements OASFilter {
             "it exists, but is another's, or its owner has left the workspace"
                     + " or is a viewer there, who only reads; a session of such an owner is read and ended (`DELETE`) by the"
                     + " workspace's owners and admins";
+
+    /** The only POSTs without a key: one hands out work, and the other a secret, which is not kept. */
+    private static final Set<String> NEVER_REPEATED =
+            Set.of("/api/v1/agent-hosts/{hostId}/work", "/api/v1/stream-tokens");
 
     /** Headers with entity tags, and what may stand in them. */
     private static final Map<String, String> CONDITIONS = Map.of(
@@ -63,7 +71,34 @@ public class ApiDocument implements OASFilter {
         }
     }
 
+    /** {@link Idempotency} reads the header, so that no resource names it; it stands where the generator sorts it. */
+    private static void addKey(Operation operation) {
+        List<Parameter> parameters = new ArrayList<>(parameters(operation));
+        int headers = (int) parameters.stream()
+                .filter(parameter -> parameter.getIn() != Parameter.In.HEADER)
+                .count();
+        parameters.add(
+                headers,
+                OASFactory.createParameter()
+                        .name(Idempotency.KEY)
+                        .in(Parameter.In.HEADER)
+                        .schema(OASFactory.createSchema().type(List.of(Schema.SchemaType.STRING))));
+        // the document has an operation's parts in the order in which they were set: parameters stand before what
+        // follows
+        RequestBody body = operation.getRequestBody();
+        APIResponses responses = operation.getResponses();
+        operation.requestBody(null).responses(null).parameters(parameters);
+        operation.requestBody(body).responses(responses);
+    }
+
+    private static List<Parameter> parameters(Operation operation) {
+        return operation.getParameters() == null ? List.of() : operation.getParameters();
+    }
+
     private static void complete(String path, PathItem.HttpMethod method, Operation operation) {
+        if (method == PathItem.HttpMethod.POST && !NEVER_REPEATED.contains(path)) {
+            addKey(operation);
+        }
         boolean open =
                 operation.getSecurity() != null && operation.getSecurity().isEmpty();
         Map<ProblemType, String> errors = new TreeMap<>();
@@ -84,11 +119,9 @@ public class ApiDocument implements OASFilter {
             errors.put(ProblemType.FORBIDDEN, isOfSession ? NOT_THE_SESSIONS_OWNER : NOT_ALLOWED);
             errors.put(ProblemType.NOT_FOUND, "it does not exist");
         }
-        if (operation.getParameters() != null) {
-            operation.getParameters().stream()
-                    .filter(parameter -> CONDITIONS.containsKey(parameter.getName()))
-                    .forEach(parameter -> parameter.setDescription(CONDITIONS.get(parameter.getName())));
-        }
+        parameters(operation).stream()
+                .filter(parameter -> CONDITIONS.containsKey(parameter.getName()))
+                .forEach(parameter -> parameter.setDescription(CONDITIONS.get(parameter.getName())));
         if (operation.getRequestBody() != null) {
             errors.put(ProblemType.PAYLOAD_TOO_LARGE, "the body is over the limit");
             errors.put(
@@ -96,7 +129,7 @@ public class ApiDocument implements OASFilter {
                     "the body is not application/json, or is in a Content-Encoding");
         }
         boolean changesSession = path.contains("/agent-sessions") && method != PathItem.HttpMethod.GET;
-        if (changesSession || has(operation, "Idempotency-Key") || path.endsWith("/{userId}")) {
+        if (changesSession || has(operation, Idempotency.KEY) || path.endsWith("/{userId}")) {
             errors.put(
                     ProblemType.CONFLICT,
                     "its state does not allow it (`current_status` and `allowed_transitions` tell), another owner"
@@ -105,7 +138,7 @@ public class ApiDocument implements OASFilter {
         if (has(operation, "If-Match")) {
             errors.put(ProblemType.STALE_VERSION, "`If-Match` names other versions, or none");
         }
-        if (has(operation, "Idempotency-Key")) {
+        if (has(operation, Idempotency.KEY)) {
             errors.put(ProblemType.IDEMPOTENCY_MISMATCH, "the key was used with another path or body");
         }
         errors.forEach((type, description) -> {
@@ -118,8 +151,7 @@ public class ApiDocument implements OASFilter {
     }
 
     private static boolean has(Operation operation, String header) {
-        List<Parameter> parameters = operation.getParameters() == null ? List.of() : operation.getParameters();
-        return parameters.stream().anyMatch(parameter -> header.equals(parameter.getName()));
+        return parameters(operation).stream().anyMatch(parameter -> header.equals(parameter.getName()));
     }
 
     private static APIResponse response(ProblemType type, String description) {

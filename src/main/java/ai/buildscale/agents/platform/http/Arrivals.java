@@ -27,9 +27,9 @@ import java.util.Map;
 import java.util.function.BiConsumer;
 
 /**
- * Meets each request before Quarkus does, and answers those that neither Quarkus nor Vert.x can read: both would turn them
- * away without a word. Vert.x has a handler for them, but only its server can set it, which Quarkus keeps to itself; a
- * tracer is the first to see a request, together with its connection, which can set it too (ADR 14).
+ * Receives each request before Quarkus does, and answers those that neither Quarkus nor Vert.x can read: both would
+ * close them without an explanation. Vert.x has a handler for them, but only its server can set it, which Quarkus keeps
+ * to itself; a tracer is the first to see a request, together with its connection, which can set it too (ADR 14).
  */
 @Singleton
 public class Arrivals implements VertxOptionsCustomizer {

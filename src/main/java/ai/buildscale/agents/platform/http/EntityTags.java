@@ -8,8 +8,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Conditional requests (RFC 9110, section 13) on tags of the form {@code "v<version>"}. They are sent strong; their weak
- * form, which proxies that compress make of them, is taken for the same.
+ * Reads the conditions of requests (RFC 9110, section 13) on tags of the form {@code "v<version>"}. Tags are sent strong;
+ * their weak form, which proxies that compress make of them, counts as the same tag.
+ *
+ * <p>{@link jakarta.ws.rs.core.Request#evaluatePreconditions} is not used, because it answers differently in Quarkus REST:
+ * it compares strongly, so that {@code W/"v2"} is another tag than {@code "v2"}; it splits the header at each comma, also
+ * within a tag; it reads {@code v2} and {@code "v2} as {@code "v2"}; and it judges {@code If-Match} of a {@code GET}, too.
  */
 public final class EntityTags {
     private static final Pattern VERSION = Pattern.compile("v(\\d{1,18})");

@@ -5,7 +5,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import jakarta.ws.rs.core.Response;
 
-/** The conventions of event streams (Server-Sent Events), whatever they carry. */
+/** Holds the conventions of event streams (Server-Sent Events), whatever they carry. */
 public final class EventStreams {
     /** A comment keeps a silent connection open. No blank line follows it: some clients take that for a message. */
     public static final String KEEP_ALIVE = ": keep-alive\n";

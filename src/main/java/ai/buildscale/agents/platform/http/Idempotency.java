@@ -13,13 +13,20 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.RoutingContext;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.SecurityContext;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
+import java.util.UUID;
 import java.util.function.Function;
 
 /**
@@ -28,6 +35,8 @@ import java.util.function.Function;
  */
 @ApplicationScoped
 public class Idempotency {
+    static final String KEY = "Idempotency-Key";
+
     /** The longest key, in characters. */
     public static final int MAX_KEY_LENGTH = 255;
 
@@ -47,10 +56,14 @@ public class Idempotency {
 
     private final Database database;
     private final ObjectMapper json;
+    private final RoutingContext request;
+    private final SecurityContext security;
 
-    Idempotency(Database database, ObjectMapper json) {
+    Idempotency(Database database, ObjectMapper json, RoutingContext request, SecurityContext security) {
         this.database = database;
         this.json = json;
+        this.request = request;
+        this.security = security;
     }
 
     /**
@@ -66,29 +79,19 @@ public class Idempotency {
     }
 
     /**
-     * Runs the work, in a transaction if there is a key.
+     * A request that has a key.
      *
-     * @param key the {@code Idempotency-Key} header, or null
-     * @param target method and path, part of what must be the same the next time
-     * @param body the request's body as it was read, likewise
+     * @param fingerprint of the method, the path and the body: what must be the same in a repeat, on older servers too
      */
-    public Uni<StoredResponse> once(
-            Caller caller,
-            String key,
-            String target,
-            Object body,
-            Review review,
-            Function<Db, Uni<StoredResponse>> work) {
-        if (key == null) {
-            return work.apply(database);
-        }
-        if (key.isBlank() || key.length() > MAX_KEY_LENGTH || !key.chars().allMatch(c -> c > 0x1f && c < 0x7f)) {
-            throw unusableKey();
-        }
-        byte[] fingerprint = fingerprint(target, body);
-        return database.inTransaction(db -> first(db, caller, key, fingerprint, review, work))
-                .onFailure(Problem.class)
-                .recoverWithUni(problem -> remembered(problem, caller, key, fingerprint, target));
+    private record KeyedRequest(Caller caller, String key, String path, Buffer fingerprint) {}
+
+    /**
+     * Runs the work of the request that is being served, in a transaction if the request has a key.
+     *
+     * @param body the request's body as it was read: part of what must be the same in a repeat
+     */
+    public Uni<Response> once(Object body, Review review, Function<Db, Uni<StoredResponse>> work) {
+        return once(body, review, work, null);
     }
 
     /**
@@ -96,46 +99,69 @@ public class Idempotency {
      *
      * @param hold what comes after the change is committed; not for a repeat
      */
-    public Uni<StoredResponse> once(
-            Caller caller,
-            String key,
-            String target,
+    public Uni<Response> once(
             Object body,
             Review review,
             Function<Db, Uni<StoredResponse>> work,
             Function<StoredResponse, Uni<StoredResponse>> hold) {
-        return once(caller, key, target, body, review, work)
-                .chain(first -> first.body() instanceof Kept
-                        ? Uni.createFrom().item(first)
-                        : hold.apply(first)
-                                .call(held -> key == null || held.equals(first)
-                                        ? Uni.createFrom().voidItem()
-                                        : database.rows(
-                                                AMEND,
-                                                caller.userId(),
-                                                key,
-                                                write(held.headers()),
-                                                write(held.body()))));
+        KeyedRequest keyed = keyed(body);
+        Uni<StoredResponse> answer = keyed == null ? work.apply(database) : once(keyed, review, work);
+        return (hold == null ? answer : answer.chain(first -> held(keyed, first, hold))).map(StoredResponse::response);
+    }
+
+    /** Null without a key; only a POST has one. */
+    private KeyedRequest keyed(Object body) {
+        HttpServerRequest http = request.request();
+        String key = http.method().equals(HttpMethod.POST) ? http.getHeader(KEY) : null;
+        if (key == null) {
+            return null;
+        }
+        if (key.isBlank() || key.length() > MAX_KEY_LENGTH || !key.chars().allMatch(c -> c > 0x1f && c < 0x7f)) {
+            throw unusableKey();
+        }
+        String path = path();
+        return new KeyedRequest(Caller.of(security), key, path, fingerprint(http.method() + " " + path, body));
+    }
+
+    /** In one form for all ways to write the same: what varies in a path are UUIDs, in either case. */
+    private String path() {
+        String path = request.normalizedPath().toLowerCase(Locale.ROOT);
+        return path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+    }
+
+    private Uni<StoredResponse> once(KeyedRequest keyed, Review review, Function<Db, Uni<StoredResponse>> work) {
+        return database.inTransaction(db -> first(db, keyed, review, work))
+                .onFailure(Problem.class)
+                .recoverWithUni(problem -> remembered(problem, keyed));
+    }
+
+    private Uni<StoredResponse> held(
+            KeyedRequest keyed, StoredResponse first, Function<StoredResponse, Uni<StoredResponse>> hold) {
+        return first.body() instanceof Kept
+                ? Uni.createFrom().item(first)
+                : hold.apply(first).call(held -> amend(keyed, first, held));
+    }
+
+    private Uni<?> amend(KeyedRequest keyed, StoredResponse first, StoredResponse held) {
+        return keyed == null || held.equals(first)
+                ? Uni.createFrom().voidItem()
+                : database.rows(AMEND, keyed.caller().userId(), keyed.key(), write(held.headers()), write(held.body()));
     }
 
     static Problem unusableKey() {
-        return Problem.invalid("Idempotency-Key", "must have 1 to " + MAX_KEY_LENGTH + " printable ASCII characters");
+        return Problem.invalid(KEY, "must have 1 to " + MAX_KEY_LENGTH + " printable ASCII characters");
     }
 
     private Uni<StoredResponse> first(
-            Db db,
-            Caller caller,
-            String key,
-            byte[] fingerprint,
-            Review review,
-            Function<Db, Uni<StoredResponse>> work) {
-        return db.row(LOCK, caller.userId().toString(), key)
+            Db db, KeyedRequest keyed, Review review, Function<Db, Uni<StoredResponse>> work) {
+        UUID user = keyed.caller().userId();
+        return db.row(LOCK, user.toString(), keyed.key())
                 .chain(lock -> lock.getBoolean("locked")
-                        ? db.row(FIND, caller.userId(), key)
+                        ? db.row(FIND, user, keyed.key())
                         : Uni.createFrom().failure(new InFlight()))
                 .chain(kept -> kept != null
-                        ? reviewed(db, replay(kept, fingerprint), review)
-                        : work.apply(db).call(answer -> keep(db, caller, key, fingerprint, answer)))
+                        ? reviewed(db, replay(kept, keyed.fingerprint()), review)
+                        : work.apply(db).call(answer -> keep(db, keyed, answer)))
                 .onFailure(InFlight.class)
                 .transform(_ -> new Problem(ProblemType.CONFLICT, "A request with this Idempotency-Key is in flight")
                         .with("in_flight", true)
@@ -150,31 +176,28 @@ public class Idempotency {
     }
 
     /** A refusal that depends on the state is an answer too: it is given again, although nothing was changed. */
-    private Uni<StoredResponse> remembered(
-            Problem problem, Caller caller, String key, byte[] fingerprint, String target) {
+    private Uni<StoredResponse> remembered(Problem problem, KeyedRequest keyed) {
         boolean depends = problem.type() == ProblemType.CONFLICT || problem.type() == ProblemType.STALE_VERSION;
         if (!depends || problem.retryAfterSeconds().isPresent()) {
             return Uni.createFrom().failure(problem);
         }
-        String path = target.substring(target.indexOf(' ') + 1);
-        StoredResponse answer = new StoredResponse(problem.type().status(), Map.of(), problem.document(path));
-        return keep(database, caller, key, fingerprint, answer)
-                .chain(() -> Uni.createFrom().failure(problem));
+        StoredResponse answer = new StoredResponse(problem.type().status(), Map.of(), problem.document(keyed.path()));
+        return keep(database, keyed, answer).chain(() -> Uni.createFrom().failure(problem));
     }
 
-    private Uni<?> keep(Db db, Caller caller, String key, byte[] fingerprint, StoredResponse answer) {
+    private Uni<?> keep(Db db, KeyedRequest keyed, StoredResponse answer) {
         return db.rows(
                 KEEP,
-                caller.userId(),
-                key,
-                Buffer.buffer(fingerprint),
+                keyed.caller().userId(),
+                keyed.key(),
+                keyed.fingerprint(),
                 (short) answer.status(),
                 write(answer.headers()),
                 write(answer.body()));
     }
 
-    private StoredResponse replay(Row kept, byte[] fingerprint) {
-        if (!Arrays.equals(kept.getBuffer("fingerprint").getBytes(), fingerprint)) {
+    private StoredResponse replay(Row kept, Buffer fingerprint) {
+        if (!Arrays.equals(kept.getBuffer("fingerprint").getBytes(), fingerprint.getBytes())) {
             throw new Problem(
                     ProblemType.IDEMPOTENCY_MISMATCH,
                     "This Idempotency-Key was used before, with another path or body");
@@ -183,12 +206,12 @@ public class Idempotency {
                 kept.getShort("status"), readHeaders(kept.getString("headers")), new Kept(kept.getString("body")));
     }
 
-    private byte[] fingerprint(String target, Object body) {
+    private Buffer fingerprint(String target, Object body) {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             digest.update(target.getBytes(StandardCharsets.UTF_8));
             digest.update((byte) 0);
-            return digest.digest(write(body).getBytes(StandardCharsets.UTF_8));
+            return Buffer.buffer(digest.digest(write(body).getBytes(StandardCharsets.UTF_8)));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }

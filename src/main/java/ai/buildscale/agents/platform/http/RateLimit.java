@@ -16,7 +16,10 @@ import java.util.UUID;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.resteasy.reactive.server.ServerRequestFilter;
 
-/** Requests per caller: a token bucket for each user, on each server by itself; the bucket holds two seconds' worth. */
+/**
+ * Limits the requests of each caller: a token bucket for each user, on each server by itself; the bucket holds two
+ * seconds' worth.
+ */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class RateLimit {

@@ -111,7 +111,7 @@ public class RequestGuard {
             return Problem.notFound(String.valueOf(request.path()));
         }
         // Jakarta REST takes an empty header for none: who sends one believes to be safe from doing it twice
-        String key = request.getHeader("Idempotency-Key");
+        String key = request.getHeader(Idempotency.KEY);
         if (key != null && key.isBlank()) {
             return Idempotency.unusableKey();
         }

@@ -33,8 +33,8 @@ import java.util.Map;
 import java.util.UUID;
 
 /**
- * JSON as the contract has it: snake case; and nothing is guessed: unknown and doubled fields, wrong types, NUL
- * characters, lone surrogates and deep nesting are refused with the field's name.
+ * Reads and writes JSON strictly, in snake case: unknown and doubled fields, wrong types, NUL characters, lone
+ * surrogates and deep nesting are refused with the field's name.
  */
 @Singleton
 public class StrictJson implements ObjectMapperCustomizer {

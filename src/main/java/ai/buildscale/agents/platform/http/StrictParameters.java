@@ -14,8 +14,8 @@ import java.util.UUID;
 import java.util.function.Function;
 
 /**
- * Path and query parameters as the contract has them: one that cannot be read is a bad request that names it, where
- * Jakarta REST would say 404. An empty one counts as not given.
+ * Reads path and query parameters strictly: a parameter that cannot be read is a bad request that names it, where
+ * Jakarta REST would say 404. An empty parameter counts as not given.
  */
 @Provider
 public class StrictParameters implements ParamConverterProvider {

@@ -9,8 +9,8 @@ import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 
 /**
- * Well while no sweep of the fleet is overdue by more than an allowance. Not part of readiness: a server that is behind
- * must go on serving.
+ * Reports the sweeps of the fleet as well while none is overdue by more than an allowance. Not part of readiness: a
+ * server that is behind must go on serving.
  */
 @Wellness
 @ApplicationScoped

@@ -15,9 +15,14 @@ import jakarta.enterprise.event.Event;
 import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Instance;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.Location;
+import org.flywaydb.core.api.configuration.Configuration;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
+import org.flywaydb.core.api.resource.LoadableResource;
 import org.jboss.logging.Logger;
 
 /**
@@ -33,8 +38,7 @@ public class Migrations {
     private static final Logger LOG = Logger.getLogger(Migrations.class);
     private static final long PAUSE_MILLIS = 1_000;
     private static final Duration PATIENCE = Duration.ofSeconds(5);
-    /** The newest migration: a schema that has it has all of them. By its file, as another branch may count the same. */
-    static final String NEWEST = "V9__roles_as_of_now.sql";
+    private static final Location FOLDER = Location.fromPath("classpath:", "db/migration");
 
     private static final String PENDING = "pending";
     private static final String APPLIED =
@@ -117,7 +121,7 @@ public class Migrations {
         try {
             // its folder is part of the name if Quarkus' list of files was used
             return pool.preparedQuery(APPLIED)
-                            .execute(Tuple.of(NEWEST))
+                            .execute(Tuple.of(newest()))
                             .await()
                             .atMost(PATIENCE)
                             .size()
@@ -153,11 +157,30 @@ public class Migrations {
         }
     }
 
+    /**
+     * The newest migration: a schema that has it has all of them. By its file, as another branch may count the same.
+     *
+     * <p>Of Flyway this loads no more than the few classes that name files.
+     */
+    static String newest() {
+        return listed(null).stream()
+                .map(LoadableResource::getFilename)
+                .max(Comparator.comparingInt(Migrations::version))
+                .orElseThrow();
+    }
+
+    private static int version(String file) {
+        return Integer.parseInt(file, 1, file.indexOf("__"), 10);
+    }
+
     /** The migrations were listed when the service was built; in a native image there is no class path to search. */
+    private static Collection<LoadableResource> listed(Configuration settings) {
+        return new QuarkusPathLocationScanner(settings, List.of(FOLDER)).scanForResources();
+    }
+
     private Flyway flyway() {
         FluentConfiguration settings = Flyway.configure().dataSource(dataSource.get());
-        QuarkusPathLocationScanner listed = new QuarkusPathLocationScanner(settings, List.of(settings.getLocations()));
-        return settings.resourceProvider(new QuarkusFlywayResourceProvider(listed.scanForResources()))
+        return settings.resourceProvider(new QuarkusFlywayResourceProvider(listed(settings)))
                 .javaMigrationClassProvider(List::of)
                 .load();
     }

@@ -19,8 +19,8 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * What is known of one connection to Postgres: since when an answer is due, when it was last heard, whether it takes
- * writes. It stands in the connection's Netty pipeline; other threads may ask it anything.
+ * Tells what is known of one connection to Postgres: since when an answer is due, when it was last heard, whether it
+ * takes writes. It stands in the connection's Netty pipeline; other threads may ask it anything.
  */
 // for Netty, which would not let it move within its one pipeline
 @Sharable

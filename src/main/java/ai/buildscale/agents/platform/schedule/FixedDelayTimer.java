@@ -24,9 +24,9 @@ public final class FixedDelayTimer {
 
     /** Begins; the first run comes after the first pause. */
     public static FixedDelayTimer start(Vertx vertx, Supplier<Duration> pause, Supplier<Uni<Void>> work) {
-        FixedDelayTimer ticker = new FixedDelayTimer(vertx, pause, work);
-        ticker.rest();
-        return ticker;
+        FixedDelayTimer timer = new FixedDelayTimer(vertx, pause, work);
+        timer.rest();
+        return timer;
     }
 
     /** No run begins any more. Emits when the one that is under way has ended. */

@@ -8,9 +8,9 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Runs work once at a time, and once more if it was triggered meanwhile: whatever was there before a trigger is seen by
- * a run that begins after it, however many triggers there are. Work that fails is reported, and runs again at the next
- * trigger.
+ * Runs work once at a time, and once more if it was triggered meanwhile: a run that begins after a trigger sees
+ * everything that was there before the trigger, however many triggers there are. Work that fails is reported, and runs
+ * again at the next trigger.
  */
 public final class SingleFlight {
     private final Supplier<? extends Uni<?>> work;

@@ -13,8 +13,11 @@ import java.time.ZoneOffset;
 import java.util.Set;
 
 /**
- * Tokens in a URL, each good for one user and one path, on any server; only their hashes are kept. One that opens its
- * stream in time opens it again for as long as the caller's own token is valid.
+ * Issues and finds stream tokens, which stand in a URL: each is good for one user and one path, on any server. Only their
+ * hashes are kept. A token that opens its stream in time opens it again for as long as the caller's own token is valid.
+ *
+ * <p>The caller's own token is verified when the stream token is issued, and not again: opening a stream costs one
+ * statement, and none of the 60 to 420 µs that {@link Authentication} takes to verify a signature.
  */
 @ApplicationScoped
 public class StreamTokens {

@@ -16,6 +16,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -201,6 +202,30 @@ class IdempotencyIT {
         first.expect(201);
 
         assertSame(post(user, "/workspaces", " { \"name\" : \"S\\u0061me\" } ", key), first);
+    }
+
+    /** And its fingerprint is the one that servers of earlier builds make of it. */
+    @Test
+    void theSamePathMayBeWrittenInAnotherWay() {
+        String workspace = user.newWorkspace();
+        String chats = "/workspaces/" + workspace + "/chats";
+        String chat = user.post(chats, "{}").expect(201).get("chat_id").asText();
+        String stop = chats + "/" + chat + "/stop";
+        String key = newKey();
+        Api.Reply first =
+                post(user, "/workspaces/" + workspace.toUpperCase(Locale.ROOT) + "/chats/" + chat + "/stop", "", key);
+        first.expect(200);
+
+        assertSame(post(user, stop, "", key), first);
+        assertSame(post(user, stop.replace(chat, chat.toUpperCase(Locale.ROOT)), "", key), first);
+        assertSame(post(user, stop.replace("-", "%2D"), "", key), first);
+        assertSame(post(user, stop + "/", "", key), first);
+        assertThat(Postgres.query(
+                        SERVICE.databaseUrl(),
+                        "select fingerprint = sha256('POST /api/v1" + stop
+                                + "'::bytea || '\\x00'::bytea || '\"\"'::bytea)"
+                                + " as same from idempotency_keys where key = '" + key + "'"))
+                .containsExactly(Map.of("same", true));
     }
 
     @Test
