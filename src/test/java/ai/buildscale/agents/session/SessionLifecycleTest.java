@@ -14,11 +14,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Function;
-import java.util.logging.Formatter;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import org.jboss.logmanager.formatters.PatternFormatter;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -52,19 +52,11 @@ class SessionLifecycleTest {
     }
 
     private final class Lines extends Handler {
-        private final Formatter formatter = new Formatter() {
-            @Override
-            public String format(LogRecord line) {
-                return formatMessage(line);
-            }
-        };
+        private final PatternFormatter words = new PatternFormatter("%s");
 
         @Override
         public void publish(LogRecord line) {
-            lines.add(
-                    line instanceof org.jboss.logmanager.ExtLogRecord known
-                            ? known.getFormattedMessage()
-                            : formatter.format(line));
+            lines.add(words.format(line));
         }
 
         @Override
