@@ -58,6 +58,9 @@ class CommandWaiters {
     }
 
     private Uni<Set<UUID>> ask() {
+        if (waiting.isEmpty()) {
+            return Uni.createFrom().item(Set.of());
+        }
         Set<UUID> asked = waiting.stream().map(Waiter::command).collect(Collectors.toSet());
         return commands.applied(database, asked).invoke(this::tell);
     }

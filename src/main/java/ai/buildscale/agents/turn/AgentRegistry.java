@@ -46,7 +46,7 @@ class AgentRegistry {
     }
 
     /** Before the {@link TurnDispatcher}, which gives them work. */
-    void start(@Observes @Priority(200) Migrations.Applied event) {
+    void start(@Observes @Priority(299) Migrations.Applied event) {
         for (int i = 0; i < Runtime.getRuntime().availableProcessors() * 2; i++) {
             loops.add(((VertxInternal) vertx).createEventLoopContext());
         }

@@ -165,6 +165,7 @@ public class Migrations {
     static String newest() {
         return listed(null).stream()
                 .map(LoadableResource::getFilename)
+                .filter(file -> file.matches("V\\d+__.*"))
                 .max(Comparator.comparingInt(Migrations::version))
                 .orElseThrow();
     }

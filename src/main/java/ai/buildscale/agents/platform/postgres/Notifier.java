@@ -19,6 +19,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import org.jboss.logging.Logger;
 
 /**
  * Notifies this server and the others that the log has grown, and which servers have work to do. One {@code notify}
@@ -31,6 +32,7 @@ public class Notifier {
     private static final String TELL = SqlText.fill("select pg_notify('{channel}', $1)", "channel", CHANNEL);
     private static final String LISTEN = SqlText.fill("listen {channel}", "channel", CHANNEL);
     private static final long RELISTEN_MILLIS = 1_000;
+    private static final Logger LOG = Logger.getLogger(Notifier.class);
 
     private final FailureLog failureLog = new FailureLog(Notifier.class, "wake-ups are not sent, other servers poll");
     private final FailureLog deaf = new FailureLog(Notifier.class, "wake-ups are not heard, this server polls");
@@ -77,7 +79,14 @@ public class Notifier {
     }
 
     private void woken(Notification wake) {
-        listeners.forEach(listener -> listener.accept(wake));
+        for (Consumer<Notification> listener : listeners) {
+            try {
+                listener.accept(wake);
+            } catch (RuntimeException e) {
+                // the others hear of it all the same, and this one looks by itself once a second
+                LOG.error("a listener failed", e);
+            }
+        }
     }
 
     private void tell(Set<UUID> servers) {

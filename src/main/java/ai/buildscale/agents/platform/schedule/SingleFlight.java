@@ -80,8 +80,11 @@ public final class SingleFlight {
             // whoever has triggered by now is answered by this run
             int answered = triggers.get();
             Uni.createFrom().deferred(work::get).subscribe().with(_ -> ended(answered), e -> {
-                failed.accept(e);
-                ended(answered);
+                try {
+                    failed.accept(e);
+                } finally {
+                    ended(answered);
+                }
             });
         });
     }

@@ -49,6 +49,19 @@ class SingleFlightTest {
     }
 
     @Test
+    void aReportThatFailsHoldsNothingUp() {
+        SingleFlight careless = new SingleFlight(() -> Uni.createFrom().<Void>emitter(runs::add), _ -> {
+            throw new IllegalStateException("in the report");
+        });
+        careless.trigger();
+        runs.get(0).fail(new IllegalStateException("in the work"));
+        assertThat(careless.isRunning()).isFalse();
+
+        careless.trigger();
+        assertThat(runs).hasSize(2);
+    }
+
+    @Test
     void aFailureIsReportedAndHoldsNothingUp() {
         flight.trigger();
         flight.trigger();
