@@ -14,6 +14,7 @@ import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -33,8 +34,8 @@ class ConfigurationPageTest {
             Set.of("DATABASE_URL", "TRUSTED_PROXIES", "OTEL_EXPORTER_OTLP_ENDPOINT");
 
     /** Quarkus' own settings that operators may change. */
-    private static final Set<String> OF_QUARKUS = Set.of(
-            "quarkus.http.port", "quarkus.http.limits.max-body-size", "quarkus.http.limits.max-connections");
+    private static final Set<String> OF_QUARKUS =
+            Set.of("quarkus.http.port", "quarkus.http.limits.max-body-size", "quarkus.http.limits.max-connections");
 
     /** What the build and the service's own sources of configuration set, and no operator. */
     private static final Set<String> INTERNAL = Set.of(
@@ -43,6 +44,9 @@ class ConfigurationPageTest {
             "quarkus.http.proxy.proxy-address-forwarding");
 
     private static final Pattern ROW = Pattern.compile("(?m)^\\| `([^`]+)` \\| (?:`([^`]*)`|(–)) \\| .*\\|$");
+
+    /** A prefix in a heading. */
+    private static final Pattern PREFIX = Pattern.compile("`([a-z]+)`");
 
     /** A property that gets its value from a variable, and the variable's default. */
     private static final Pattern VARIABLE = Pattern.compile("\\$\\{([A-Z_]+)(?::([^}]*))?}");
@@ -95,7 +99,7 @@ class ConfigurationPageTest {
     }
 
     private static String kebab(String member) {
-        return member.replaceAll("([A-Z])", "-$1").toLowerCase(java.util.Locale.ROOT);
+        return member.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
     }
 
     private static Set<String> injected() {
@@ -165,18 +169,19 @@ class ConfigurationPageTest {
     /** Each table but those of variables is of the prefixes that its heading names. */
     @Test
     void eachSettingStandsUnderItsPrefix() {
-        for (String section : Settings.page().split("(?m)^## ")) {
-            List<String> prefixes = Pattern.compile("`([a-z]+)`")
-                    .matcher(section.lines().findFirst().orElse(""))
-                    .results()
-                    .map(prefix -> prefix.group(1) + ".")
-                    .toList();
-            if (!prefixes.isEmpty()) {
-                assertThat(ROW.matcher(section).results().map(row -> row.group(1)))
-                        .isNotEmpty()
-                        .allMatch(name -> name.equals("DATABASE_POOL")
-                                || prefixes.stream().anyMatch(name::startsWith));
-            }
+        Pattern.compile("(?m)^## ").splitAsStream(Settings.page()).forEach(ConfigurationPageTest::requirePrefix);
+    }
+
+    private static void requirePrefix(String section) {
+        List<String> prefixes = PREFIX.matcher(section.lines().findFirst().orElse(""))
+                .results()
+                .map(prefix -> prefix.group(1) + ".")
+                .toList();
+        if (!prefixes.isEmpty()) {
+            assertThat(ROW.matcher(section).results().map(row -> row.group(1)))
+                    .isNotEmpty()
+                    .allMatch(name ->
+                            name.equals("DATABASE_POOL") || prefixes.stream().anyMatch(name::startsWith));
         }
     }
 }
