@@ -9,7 +9,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,6 +27,9 @@ class PagesTest {
 
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
+    /** A class as code, with the name of a member if there is one. */
+    private static final Pattern NAMED = Pattern.compile("`([A-Z][A-Za-z]*[a-z][A-Za-z]*)(?:\\.(\\w+))?(?:\\([a-z ]*\\))?`");
+
     private static final Pattern DECISION = Pattern.compile(
             "# (\\d+)\\. \\S.*\n\n- Status: (?:proposed|accepted|superseded by )[^\n]*\n(?:  [^\n]*\n)*"
                     + "- Date: \\d{4}-\\d{2}-\\d{2}[^\n]*\n\n## Context\n\n.+\n\n## Decision\n\n.+\n\n## Consequences\n\n.+",
@@ -87,6 +93,30 @@ class PagesTest {
         List<String> lines = new ArrayList<>(text(page).lines().toList());
         lines.removeIf(line -> line.startsWith("|"));
         assertThat(lines).allMatch(line -> line.length() <= LONGEST_LINE);
+    }
+
+    /** Each class that the page on the architecture names, with the method or the constant behind its name. */
+    @Test
+    void theWalksNameWhatExists() throws IOException {
+        Map<String, String> sources;
+        try (Stream<Path> files = Files.walk(Path.of("src"))) {
+            sources = files.filter(path -> path.toString().endsWith(".java"))
+                    .collect(Collectors.toMap(
+                            path -> path.getFileName().toString().replace(".java", ""),
+                            PagesTest::text,
+                            String::concat));
+        }
+        List<MatchResult> named = NAMED.matcher(text(DOCS.resolve("architecture.md")))
+                .results()
+                .filter(name -> !name.group(1).matches("X[A-Z].*"))
+                .toList();
+        assertThat(named).hasSizeGreaterThan(80).allMatch(name -> exists(sources.get(name.group(1)), name.group(2)));
+    }
+
+    private static boolean exists(String source, String member) {
+        return source != null
+                && (member == null
+                        || Pattern.compile("\\b" + member + "\\b").matcher(source).find());
     }
 
     @Test
