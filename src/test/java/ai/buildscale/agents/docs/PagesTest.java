@@ -28,7 +28,8 @@ class PagesTest {
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
     /** A class as code, with the name of a member if there is one. */
-    private static final Pattern NAMED = Pattern.compile("`([A-Z][A-Za-z]*[a-z][A-Za-z]*)(?:\\.(\\w+))?(?:\\([a-z ]*\\))?`");
+    private static final Pattern NAMED =
+            Pattern.compile("`([A-Z][A-Za-z]*[a-z][A-Za-z]*)(?:\\.(\\w+))?(?:\\([a-z ]*\\))?`");
 
     private static final Pattern DECISION = Pattern.compile(
             "# (\\d+)\\. \\S.*\n\n- Status: (?:proposed|accepted|superseded by )[^\n]*\n(?:  [^\n]*\n)*"
@@ -37,7 +38,9 @@ class PagesTest {
 
     static List<Path> pages() throws IOException {
         try (Stream<Path> docs = Files.walk(DOCS)) {
-            return Stream.concat(Stream.of(README), docs.filter(path -> path.toString().endsWith(".md")))
+            return Stream.concat(
+                            Stream.of(README),
+                            docs.filter(path -> path.toString().endsWith(".md")))
                     .sorted()
                     .toList();
         }
@@ -81,9 +84,8 @@ class PagesTest {
         assertThat(LINK.matcher(text(page))
                         .results()
                         .map(link -> link.group(1))
-                        .filter(link -> !link.startsWith("http")
-                                && !link.startsWith("<")
-                                && !page.endsWith("template.md")))
+                        .filter(link ->
+                                !link.startsWith("http") && !link.startsWith("<") && !page.endsWith("template.md")))
                 .allMatch(link -> leadsSomewhere(page, link));
     }
 
@@ -116,7 +118,9 @@ class PagesTest {
     private static boolean exists(String source, String member) {
         return source != null
                 && (member == null
-                        || Pattern.compile("\\b" + member + "\\b").matcher(source).find());
+                        || Pattern.compile("\\b" + member + "\\b")
+                                .matcher(source)
+                                .find());
     }
 
     @Test
