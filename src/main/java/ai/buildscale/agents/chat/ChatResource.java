@@ -229,14 +229,14 @@ public class ChatResource {
                     Integer wait) {
         Caller caller = Caller.of(security);
         Duration atMost = Duration.ofSeconds(wait == null ? USUAL_WAIT : wait);
-        AtomicReference<StopResult> told = new AtomicReference<>();
+        AtomicReference<StopResult> result = new AtomicReference<>();
         return idempotency.once(
                 "",
                 (db, _) -> Access.require(db, caller, workspaceId, Role.VIEWER),
                 db -> service.stop(db, caller, workspaceId, chatId)
-                        .invoke(told::set)
+                        .invoke(result::set)
                         .replaceWith(StoredResponse.ok(new Cancelled("cancelled", chatId))),
-                answer -> stopped(told.get(), atMost).replaceWith(answer));
+                answer -> stopped(result.get(), atMost).replaceWith(answer));
     }
 
     private Uni<Void> stopped(StopResult stopped, Duration atMost) {

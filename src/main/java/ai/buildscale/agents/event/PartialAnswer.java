@@ -17,23 +17,24 @@ record PartialAnswer(UUID sessionId, UUID chatId, UUID turnId, int offset, Strin
     static List<PartialAnswer> of(Iterable<Row> chunks) {
         List<PartialAnswer> all = new ArrayList<>();
         StringBuilder text = new StringBuilder();
-        PartialAnswer begun = null;
+        PartialAnswer current = null;
         for (Row chunk : chunks) {
             UUID turn = chunk.getUUID("turn_id");
             int from = chunk.getInteger("from_char");
-            if (begun == null || !begun.turnId.equals(turn)) {
-                finish(begun, text, all);
-                begun = new PartialAnswer(chunk.getUUID("session_id"), chunk.getUUID("chat_id"), turn, from, "");
+            if (current == null || !current.turnId.equals(turn)) {
+                finish(current, text, all);
+                current = new PartialAnswer(chunk.getUUID("session_id"), chunk.getUUID("chat_id"), turn, from, "");
             }
-            append(text, from - begun.offset, chunk.getString("text"));
+            append(text, from - current.offset, chunk.getString("text"));
         }
-        finish(begun, text, all);
+        finish(current, text, all);
         return all;
     }
 
-    private static void finish(PartialAnswer begun, StringBuilder text, List<PartialAnswer> all) {
-        if (begun != null) {
-            all.add(new PartialAnswer(begun.sessionId, begun.chatId, begun.turnId, begun.offset, text.toString()));
+    private static void finish(PartialAnswer current, StringBuilder text, List<PartialAnswer> all) {
+        if (current != null) {
+            all.add(new PartialAnswer(
+                    current.sessionId, current.chatId, current.turnId, current.offset, text.toString()));
             text.setLength(0);
         }
     }

@@ -73,7 +73,7 @@ class HostEndings {
         TurnClosing closing = new TurnClosing(
                 held.fence(),
                 outcome(held, result),
-                result.message() == null ? held.said() : result.message(),
+                result.message() == null ? held.answer() : result.message(),
                 used(held, result));
         return close(db, held, closing).chain(() -> accepted(db, held, host, result));
     }
@@ -154,16 +154,16 @@ class HostEndings {
 
     /** A turn that ended with its session: what is left to say is what it has used. */
     private Uni<ReportedLease> tookAlong(Db db, Held held, UUID host, HostResult result) {
-        TurnClosing closing = new TurnClosing(held.fence(), new Stopped(null), held.said(), used(held, result));
-        Uni<Void> told =
+        TurnClosing closing = new TurnClosing(held.fence(), new Stopped(null), held.answer(), used(held, result));
+        Uni<Void> closed =
                 held.owesUsage() ? close(db, held, closing) : Uni.createFrom().voidItem();
-        return told.chain(() -> accepted(db, held, host, result));
+        return closed.chain(() -> accepted(db, held, host, result));
     }
 
     /** Closes a turn that is this host's to close, with all that its events have told. */
     Uni<Void> close(Db db, Held held, TurnOutcome outcome) {
         TurnUsage used = new TurnUsage(held.toldInput(), held.toldOutput(), held.workedMillis());
-        return close(db, held, new TurnClosing(held.fence(), outcome, held.said(), used));
+        return close(db, held, new TurnClosing(held.fence(), outcome, held.answer(), used));
     }
 
     private Uni<Void> close(Db db, Held held, TurnClosing closing) {

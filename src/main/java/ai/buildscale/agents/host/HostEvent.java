@@ -41,7 +41,7 @@ public record HostEvent(
 
         @Min(0) Long outputTokens) {
 
-    /** What it is. */
+    /** The kind of an event. */
     @Schema(
             name = "Kind",
             enumeration = {"chunk", "thought", "call", "observation", "task", "mode", "usage"})

@@ -33,15 +33,15 @@ class HostRepository {
         this.database = database;
     }
 
-    /** Who asks for work: a host, and whether it serves all workspaces. */
+    /** A request for work: the host, and whether it serves all workspaces. */
     record Asking(UUID host, boolean everywhere) {}
 
     /**
      * A turn as it is under its lock.
      *
-     * @param host whose it is, or null
+     * @param host the host that holds it, or null
      * @param sessionEpoch the epoch that counts; the fence has the turn's
-     * @param said null where it was not asked for
+     * @param answer null where it was not asked for
      * @param owesUsage whether its session ended over it, and what it used is not told yet
      * @param tokensLeft null for no limit
      * @param served whether the host's user may work in its workspace
@@ -56,7 +56,7 @@ class HostRepository {
             boolean owesUsage,
             long toldInput,
             long toldOutput,
-            String said,
+            String answer,
             long workedMillis,
             long secondsLeft,
             String status,
@@ -89,7 +89,7 @@ class HostRepository {
     record AcceptedResult(UUID host, String outcome, JsonObject given, Long lastSeq, HostTurns.Desired desired) {}
 
     /**
-     * What a beat found.
+     * The result of a beat for one turn.
      *
      * @param known whether the host has the turn at that epoch
      * @param epoch the session's; null for no such turn

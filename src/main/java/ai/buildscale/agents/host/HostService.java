@@ -158,7 +158,7 @@ class HostService {
                 .chain(lost -> lost.size() == limit
                         ? Uni.createFrom().item(lost)
                         : hosts.begin(asking, limit - lost.size(), config.turnLease())
-                                .map(begun -> Stream.of(lost, begun)
+                                .map(fresh -> Stream.of(lost, fresh)
                                         .flatMap(List::stream)
                                         .toList()))
                 .invoke(work -> work.forEach(turn -> lifecycle.claimed(turn.fence())));

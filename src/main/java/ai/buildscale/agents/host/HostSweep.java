@@ -93,13 +93,13 @@ class HostSweep {
         return database.inTransaction(db -> found.apply(db).call(closings -> journal.closeLeft(db, closings)))
                 .invoke(closings -> {
                     if (!closings.isEmpty()) {
-                        told(closings);
+                        report(closings);
                     }
                 })
                 .map(List::size);
     }
 
-    private void told(List<TurnClosing> closings) {
+    private void report(List<TurnClosing> closings) {
         notifier.appended();
         closings.forEach(closing -> LOG.infof(
                 "session %s turn %s is %s, epoch %d: %s",

@@ -57,7 +57,7 @@ class HostTurns {
         this.turns = turns;
     }
 
-    /** What people want of a turn; {@code idle} is to stop it and keep the agent. */
+    /** The state that people want for a turn; {@code idle} stops the turn and keeps the agent. */
     @Schema(enumeration = {"running", "paused", "cancelled", "idle"})
     public enum Desired {
         RUNNING,
@@ -70,7 +70,7 @@ class HostTurns {
             return WireEnum.name(this);
         }
 
-        /** What was written down; what only a newer server knows of is over. */
+        /** The state of that name; one that only a newer server knows means that the turn is over. */
         static Desired read(String name) {
             Desired known = WireEnum.known(Desired.class, name);
             return known == null ? IDLE : known;
@@ -89,7 +89,7 @@ class HostTurns {
     }
 
     /**
-     * What a host learns of a turn.
+     * The answer to a host's report on a turn.
      *
      * @param leaseExtended false once it is to end: what is left of the lease is for saying so
      * @param ttlSeconds the silence that it may now keep
@@ -99,7 +99,7 @@ class HostTurns {
     @RegisterForReflection
     public record ReportedLease(boolean leaseExtended, long ttlSeconds, Desired desiredStatus, long epoch) {}
 
-    /** The same for one of many; no epoch for a turn that is not known. */
+    /** The answer for one turn of many; without an epoch for a turn that is not known. */
     @Schema(name = "TurnBeatAnswer")
     @RegisterForReflection
     public record TurnLease(
@@ -109,7 +109,7 @@ class HostTurns {
             Desired desiredStatus,
             @Schema(nullable = true) Long epoch) {}
 
-    /** What a host learns from its beat. */
+    /** The answer to a host's beat. */
     record HostBeat(HostView host, List<TurnLease> turns) {}
 
     /**
@@ -170,12 +170,12 @@ class HostTurns {
                 .chain(() -> db.atomically(transaction -> endings.hold(transaction, caller, host, turn, false)
                         .chain(held -> held.isHeldBy(host, epoch) && held.isRunning()
                                 ? taken(transaction, held, seq, events)
-                                : told(transaction, held, host, epoch, seq))))
+                                : repeated(transaction, held, host, epoch, seq))))
                 .invoke(() -> db.afterCommit(notifier::appended));
     }
 
-    /** The answer to what comes too late, or once more. */
-    private Uni<ReportedLease> told(Db db, Held held, UUID host, long epoch, Long seq) {
+    /** Answers a report that comes too late, or once more. */
+    private Uni<ReportedLease> repeated(Db db, Held held, UUID host, long epoch, Long seq) {
         return hosts.accepted(db, held.fence().turn(), epoch).map(accepted -> {
             boolean own = accepted != null && accepted.host().equals(host);
             HostEndings.requireServed(held, own);
@@ -233,38 +233,38 @@ class HostTurns {
     /** The statements that write the events down, in order: chunks that follow each other as one. */
     private List<Supplier<Uni<?>>> pieces(Db db, Held held, List<HostEvent> events) {
         List<Supplier<Uni<?>>> pieces = new ArrayList<>();
-        StringBuilder unsaid = new StringBuilder();
-        int said = held.saidLength();
+        StringBuilder pending = new StringBuilder();
+        int length = held.saidLength();
         for (int i = 0; i < events.size(); i++) {
             HostEvent event = events.get(i);
             if (event.event() == HostEvent.EventKind.CHUNK) {
-                unsaid.append(event.text());
-                if (said + unsaid.length() > turns.maxAnswer()) {
+                pending.append(event.text());
+                if (length + pending.length() > turns.maxAnswer()) {
                     throw Problem.invalid(
                             "events[" + i + "].text",
                             "makes the answer longer than " + turns.maxAnswer() + " characters");
                 }
             } else if (event.event() != HostEvent.EventKind.USAGE) {
-                said = say(db, held.fence(), unsaid, said, pieces);
-                TurnStep step = event.step(held.fence(), said);
+                length = say(db, held.fence(), pending, length, pieces);
+                TurnStep step = event.step(held.fence(), length);
                 pieces.add(() -> journal.step(db, step));
             }
         }
-        say(db, held.fence(), unsaid, said, pieces);
+        say(db, held.fence(), pending, length, pieces);
         return pieces;
     }
 
     /** Returns how long the answer is then. */
-    private int say(Db db, FencingToken fence, StringBuilder unsaid, int said, List<Supplier<Uni<?>>> pieces) {
+    private int say(Db db, FencingToken fence, StringBuilder pending, int length, List<Supplier<Uni<?>>> pieces) {
         int from = 0;
-        while (from < unsaid.length()) {
-            int end = TextLimits.end(unsaid, from);
-            String text = unsaid.substring(from, end);
-            int place = said + from;
+        while (from < pending.length()) {
+            int end = TextLimits.end(pending, from);
+            String text = pending.substring(from, end);
+            int place = length + from;
             pieces.add(() -> hosts.say(db, fence, text, place));
             from = end;
         }
-        unsaid.setLength(0);
-        return said + from;
+        pending.setLength(0);
+        return length + from;
     }
 }

@@ -18,8 +18,8 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Hosts that wait for work, without a thread: each wake-up, and a poll beneath, looks for all of this server's in one
- * statement.
+ * Holds hosts that wait for work, without a thread: each notification, and a poll beneath, looks for the work of all
+ * waiting hosts in one statement.
  */
 @ApplicationScoped
 class HostWaiters {

@@ -38,7 +38,7 @@ public record HostWork(
         List<WorkEntry> history,
         long ttlSeconds) {
 
-    /** Something in a chat's history; see {@link MessageView}. */
+    /** An entry of a chat's history; see {@link MessageView}. */
     @Schema(name = "WorkEntry")
     @RegisterForReflection
     public record WorkEntry(

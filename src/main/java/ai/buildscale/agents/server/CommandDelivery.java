@@ -11,9 +11,9 @@ import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.platform.telemetry.TraceSpan;
 import ai.buildscale.agents.platform.telemetry.Traces;
 import ai.buildscale.agents.session.AgentRuntime;
+import ai.buildscale.agents.session.CommandQueue;
 import ai.buildscale.agents.session.CommandView;
 import ai.buildscale.agents.session.DeliveredCommand;
-import ai.buildscale.agents.session.Ownership;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.scheduler.Scheduled;
@@ -44,7 +44,7 @@ class CommandDelivery {
     private static final int BATCH = 500;
 
     /** What this server, as the member that it was then, has carried out. */
-    private record CarriedOut(UUID server, DeliveredCommand order, TraceSpan span) {}
+    private record CarriedOut(UUID server, DeliveredCommand delivered, TraceSpan span) {}
 
     /** What was accepted as applied, and of which sessions. */
     private record AppliedCommands(Set<UUID> commands, Set<UUID> sessions) {
@@ -60,7 +60,7 @@ class CommandDelivery {
     }
 
     private final FailureLog failureLog = new FailureLog(CommandDelivery.class, "commands are not taken");
-    private final Ownership ownership;
+    private final CommandQueue queue;
     private final Membership self;
     private final AgentRuntime agents;
     private final Migration migration;
@@ -68,11 +68,11 @@ class CommandDelivery {
     private final PeriodicTimers timers;
     private final Counter fenced;
     private final Set<UUID> working = ConcurrentHashMap.newKeySet();
-    private final Batcher<CarriedOut, AppliedCommands> applied = new Batcher<>(BATCH, this::sayAll);
+    private final Batcher<CarriedOut, AppliedCommands> applied = new Batcher<>(BATCH, this::applyAll);
     private final SingleFlight taking;
 
     CommandDelivery(
-            Ownership ownership,
+            CommandQueue queue,
             Membership self,
             AgentRuntime agents,
             Migration migration,
@@ -81,7 +81,7 @@ class CommandDelivery {
             PeriodicTimers timers,
             Notifier notifier,
             MeterRegistry metrics) {
-        this.ownership = ownership;
+        this.queue = queue;
         this.self = self;
         this.agents = agents;
         this.migration = migration;
@@ -113,7 +113,7 @@ class CommandDelivery {
         if (!self.owns()) {
             return Uni.createFrom().voidItem();
         }
-        return ownership.deliver(self.id()).invoke(commands -> {
+        return queue.deliver(self.id()).invoke(commands -> {
             failureLog.over();
             if (!commands.isEmpty()) {
                 carryOut(self.id(), commands);
@@ -123,23 +123,25 @@ class CommandDelivery {
     }
 
     /** An agent that takes its time to stop holds up nobody else's command; who is at it already is not told again. */
-    private void carryOut(UUID server, List<DeliveredCommand> orders) {
-        for (DeliveredCommand order : orders) {
-            UUID id = order.command().id();
+    private void carryOut(UUID server, List<DeliveredCommand> commands) {
+        for (DeliveredCommand delivered : commands) {
+            UUID id = delivered.command().id();
             if (working.add(id)) {
-                TraceSpan span = begun(order);
-                Uni<Void> work = order.isMigration()
-                        ? migration.carryOut(server, order)
-                        : agents.obey(order)
+                TraceSpan span = span(delivered);
+                Uni<Void> work = delivered.isMigration()
+                        ? migration.carryOut(server, delivered)
+                        : agents.obey(delivered)
                                 .invoke(() -> span.event("obeyed"))
-                                .chain(() -> say(new CarriedOut(server, order, span)));
+                                .chain(() -> apply(new CarriedOut(server, delivered, span)));
                 work.onTermination()
                         .invoke(() -> working.remove(id))
                         .subscribe()
                         .with(_ -> span.end(), e -> {
                             span.log(() -> LOG.warnf(
                                     "session %s: its %s was not carried out, and is tried again: %s",
-                                    order.command().sessionId(), order.command().command(), e));
+                                    delivered.command().sessionId(),
+                                    delivered.command().command(),
+                                    e));
                             span.fail(e.getClass().getName());
                         });
             }
@@ -147,12 +149,12 @@ class CommandDelivery {
     }
 
     /** From when it is delivered until it is applied. */
-    private static TraceSpan begun(DeliveredCommand order) {
-        CommandView command = order.command();
+    private static TraceSpan span(DeliveredCommand delivered) {
+        CommandView command = delivered.command();
         return Traces.begin(
                 TraceSpan.TraceKind.CONSUMER,
                 "command " + command.command(),
-                order.traceparent(),
+                delivered.traceparent(),
                 Map.of(
                         Traces.SESSION,
                         command.sessionId(),
@@ -165,13 +167,13 @@ class CommandDelivery {
     }
 
     /** Marks as applied what has been carried out. */
-    private Uni<Void> say(CarriedOut done) {
+    private Uni<Void> apply(CarriedOut done) {
         return applied.add(done).chain(mine -> {
-            CommandView command = done.order().command();
+            CommandView command = done.delivered().command();
             boolean accepted = mine.commands().contains(command.id());
             if (!accepted && mine.sessions().contains(command.sessionId())) {
                 // there were more for this session than one statement says
-                return say(done);
+                return apply(done);
             }
             if (!accepted) {
                 done.span().fail("fenced");
@@ -182,14 +184,14 @@ class CommandDelivery {
     }
 
     /** Given up by the others meanwhile, this server is another member: what it did before is said of the one it was. */
-    private Uni<AppliedCommands> sayAll(List<CarriedOut> batch) {
+    private Uni<AppliedCommands> applyAll(List<CarriedOut> batch) {
         Map<UUID, List<UUID>> commands = batch.stream()
                 .collect(Collectors.groupingBy(
                         CarriedOut::server,
-                        Collectors.mapping(done -> done.order().command().id(), Collectors.toList())));
+                        Collectors.mapping(done -> done.delivered().command().id(), Collectors.toList())));
         return Uni.join()
                 .all(commands.entrySet().stream()
-                        .map(each -> ownership.applied(each.getKey(), each.getValue()))
+                        .map(each -> queue.applied(each.getKey(), each.getValue()))
                         .toList())
                 .andFailFast()
                 .map(AppliedCommands::of);
@@ -210,14 +212,13 @@ class CommandDelivery {
 
     /** Does what owners have not done in time; emits how much that was. */
     Uni<Integer> runOnce() {
-        return ownership
-                .fenceCancelled()
-                .invoke(ended -> ended.forEach(order -> LOG.warnf(
+        return queue.fenceCancelled()
+                .invoke(fencedOff -> fencedOff.forEach(delivered -> LOG.warnf(
                         "session %s is fenced with epoch %d: server %s did not carry out its %s in time",
-                        order.command().sessionId(),
-                        order.command().epoch(),
-                        order.command().serverId(),
-                        order.command().command())))
+                        delivered.command().sessionId(),
+                        delivered.command().epoch(),
+                        delivered.command().serverId(),
+                        delivered.command().command())))
                 .map(List::size)
                 .chain(n -> migration.carryOutLate().map(late -> n + late));
     }

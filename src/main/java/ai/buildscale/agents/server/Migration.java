@@ -1,10 +1,11 @@
 package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.session.AgentRuntime;
+import ai.buildscale.agents.session.CommandQueue;
+import ai.buildscale.agents.session.CommandQueue.OpenMigration;
 import ai.buildscale.agents.session.DeliveredCommand;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
-import ai.buildscale.agents.session.Ownership.OpenMigration;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
@@ -25,12 +26,15 @@ import org.jboss.logging.Logger;
 class Migration {
     private static final Logger LOG = Logger.getLogger(Migration.class);
 
+    private final CommandQueue queue;
     private final Ownership ownership;
     private final Placement placement;
     private final AgentRuntime agents;
     private final Counter migrated;
 
-    Migration(Ownership ownership, Placement placement, AgentRuntime agents, MeterRegistry metrics) {
+    Migration(
+            CommandQueue queue, Ownership ownership, Placement placement, AgentRuntime agents, MeterRegistry metrics) {
+        this.queue = queue;
         this.ownership = ownership;
         this.placement = placement;
         this.agents = agents;
@@ -38,10 +42,15 @@ class Migration {
     }
 
     /** As the owner. */
-    Uni<Void> carryOut(UUID self, DeliveredCommand order) {
-        UUID session = order.command().sessionId();
+    Uni<Void> carryOut(UUID self, DeliveredCommand delivered) {
+        UUID session = delivered.command().sessionId();
         OpenMigration migration = new OpenMigration(
-                order.command().id(), session, order.command().targetServerId(), self, order.requires(), order.ended());
+                delivered.command().id(),
+                session,
+                delivered.command().targetServerId(),
+                self,
+                delivered.requires(),
+                delivered.ended());
         return settle(migration, agents.checkpoint(session))
                 .onFailure()
                 .invoke(e -> LOG.warnf("session %s was not migrated: %s", session, e))
@@ -51,8 +60,7 @@ class Migration {
 
     /** In place of owners that have not; emits how many. */
     Uni<Integer> carryOutLate() {
-        return ownership
-                .lateMigrations()
+        return queue.lateMigrations()
                 .onItem()
                 .transformToMulti(Multi.createFrom()::iterable)
                 .onItem()
@@ -65,20 +73,18 @@ class Migration {
     /** Brings a migration to its end, in whichever way; it moves after its safe point. */
     private Uni<Void> settle(OpenMigration migration, Uni<Void> safePoint) {
         if (migration.ended()) {
-            return ownership.reject(migration.owner(), migration.command(), "The session has ended");
+            return queue.reject(migration.owner(), migration.command(), "The session has ended");
         }
         if (migration.owner().equals(migration.target())) {
             // it came here by another way
-            return ownership
-                    .applied(migration.owner(), List.of(migration.command()))
+            return queue.applied(migration.owner(), List.of(migration.command()))
                     .replaceWithVoid();
         }
         return safePoint
                 .chain(() -> move(migration))
                 .chain(moved -> moved
                         ? Uni.createFrom().voidItem()
-                        : ownership.reject(
-                                migration.owner(), migration.command(), "No other server takes the session"));
+                        : queue.reject(migration.owner(), migration.command(), "No other server takes the session"));
     }
 
     private Uni<Boolean> move(OpenMigration migration) {

@@ -80,15 +80,15 @@ class ServerLoad {
 
     private Uni<?> count() {
         UUID server = member;
-        long begun = System.nanoTime();
-        return ownership.count(server).invoke(count -> counted(server, count, begun));
+        long startedAt = System.nanoTime();
+        return ownership.count(server).invoke(count -> counted(server, count, startedAt));
     }
 
     private synchronized boolean due(long now) {
         return countedAt == 0 || now - countedAt > rest;
     }
 
-    private synchronized void counted(UUID server, Ownership.Count count, long begun) {
+    private synchronized void counted(UUID server, Ownership.Count count, long startedAt) {
         if (!server.equals(member)) {
             return;
         }
@@ -105,8 +105,8 @@ class ServerLoad {
         openCommands = count.openCommands();
         oldestCommand = count.oldestCommand();
         countedAt = now;
-        countedFrom = begun;
-        rest = restNanos(config.leaseRenewal(), now - begun);
+        countedFrom = startedAt;
+        rest = restNanos(config.leaseRenewal(), now - startedAt);
     }
 
     /** The moving average after a count, so long after the last one. */

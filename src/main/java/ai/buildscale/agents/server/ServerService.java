@@ -6,7 +6,7 @@ import ai.buildscale.agents.platform.problem.ProblemType;
 import ai.buildscale.agents.platform.security.Caller;
 import ai.buildscale.agents.server.RebalancePolicy.PlannedMove;
 import ai.buildscale.agents.session.CommandOutcome;
-import ai.buildscale.agents.session.Ownership;
+import ai.buildscale.agents.session.CommandQueue;
 import ai.buildscale.agents.session.SessionCommands;
 import ai.buildscale.agents.session.SessionService;
 import io.smallrye.mutiny.Uni;
@@ -23,7 +23,7 @@ public class ServerService {
 
     private final ServerRepository servers;
     private final Rebalancing rebalancing;
-    private final Ownership ownership;
+    private final CommandQueue queue;
     private final SessionService sessions;
     private final SessionCommands commands;
     private final FleetMonitor fleet;
@@ -33,7 +33,7 @@ public class ServerService {
     ServerService(
             ServerRepository servers,
             Rebalancing rebalancing,
-            Ownership ownership,
+            CommandQueue queue,
             SessionService sessions,
             SessionCommands commands,
             FleetMonitor fleet,
@@ -41,7 +41,7 @@ public class ServerService {
             ServerConfig config) {
         this.servers = servers;
         this.rebalancing = rebalancing;
-        this.ownership = ownership;
+        this.queue = queue;
         this.sessions = sessions;
         this.commands = commands;
         this.fleet = fleet;
@@ -134,7 +134,7 @@ public class ServerService {
                 : fleet.runOnce();
         return known.chain(() -> {
             requireTaker(target);
-            return ownership.askToMigrate(db, session, target);
+            return queue.askToMigrate(db, session, target);
         });
     }
 

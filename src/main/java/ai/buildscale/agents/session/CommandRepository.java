@@ -57,27 +57,27 @@ class CommandRepository {
 
     Uni<List<DeliveredCommand>> deliver(Db db, UUID server, Duration again) {
         return db.rows(CommandSql.DELIVER, server, CommandSql.BATCH, again.toMillis())
-                .map(CommandRepository::orders);
+                .map(CommandRepository::delivered);
     }
 
     Uni<List<DeliveredCommand>> apply(Db db, UUID server, UUID[] commands) {
-        return db.rows(CommandSql.APPLY, server, CommandSql.BATCH, commands).map(CommandRepository::orders);
+        return db.rows(CommandSql.APPLY, server, CommandSql.BATCH, commands).map(CommandRepository::delivered);
     }
 
     Uni<List<DeliveredCommand>> reject(Db db, UUID server, UUID command, String why) {
-        return db.rows(CommandSql.REJECT, server, 1, new UUID[] {command}, why).map(CommandRepository::orders);
+        return db.rows(CommandSql.REJECT, server, 1, new UUID[] {command}, why).map(CommandRepository::delivered);
     }
 
     Uni<List<DeliveredCommand>> fence(Db db, Duration timeout) {
         return db.rows(CommandSql.FENCE, null, CommandSql.BATCH, timeout.toMillis())
-                .map(CommandRepository::orders);
+                .map(CommandRepository::delivered);
     }
 
-    Uni<List<Ownership.OpenMigration>> lateMigrations(Db db, Duration timeout) {
+    Uni<List<CommandQueue.OpenMigration>> lateMigrations(Db db, Duration timeout) {
         return db.rows(CommandSql.LATE_MIGRATIONS, timeout.toMillis())
                 .map(rows -> Rows.map(
                         rows,
-                        row -> new Ownership.OpenMigration(
+                        row -> new CommandQueue.OpenMigration(
                                 row.getUUID(0),
                                 row.getUUID(1),
                                 row.getUUID(2),
@@ -86,17 +86,17 @@ class CommandRepository {
                                 row.getBoolean(5))));
     }
 
-    private static List<DeliveredCommand> orders(Iterable<Row> rows) {
-        List<DeliveredCommand> orders = new ArrayList<>();
+    private static List<DeliveredCommand> delivered(Iterable<Row> rows) {
+        List<DeliveredCommand> commands = new ArrayList<>();
         for (Row row : rows) {
-            orders.add(new DeliveredCommand(
+            commands.add(new DeliveredCommand(
                     view(row, 0),
                     row.getString("requires"),
                     row.getBoolean("ended"),
                     row.getUUID("meant"),
                     row.getString("traceparent")));
         }
-        return orders;
+        return commands;
     }
 
     /** Reads {@code CommandSql.VIEW}, which begins at the column {@code at}; null if there is none. */

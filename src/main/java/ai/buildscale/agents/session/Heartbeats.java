@@ -35,11 +35,11 @@ class Heartbeats {
     }
 
     /**
-     * What an agent learns from its beat.
+     * The answer to an agent's beat.
      *
      * @param leaseExtended false once the session has ended
      * @param ttlSeconds the silence it may now keep before it is stale
-     * @param desiredStatus the state people want it in; the agent obeys
+     * @param desiredStatus the state that the caller wants; the agent obeys
      */
     @Schema(name = "Lease")
     @RegisterForReflection

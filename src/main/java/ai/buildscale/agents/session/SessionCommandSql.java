@@ -5,7 +5,7 @@ import ai.buildscale.agents.workspace.Permission;
 
 /**
  * The statements that carry out commands of callers: each locks the session's row, moves it to its next state with all
- * that follows, and tells what became of the command.
+ * that follows, and returns the command's outcome.
  */
 final class SessionCommandSql {
     private SessionCommandSql() {}

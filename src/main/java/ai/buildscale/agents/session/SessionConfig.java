@@ -7,7 +7,7 @@ import io.smallrye.config.WithDefault;
 import java.time.Duration;
 import org.eclipse.microprofile.config.spi.Converter;
 
-/** Settings of sessions: when one is stale, inactive or removed. Database time decides. */
+/** Settings of sessions: when a session is stale, inactive or removed. Database time decides. */
 @ConfigMapping(prefix = "sessions")
 interface SessionConfig {
     /** How often an agent should beat; only its being shorter than the threshold is looked at. */

@@ -29,7 +29,7 @@ class SessionSweep {
             SessionSweepSql.batched(SessionSweepSql.SWEEP_STALLED, SessionSweepSql.MAX_BATCH);
     private static final UUID FIRST = new UUID(0, 0);
 
-    /** A walk round the live sessions, a piece at each turn. */
+    /** A scan of the live sessions by key, one batch at each run; after the last it begins again. */
     private final class KeysetScan {
         private final String what;
         private final String sql;

@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * A command of a caller with what it carries.
+ * A command of a caller with its parameters.
  *
- * @param reason why, or null
+ * @param reason the reason for the command, or null
  * @param task the session's next task, or null
  * @param message the error's message, or null
  * @param result JSON, or null

@@ -24,7 +24,7 @@ import java.util.UUID;
  * names its epoch. Lives on one event loop.
  */
 final class AgentActor implements TurnOwner {
-    /** What an actor needs, and whom it tells. */
+    /** The services that an actor uses and reports to. */
     interface Supervisor {
         TurnConfig config();
 
@@ -85,7 +85,9 @@ final class AgentActor implements TurnOwner {
             epoch = claimed.fence().epoch();
             if (remembers) {
                 memory.add(claimed.news());
-                start(claimed, new AnswerProgress(claimed.said(), claimed.said().length()));
+                start(
+                        claimed,
+                        new AnswerProgress(claimed.answer(), claimed.answer().length()));
             } else {
                 supervisor
                         .recall(claimed)
@@ -95,7 +97,7 @@ final class AgentActor implements TurnOwner {
                                     // abandoned meanwhile, or begun anew
                                     if (begins == number) {
                                         memory = recalled.memory();
-                                        start(claimed, recalled.said());
+                                        start(claimed, recalled.progress());
                                     }
                                 }),
                                 e -> supervisor.notRecalled(claimed, e));
@@ -103,11 +105,11 @@ final class AgentActor implements TurnOwner {
         });
     }
 
-    private void start(ClaimedTurn claimed, AnswerProgress said) {
+    private void start(ClaimedTurn claimed, AnswerProgress progress) {
         while (memory.size() > supervisor.config().history()) {
             memory.removeFirst();
         }
-        TurnExecution fresh = new TurnExecution(this, context, claimed, memory, said);
+        TurnExecution fresh = new TurnExecution(this, context, claimed, memory, progress);
         execution = fresh;
         beginning = false;
         Engine engine = supervisor.engineOf(claimed.model());
@@ -189,10 +191,11 @@ final class AgentActor implements TurnOwner {
         restsSince = System.nanoTime();
         UUID turn = closing.fence().turn();
         switch (closing.outcome()) {
-            case Done _ -> memory.add(new Turn.HistoryEntry(turn, EntryKind.ASSISTANT, closing.said(), "{}"));
+            case Done _ -> memory.add(new Turn.HistoryEntry(turn, EntryKind.ASSISTANT, closing.answer(), "{}"));
             case Stopped _ -> {
-                if (!closing.said().isEmpty()) {
-                    memory.add(new Turn.HistoryEntry(turn, EntryKind.ASSISTANT, closing.said(), "{\"partial\":true}"));
+                if (!closing.answer().isEmpty()) {
+                    memory.add(
+                            new Turn.HistoryEntry(turn, EntryKind.ASSISTANT, closing.answer(), "{\"partial\":true}"));
                 }
             }
             // what it asked, or was left at, is read back when it goes on
@@ -207,7 +210,7 @@ final class AgentActor implements TurnOwner {
     }
 
     /** What an agent knows when it begins. */
-    record Recalled(List<Turn.HistoryEntry> memory, AnswerProgress said) {
+    record Recalled(List<Turn.HistoryEntry> memory, AnswerProgress progress) {
         Recalled {
             memory = new ArrayList<>(memory);
         }

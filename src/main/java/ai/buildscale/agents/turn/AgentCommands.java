@@ -37,24 +37,25 @@ class AgentCommands implements AgentRuntime {
 
     /** One after the other for each session, as they were accepted. */
     @Override
-    public Uni<Void> obey(DeliveredCommand order) {
-        return commands.after(order.command().sessionId(), () -> carryOut(order));
+    public Uni<Void> obey(DeliveredCommand delivered) {
+        return commands.after(delivered.command().sessionId(), () -> carryOut(delivered));
     }
 
-    private Uni<Void> carryOut(DeliveredCommand order) {
-        return switch (order.type()) {
-            case PAUSE -> interrupt(order, new Paused(StopReason.PAUSED));
-            case CANCEL -> cancel(order);
-            case STOP -> interrupt(order, new Stopped(StopReason.STOPPED));
-            case RESUME -> resume(order.command().sessionId());
+    private Uni<Void> carryOut(DeliveredCommand delivered) {
+        return switch (delivered.type()) {
+            case PAUSE -> interrupt(delivered, new Paused(StopReason.PAUSED));
+            case CANCEL -> cancel(delivered);
+            case STOP -> interrupt(delivered, new Stopped(StopReason.STOPPED));
+            case RESUME -> resume(delivered.command().sessionId());
             case null, default -> Uni.createFrom().failure(new IllegalStateException("it is not known here"));
         };
     }
 
     /** The session has ended: with its turn, unless it was cancelled by a server of the version before. */
-    private Uni<Void> cancel(DeliveredCommand order) {
-        AgentActor actor = agents.find(order.command().sessionId());
-        Uni<Void> closed = order.turn() == null ? nothing() : interrupt(order, new Stopped(StopReason.CANCELLED));
+    private Uni<Void> cancel(DeliveredCommand delivered) {
+        AgentActor actor = agents.find(delivered.command().sessionId());
+        Uni<Void> closed =
+                delivered.turn() == null ? nothing() : interrupt(delivered, new Stopped(StopReason.CANCELLED));
         return closed.chain(() -> actor == null ? nothing() : agents.end(actor, StopReason.CANCELLED));
     }
 
@@ -63,32 +64,32 @@ class AgentCommands implements AgentRuntime {
     }
 
     /** Nothing to do if the turn that was meant is over. */
-    private Uni<Void> interrupt(DeliveredCommand order, TurnOutcome outcome) {
-        if (order.turn() == null) {
+    private Uni<Void> interrupt(DeliveredCommand delivered, TurnOutcome outcome) {
+        if (delivered.turn() == null) {
             return nothing();
         }
-        TurnExecution execution = agents.execution(order.command().sessionId());
-        return execution == null || !execution.fence().turn().equals(order.turn())
-                ? interruptUnattended(order, outcome)
+        TurnExecution execution = agents.execution(delivered.command().sessionId());
+        return execution == null || !execution.fence().turn().equals(delivered.turn())
+                ? interruptUnattended(delivered, outcome)
                 : execution
                         .interrupt(outcome)
                         // it may have come to wait for an answer just now
                         .chain(() -> execution.isLeft() && outcome instanceof Stopped
-                                ? interruptUnattended(order, outcome)
+                                ? interruptUnattended(delivered, outcome)
                                 : nothing());
     }
 
     /** The same for a turn that nobody runs; one that waits for an answer is at rest already, and cannot pause. */
-    private Uni<Void> interruptUnattended(DeliveredCommand order, TurnOutcome outcome) {
+    private Uni<Void> interruptUnattended(DeliveredCommand delivered, TurnOutcome outcome) {
         UUID self = placement.self();
         return self == null
                 ? nothing()
-                : turns.open(self, order.command().sessionId())
+                : turns.open(self, delivered.command().sessionId())
                         .chain(open -> open == null
-                                        || !open.fence().turn().equals(order.turn())
+                                        || !open.fence().turn().equals(delivered.turn())
                                         || !TurnLifecycle.allows(open, outcome)
                                 ? nothing()
-                                : dispatcher.closeUnattended(open, outcome, open.said()));
+                                : dispatcher.closeUnattended(open, outcome, open.answer()));
     }
 
     /** Completes when it goes on, with its turn or its next message, or is idle: what is left then waits for nobody here. */

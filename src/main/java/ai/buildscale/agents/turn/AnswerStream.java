@@ -31,12 +31,12 @@ final class AnswerStream {
     private boolean lastWords;
     private Runnable afterwards;
 
-    AnswerStream(FencingToken fence, ChunkPublisher feed, Speaker speaker, AnswerProgress said) {
+    AnswerStream(FencingToken fence, ChunkPublisher feed, Speaker speaker, AnswerProgress progress) {
         this.fence = fence;
         this.feed = feed;
         this.speaker = speaker;
-        this.text = new StringBuilder(said.text());
-        this.shownUpTo = said.shown();
+        this.text = new StringBuilder(progress.text());
+        this.shownUpTo = progress.shown();
     }
 
     synchronized String text() {
@@ -55,13 +55,13 @@ final class AnswerStream {
             room = text.length() - shownUpTo <= AHEAD;
             waitsForRoom = !room;
         }
-        feed.said(this);
+        feed.publish(this);
         return room;
     }
 
     /** What an earlier owner has said and not shown is shown. */
     void takeUp() {
-        feed.said(this);
+        feed.publish(this);
     }
 
     /** From now on nothing is shown but what {@link #onceShown} asks for. */
@@ -81,7 +81,7 @@ final class AnswerStream {
                 lastWords = more;
                 afterwards = () -> onceShown(completely, next);
                 if (!showing) {
-                    feed.saidLast(this);
+                    feed.publishNow(this);
                 }
                 return;
             }
@@ -124,7 +124,7 @@ final class AnswerStream {
             waitsForRoom = waitsForRoom && !room;
         }
         if (more) {
-            feed.said(this);
+            feed.publish(this);
         }
         if (next != null) {
             next.run();

@@ -41,16 +41,16 @@ class ChunkPublisher {
         this.intervalNanos = config.chunkInterval().toNanos();
     }
 
-    /** Something was said. From any thread; the speech is asked for it when it is time. */
-    void said(AnswerStream speech) {
+    /** Publishes what the answer has more than is shown, with the next statement. May be called from any thread. */
+    void publish(AnswerStream speech) {
         speaking.add(speech);
         schedule();
     }
 
-    /** The same for its last words: its end waits for them. */
-    void saidLast(AnswerStream speech) {
+    /** Publishes the rest of an answer without waiting for the interval: the end of its turn waits for it. */
+    void publishNow(AnswerStream speech) {
         hurry = true;
-        said(speech);
+        publish(speech);
         if (vertx.cancelTimer(resting)) {
             vertx.runOnContext(_ -> show());
         }

@@ -7,7 +7,7 @@ import ai.buildscale.agents.session.Mode;
 /**
  * A turn that this server has claimed: it is this server's to run from now on.
  *
- * @param said its durable answer so far
+ * @param answer its durable answer so far
  * @param news what began or resumed it, unless it was claimed from another owner
  * @param tokensLeft what its budget leaves, or null for no limit
  * @param millisLeft the same for its time
@@ -16,7 +16,7 @@ import ai.buildscale.agents.session.Mode;
 record ClaimedTurn(
         FencingToken fence,
         int attempt,
-        String said,
+        String answer,
         AgentType agentType,
         Mode mode,
         String model,

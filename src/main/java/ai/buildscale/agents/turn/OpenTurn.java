@@ -5,6 +5,6 @@ package ai.buildscale.agents.turn;
  *
  * @param state null for one that only a newer server knows
  * @param status the state of its session, by its name
- * @param said its durable answer, or all that was said
+ * @param answer its durable answer, or all that was said
  */
-record OpenTurn(FencingToken fence, TurnState state, String status, String said) {}
+record OpenTurn(FencingToken fence, TurnState state, String status, String answer) {}

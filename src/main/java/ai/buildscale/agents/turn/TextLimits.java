@@ -40,8 +40,8 @@ public final class TextLimits {
     }
 
     /** Where the next piece ends that begins there: not between the halves of a pair. */
-    public static int end(CharSequence said, int from) {
-        int end = Math.min(said.length(), from + PIECE);
-        return end > from && Character.isHighSurrogate(said.charAt(end - 1)) ? end - 1 : end;
+    public static int end(CharSequence answer, int from) {
+        int end = Math.min(answer.length(), from + PIECE);
+        return end > from && Character.isHighSurrogate(answer.charAt(end - 1)) ? end - 1 : end;
     }
 }

@@ -9,10 +9,10 @@ import io.vertx.core.json.JsonObject;
  *
  * @param fence the owner's; a turn that it has lost stays as it is
  */
-public record TurnClosing(FencingToken fence, TurnOutcome outcome, String said, TurnUsage used) {
+public record TurnClosing(FencingToken fence, TurnOutcome outcome, String answer, TurnUsage used) {
     /** The closing of a turn that nobody runs: it uses nothing more. */
-    static TurnClosing atRest(FencingToken fence, TurnOutcome outcome, String said) {
-        return new TurnClosing(fence, outcome, said, TurnUsage.NOTHING);
+    static TurnClosing atRest(FencingToken fence, TurnOutcome outcome, String answer) {
+        return new TurnClosing(fence, outcome, answer, TurnUsage.NOTHING);
     }
 
     /** The closing as {@link TurnCloseSql#CLOSE} reads it. */
@@ -21,7 +21,7 @@ public record TurnClosing(FencingToken fence, TurnOutcome outcome, String said, 
         Waiting asked = outcome instanceof Waiting waiting ? waiting : null;
         return fence.json()
                 .put("ending", outcome.ending())
-                .put("said", said)
+                .put("said", answer)
                 .put("reason", tells ? null : outcome.why())
                 .put("message", tells ? outcome.why() : null)
                 .put("question_id", asked == null ? null : asked.question().toString())

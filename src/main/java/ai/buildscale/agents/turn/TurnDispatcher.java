@@ -207,16 +207,16 @@ class TurnDispatcher implements AgentActor.Supervisor {
             LOG.infof(
                     "session %s turn %s has no agent here",
                     session, orphan.fence().turn());
-            turns.said(orphan.fence(), orphan.said())
-                    .chain(said -> closeUnattended(orphan, outcome, said.text()))
+            turns.progress(orphan.fence(), orphan.answer())
+                    .chain(progress -> closeUnattended(orphan, outcome, progress.text()))
                     .subscribe()
                     .with(_ -> {}, failureLog::met);
         }
     }
 
     /** Closes a turn that no actor runs here. */
-    Uni<Void> closeUnattended(OpenTurn open, TurnOutcome outcome, String said) {
-        TurnClosing closing = TurnClosing.atRest(open.fence(), outcome, said);
+    Uni<Void> closeUnattended(OpenTurn open, TurnOutcome outcome, String answer) {
+        TurnClosing closing = TurnClosing.atRest(open.fence(), outcome, answer);
         return writer.close(closing, () -> true)
                 .invoke(mail -> {
                     notifier.appended();
@@ -280,7 +280,7 @@ class TurnDispatcher implements AgentActor.Supervisor {
                 .all()
                 .unis(
                         turns.memory(claimed.fence().chat(), claimed.fence().turn(), config.history()),
-                        turns.said(claimed.fence(), claimed.said()))
+                        turns.progress(claimed.fence(), claimed.answer()))
                 .with(Recalled::new)
                 .onFailure()
                 .retry()
@@ -291,7 +291,7 @@ class TurnDispatcher implements AgentActor.Supervisor {
     @Override
     public void notRecalled(ClaimedTurn claimed, Throwable failure) {
         LOG.warnf("session %s: its history cannot be read: %s", claimed.fence().session(), failure);
-        TurnClosing closing = TurnClosing.atRest(claimed.fence(), new Parked(), claimed.said());
+        TurnClosing closing = TurnClosing.atRest(claimed.fence(), new Parked(), claimed.answer());
         writer.close(closing, () -> true).subscribe().with(_ -> {}, failureLog::met);
     }
 

@@ -52,13 +52,13 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
             Context context,
             ClaimedTurn claimed,
             List<Turn.HistoryEntry> memory,
-            AnswerProgress said) {
+            AnswerProgress progress) {
         this.agent = agent;
         this.context = context;
         this.claimed = claimed;
         this.memory = memory;
         this.budget = new TurnBudget(context, claimed.tokensLeft(), claimed.millisLeft());
-        this.answer = new AnswerStream(claimed.fence(), agent.feed(), this, said);
+        this.answer = new AnswerStream(claimed.fence(), agent.feed(), this, progress);
         this.trace = new TurnTrace(claimed);
     }
 
@@ -153,8 +153,8 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
     private void fail(Throwable failure) {
         trace.failed(failure);
         close(new Failed(
-                failure instanceof EngineFailure told
-                        ? told.getMessage()
+                failure instanceof EngineFailure known
+                        ? known.getMessage()
                         : "Something went wrong while the agent was thinking"));
     }
 

@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
 /**
@@ -28,7 +27,7 @@ public class TurnLifecycle {
     private final Map<String, Counter> counters;
 
     TurnLifecycle(MeterRegistry metrics) {
-        this.counters = Stream.of("done", "failed", "stopped", "waiting", "paused", "parked", "spent")
+        this.counters = TurnOutcome.names()
                 .collect(Collectors.toMap(
                         Function.identity(), outcome -> metrics.counter("chat.turns", "outcome", outcome)));
     }
@@ -58,15 +57,13 @@ public class TurnLifecycle {
     }
 
     /**
-     * The owner of a turn has closed it, or it was taken from the owner. What a host elsewhere returns counts as what a
-     * server parks.
+     * The owner of a turn has closed it, or it was taken from the owner.
      *
      * @param from the state that it was in; empty where the statement does not tell
      */
     void closed(TurnClosing closing, Set<TurnState> from) {
         TurnOutcome outcome = closing.outcome();
-        counters.get(outcome instanceof TurnOutcome.Returned ? "parked" : outcome.ending())
-                .increment();
+        counters.get(outcome.counted()).increment();
         log(closing.fence(), from, outcome.state(), outcome.why());
     }
 

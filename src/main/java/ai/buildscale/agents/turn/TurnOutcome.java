@@ -45,17 +45,33 @@ public sealed interface TurnOutcome {
      * @param why the reason or the message, where the outcome has one
      */
     static TurnOutcome named(String ending, String why) {
-        return Stream.of(
-                        new Done(),
-                        new Failed(why),
-                        new Stopped(why),
-                        new Paused(why),
-                        new Spent(why),
-                        new Parked(),
-                        new Returned())
+        return plain(why)
                 .filter(outcome -> outcome.ending().equals(ending))
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("no such outcome: " + ending));
+    }
+
+    private static Stream<TurnOutcome> plain(String why) {
+        return Stream.of(
+                new Done(),
+                new Failed(why),
+                new Stopped(why),
+                new Paused(why),
+                new Spent(why),
+                new Parked(),
+                new Returned());
+    }
+
+    /** The names under which the endings of turns are counted. */
+    static Stream<String> names() {
+        return Stream.concat(plain(null), Stream.of(new Waiting(null, null, null)))
+                .map(TurnOutcome::counted)
+                .distinct();
+    }
+
+    /** The name under which the outcome is counted: a turn that a host elsewhere returns counts as one that is parked. */
+    default String counted() {
+        return this instanceof Returned ? new Parked().ending() : ending();
     }
 
     /** The same outcome, with no more words than may be written. */

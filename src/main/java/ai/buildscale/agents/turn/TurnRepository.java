@@ -27,7 +27,7 @@ import java.util.UUID;
 /** Runs {@link TurnSql} and {@link TurnCloseSql}, and reads their rows. */
 @ApplicationScoped
 class TurnRepository {
-    private final Unknown untold = new Unknown(TurnRepository.class, "messages of a kind are not told to agents");
+    private final Unknown unknownKind = new Unknown(TurnRepository.class, "messages of a kind are not told to agents");
     private final Database database;
 
     TurnRepository(Database database) {
@@ -127,9 +127,9 @@ class TurnRepository {
             }
             FencingToken fence =
                     new FencingToken(row.getUUID("id"), session, row.getUUID("chat_id"), row.getLong("epoch"));
-            return said(fence, row.getString("said"))
-                    .map(said -> new OpenTurn(
-                            fence, TurnState.known(row.getString("state")), row.getString("status"), said.text()));
+            return progress(fence, row.getString("said"))
+                    .map(progress -> new OpenTurn(
+                            fence, TurnState.known(row.getString("state")), row.getString("status"), progress.text()));
         });
     }
 
@@ -165,22 +165,22 @@ class TurnRepository {
     }
 
     /** What was said in a turn: up to its last durable point, and what was shown beyond. */
-    Uni<AnswerProgress> said(FencingToken fence, String durable) {
+    Uni<AnswerProgress> progress(FencingToken fence, String durable) {
         return database.rows(TurnSql.CHUNKS, fence.chat(), fence.turn()).map(rows -> {
-            StringBuilder said = new StringBuilder(durable);
+            StringBuilder answer = new StringBuilder(durable);
             int shown = 0;
             for (Row row : rows) {
                 int from = row.getInteger("from_char");
                 String text = row.getString("text");
-                int known = said.length() - from;
+                int known = answer.length() - from;
                 if (known >= 0 && known < text.length()) {
-                    said.append(text, known, text.length());
+                    answer.append(text, known, text.length());
                 }
                 if (from <= shown) {
                     shown = Math.max(shown, from + text.length());
                 }
             }
-            return new AnswerProgress(said.toString(), Math.min(shown, said.length()));
+            return new AnswerProgress(answer.toString(), Math.min(shown, answer.length()));
         });
     }
 
@@ -191,7 +191,7 @@ class TurnRepository {
             for (Row row : rows) {
                 Turn.HistoryEntry entry = entry(row);
                 if (entry.kind() == null) {
-                    untold.met(row.getString("kind"));
+                    unknownKind.met(row.getString("kind"));
                 } else {
                     memory.add(entry);
                 }

@@ -4,14 +4,14 @@ import ai.buildscale.agents.session.Mode;
 import io.vertx.core.json.JsonObject;
 
 /**
- * A step of a running turn, written down before anybody hears of it.
+ * A step of a running turn, persisted before it is published.
  *
  * @param seq its number among the steps since the turn was claimed; null for a step without one
  * @param kind the kind of the step
  * @param content the text of the history's entry, or null
  * @param data the data of the history's entry, or null
  * @param event the step's own part of its event
- * @param said the answer by then; null where it is kept elsewhere
+ * @param answer the answer by then; null where it is kept elsewhere
  * @param mode the session's next mode, or null
  * @param task the session's next task, or null
  */
@@ -22,7 +22,7 @@ public record TurnStep(
         String content,
         JsonObject data,
         JsonObject event,
-        String said,
+        String answer,
         String mode,
         String task) {
 
@@ -72,7 +72,7 @@ public record TurnStep(
                 .put("content", content)
                 .put("data", data)
                 .put("event", event)
-                .put("said", said)
+                .put("said", answer)
                 .put("mode", mode)
                 .put("task", task);
     }

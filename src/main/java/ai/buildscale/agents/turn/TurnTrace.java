@@ -28,9 +28,9 @@ final class TurnTrace {
     /** The engine has failed. */
     void failed(Throwable failure) {
         error = failure.getClass().getName();
-        if (failure instanceof EngineFailure told) {
-            span.log(
-                    () -> LOG.infof("session %s turn %s failed: %s", fence.session(), fence.turn(), told.getMessage()));
+        if (failure instanceof EngineFailure known) {
+            span.log(() ->
+                    LOG.infof("session %s turn %s failed: %s", fence.session(), fence.turn(), known.getMessage()));
         } else {
             span.log(() -> LOG.warnf(failure, "session %s turn %s failed", fence.session(), fence.turn()));
         }

@@ -59,7 +59,7 @@ final class CompletionStream implements StreamingChatResponseHandler {
     private UniEmitter<? super Part> reader;
     private End end;
     private ModelFailure failure;
-    private boolean begun;
+    private boolean answering;
     private boolean paused;
 
     CompletionStream(Model model, Context context, VertxLlmHttpClient client, ModelMetrics.Request metrics) {
@@ -179,7 +179,7 @@ final class CompletionStream implements StreamingChatResponseHandler {
             if (isOver()) {
                 return;
             }
-            met = begun ? met.midStream() : met;
+            met = answering ? met.midStream() : met;
             failure = met;
             waiting = opener;
             opener = null;
@@ -214,10 +214,10 @@ final class CompletionStream implements StreamingChatResponseHandler {
             opener = null;
             full = !paused && text.length() > FULL;
             paused |= full;
-            begun = true;
+            answering = true;
         }
         if (waiting != null) {
-            metrics.begun();
+            metrics.answering();
             waiting.complete(this);
         }
         if (full) {

@@ -51,7 +51,7 @@ final class ModelMetrics {
             this.sample = sample;
         }
 
-        void begun() {
+        void answering() {
             sample.stop(firstToken);
         }
 

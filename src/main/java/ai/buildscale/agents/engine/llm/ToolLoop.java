@@ -153,10 +153,10 @@ final class ToolLoop {
                 .messages(conversation.messages())
                 .toolSpecifications(tools.specifications(SystemPrompt.of(turn.agentType())))
                 .build();
-        long begun = System.nanoTime();
+        long startedAt = System.nanoTime();
         chat = model.startSpan(turn);
         return model.open(() -> ask(request)).chain(completion -> {
-            chat.with(GenAi.FIRST_CHUNK, (System.nanoTime() - begun) / 1e9);
+            chat.with(GenAi.FIRST_CHUNK, (System.nanoTime() - startedAt) / 1e9);
             reading = completion;
             return next();
         });

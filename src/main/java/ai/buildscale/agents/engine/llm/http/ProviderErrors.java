@@ -38,8 +38,8 @@ final class ProviderErrors {
         String text = body.toString().replaceAll("\\s+|\\p{Cntrl}", " ");
         String authorization = answer.request().headers().get(HttpHeaders.AUTHORIZATION);
         String key = authorization == null ? "" : authorization.substring(authorization.indexOf(' ') + 1);
-        String told = key.isEmpty() ? text : text.replace(key, "…");
-        return told.length() <= LONGEST_REASON ? told : told.substring(0, LONGEST_REASON);
+        String reason = key.isEmpty() ? text : text.replace(key, "…");
+        return reason.length() <= LONGEST_REASON ? reason : reason.substring(0, LONGEST_REASON);
     }
 
     /**
