@@ -7,12 +7,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** What the service is configured with by itself, and what its README says can be set. */
+/** What the service is configured with by itself, and what src/docs/configuration.md says can be set. */
 final class Settings {
     /** How long a server that is empty may take to leave the fleet (Drain). */
     static final Duration LEAVING = Duration.ofSeconds(2);
@@ -50,9 +51,19 @@ final class Settings {
         return OWN.getProperty("quarkus.micrometer.export.prometheus.path");
     }
 
-    /** Every name in the README, as the variable of the environment that it is. */
+    /** The service's own application.properties. */
+    static Map<String, String> properties() {
+        return OWN.stringPropertyNames().stream().collect(Collectors.toMap(name -> name, OWN::getProperty));
+    }
+
+    /** The page that lists the settings. */
+    static String page() {
+        return Yaml.text(Path.of("src/docs/configuration.md"));
+    }
+
+    /** Every name on the page, as the variable of the environment that it is. */
     static Set<String> documentedVariables() {
-        return QUOTED.matcher(Yaml.text(Path.of("README.md")))
+        return QUOTED.matcher(page())
                 .results()
                 .map(name -> variable(name.group(1)))
                 .collect(Collectors.toSet());

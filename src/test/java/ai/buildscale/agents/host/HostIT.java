@@ -527,7 +527,7 @@ class HostIT {
         assertThat(talk.told()).endsWith("assistant: ");
     }
 
-    /** The one in the README, as people start it. */
+    /** The one in src/docs/hosts.md, as people start it. */
     @Test
     void theExampleRuns() throws IOException {
         Process example = new ProcessBuilder(
