@@ -10,6 +10,7 @@ import ai.buildscale.agents.turn.TurnClosing;
 import ai.buildscale.agents.turn.TurnConfig;
 import ai.buildscale.agents.turn.TurnJournal;
 import ai.buildscale.agents.turn.TurnOutcome.Returned;
+import io.quarkus.runtime.Startup;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -22,6 +23,7 @@ import org.jboss.logging.Logger;
  * Time-based transitions of hosts and their turns: seize turns that must end, give back turns that nobody runs, forget
  * silent hosts.
  */
+@Startup // it listens to stops before it is first swept
 @ApplicationScoped
 class HostSweep {
     private static final Logger LOG = Logger.getLogger(HostSweep.class);

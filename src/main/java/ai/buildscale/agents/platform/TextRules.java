@@ -52,6 +52,11 @@ public final class TextRules {
         return text;
     }
 
+    /** The text as one line of a log: each run of control characters becomes a blank; null stays null. */
+    public static String oneLine(String text) {
+        return text == null ? null : text.replaceAll("\\p{Cntrl}+", " ");
+    }
+
     /**
      * What of a request's address is not as RFC 3986 has it: a character that must be percent-encoded, or something encoded
      * that is not UTF-8, which Vert.x would replace without a word. The answer is {@code path}, the name of the first such

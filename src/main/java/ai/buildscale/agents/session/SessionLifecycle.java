@@ -1,5 +1,6 @@
 package ai.buildscale.agents.session;
 
+import ai.buildscale.agents.platform.TextRules;
 import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.session.SessionRepository.Outcome;
 import io.micrometer.core.instrument.Counter;
@@ -39,7 +40,11 @@ class SessionLifecycle {
     /** A command was applied; it is logged once that is committed. */
     void applied(Db db, SessionCommand command, String reason, Outcome outcome) {
         applied.get(command).increment();
-        log(db, outcome.session(), outcome.oldStatus(), reason == null ? command.toString() : reason);
+        log(
+                db,
+                outcome.session(),
+                outcome.oldStatus(),
+                reason == null ? command.toString() : TextRules.oneLine(reason));
     }
 
     private static void log(Db db, SessionView session, String from, String reason) {

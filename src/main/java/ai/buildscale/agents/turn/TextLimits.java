@@ -21,9 +21,9 @@ public final class TextLimits {
         return cut(clean(text), LONGEST_STEP);
     }
 
-    /** As a question, a failure or a task may have it: not too long. */
+    /** As a question, a failure or a task may have it: not too long; null stays null. */
     static String words(String text) {
-        return cut(text, LONGEST_WORDS);
+        return text == null ? null : cut(text, LONGEST_WORDS);
     }
 
     /** JSON that Postgres can hold. */

@@ -107,8 +107,8 @@ class TurnDispatcher implements AgentActor.Supervisor {
     }
 
     private void notified(Notification notification) {
-        UUID self = placement.self();
-        if (self != null && notification.concerns(self)) {
+        // mostly the log has grown and no server is named: whether this one may act is not asked then
+        if (notification.concernsAny() && notification.concerns(placement.self())) {
             dispatch();
         }
     }

@@ -66,10 +66,6 @@ final class TurnExecution implements MultiSubscriber<Output>, AnswerStream.Speak
         return claimed.fence();
     }
 
-    List<Turn.HistoryEntry> memory() {
-        return memory;
-    }
-
     /** Whether it still thinks. */
     boolean isThinking() {
         return phase instanceof Thinking;

@@ -1,6 +1,7 @@
 package ai.buildscale.agents.turn;
 
 import ai.buildscale.agents.engine.Turn;
+import ai.buildscale.agents.platform.TextRules;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
@@ -64,7 +65,7 @@ public class TurnLifecycle {
     void closed(TurnClosing closing, Set<TurnState> from) {
         TurnOutcome outcome = closing.outcome();
         counters.get(outcome.counted()).increment();
-        log(closing.fence(), from, outcome.state(), outcome.why());
+        log(closing.fence(), from, outcome.state(), reason(outcome));
     }
 
     /** A turn that nobody ran was closed: it was counted when its owner left it. */
@@ -73,7 +74,12 @@ public class TurnLifecycle {
                 closing.fence(),
                 open.state() == null ? Set.of() : EnumSet.of(open.state()),
                 closing.outcome().state(),
-                closing.outcome().why());
+                reason(closing.outcome()));
+    }
+
+    /** The reason on one line; what an agent asks stays out of the log. */
+    private static String reason(TurnOutcome outcome) {
+        return outcome instanceof TurnOutcome.Waiting ? "question" : TextRules.oneLine(outcome.why());
     }
 
     private static void log(FencingToken fence, Set<TurnState> from, TurnState to, String reason) {

@@ -121,7 +121,7 @@ class SessionLifecycleTest {
         log.setLevel(Level.FINE);
 
         lifecycle.created(db, session(SessionStatus.IDLE, 1));
-        lifecycle.applied(db, SessionCommand.PAUSE, "for lunch", moved(SessionStatus.RUNNING, SessionStatus.PAUSED));
+        lifecycle.applied(db, SessionCommand.PAUSE, "for\r\nlunch", moved(SessionStatus.RUNNING, SessionStatus.PAUSED));
         lifecycle.applied(db, SessionCommand.CANCEL, null, moved(SessionStatus.PAUSED, SessionStatus.CANCELLED));
 
         assertThat(lines).isEmpty();

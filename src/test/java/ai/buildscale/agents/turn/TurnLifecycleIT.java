@@ -59,7 +59,7 @@ class TurnLifecycleIT {
         awaitTransitions(
                 talk.sessionId(),
                 "- → running 1: begun",
-                "running → waiting 1: Which?",
+                "running → waiting 1: question",
                 "waiting → running 1: answered",
                 "running → done 1: -");
     }

@@ -16,9 +16,18 @@ public record Notification(Set<UUID> servers, boolean everyone) {
 
     private static final String EVERYONE = "*";
 
-    /** Whether it has something to do. */
+    /** Whether any server has work to do. */
+    public boolean concernsAny() {
+        return everyone || !servers.isEmpty();
+    }
+
+    /**
+     * Whether the server has work to do.
+     *
+     * @param server null for one that owns nothing now
+     */
     public boolean concerns(UUID server) {
-        return everyone || servers.contains(server);
+        return server != null && (everyone || servers.contains(server));
     }
 
     static Notification of(Set<UUID> servers) {
