@@ -16,7 +16,7 @@ SOURCES := $(shell find src/main src/dev pom.xml -type f)
 # what a recipe leaves half done when it fails is not taken for done
 .DELETE_ON_ERROR:
 
-.PHONY: help jdk jdk-home run cluster test test-browser chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check golden format package native native-test repeatable clean reset
+.PHONY: help jdk jdk-home run dev cluster test test-browser chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check golden format package native native-test repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -32,6 +32,14 @@ run: jdk $(RUN) ## start the service on an embedded Postgres (DATABASE_URL for y
 
 $(RUN): $(SOURCES) | jdk
 	@$(MVN) --quiet -Pembedded package
+
+# Not Maven's batch mode, as the keys of the terminal are for Quarkus (r runs the tests, h lists the others). Its question whether
+# it may send figures about builds keeps a machine of two processors from starting; the effective model is what names target/dev
+# to the continuous tests.
+dev: jdk ## development mode: live reload, continuous tests and Dev UI (/q/dev-ui), on an embedded Postgres (DATABASE_URL, PORT as with run)
+	@JAVA_HOME="$(JDK)" ./mvnw --no-transfer-progress --quiet -Pembedded,dev quarkus:dev -Dquarkus.http.port=$${PORT:-8080} \
+	  -Dquarkus.analytics.disabled=true -Dquarkus.bootstrap.effective-model-builder=true \
+	  -Djvm.args="--sun-misc-unsafe-memory-access=allow $(JVM_ARGS)"
 
 cluster: jdk $(RUN) ## start three servers on one embedded Postgres (SERVERS of them, at PORT=8081 and on), to watch them and to kill some
 	@exec $(DEV_RUN) ai.buildscale.agents.dev.Cluster

@@ -22,7 +22,7 @@ class DevBanner {
     void started(@Observes Migrations.Applied event) {
         System.out.printf("""
 
-                agent-sessions is running at http://localhost:%1$d  (API: /q/openapi, health: /q/health)
+                agent-sessions is running at http://localhost:%1$d  (API: /q/openapi, to try: /q/swagger-ui, health: /q/health)
                 Postgres: %2$s
 
                 A token (for a new user, valid for an hour) and a first workspace; paste both lines:

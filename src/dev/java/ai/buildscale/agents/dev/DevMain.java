@@ -5,7 +5,10 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.Locale;
 
-/** The development way of running: the service on an embedded Postgres, with an issuer of tokens for anybody. */
+/**
+ * The development way of running: the service on an embedded Postgres, with an issuer of tokens for anybody. Quarkus'
+ * development mode comes here anew in the same process after each change; Postgres and the settings stay.
+ */
 public final class DevMain {
     private DevMain() {}
 
@@ -24,7 +27,7 @@ public final class DevMain {
             EmbeddedPostgres postgres = EmbeddedPostgres.start(data.resolve("postgres-18"), "shared_buffers=256MB");
             System.setProperty("database.url", postgres.url("postgres"));
             System.setProperty("dev.postgres", "embedded, data in " + postgres.home());
-        } else {
+        } else if (System.getProperty("dev.postgres") == null) {
             System.setProperty("dev.postgres", "the one of DATABASE_URL");
         }
         // Postgres ends with this process, after it

@@ -9,6 +9,7 @@ import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
@@ -44,6 +45,7 @@ class Rebalancing {
     private long nextAt = System.nanoTime();
     private int rest = 1;
     private Instant answered;
+    private volatile FixedDelayTimer timer;
 
     Rebalancing(
             Placement placement,
@@ -91,10 +93,16 @@ class Rebalancing {
 
     void start(@Observes @Priority(400) Migrations.Applied event) {
         nextAt = System.nanoTime() + config.rebalanceInterval().toNanos();
-        FixedDelayTimer.start(
+        timer = FixedDelayTimer.start(
                 vertx,
                 () -> LOOK.compareTo(config.rebalanceInterval()) < 0 ? LOOK : config.rebalanceInterval(),
                 this::runOnce);
+    }
+
+    void stop(@Observes ShutdownEvent event) {
+        if (timer != null) {
+            timer.stop();
+        }
     }
 
     /** Gives away this server's part of the plan, if it is time to or an operator has asked. */

@@ -2,12 +2,12 @@ package ai.buildscale.agents.golden;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.buildscale.agents.testing.ServiceClasses;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaField;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
@@ -37,9 +37,8 @@ class StatementsTest {
     /** What statements are made from, and is none itself. */
     private static final Pattern TEMPLATE = Pattern.compile("\\{[a-z_]+\\}");
 
-    static final JavaClasses CLASSES = new ClassFileImporter()
-            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
-            .importPackages("ai.buildscale.agents");
+    static final JavaClasses CLASSES =
+            new ClassFileImporter().withImportOption(new ServiceClasses()).importPackages("ai.buildscale.agents");
 
     private static final Path FOLDER = Golden.path("sql");
 

@@ -4,11 +4,11 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.buildscale.agents.testing.ServiceClasses;
 import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.library.dependencies.SliceAssignment;
 import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
@@ -45,9 +45,8 @@ class RoomsTest {
             Set.of("swarm"),
             Set.of("dashboard", "mcp", "a2a", "webhook"));
 
-    private static final JavaClasses CLASSES = new ClassFileImporter()
-            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
-            .importPackages("ai.buildscale.agents");
+    private static final JavaClasses CLASSES =
+            new ClassFileImporter().withImportOption(new ServiceClasses()).importPackages("ai.buildscale.agents");
 
     private static String room(JavaClass type) {
         String rest = type.getPackageName().substring(HOUSE.length());

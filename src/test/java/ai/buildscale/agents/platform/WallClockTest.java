@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.platform.jobs.Jobs;
 import ai.buildscale.agents.platform.jobs.Sweeps;
+import ai.buildscale.agents.testing.ServiceClasses;
 import com.tngtech.archunit.core.domain.AccessTarget;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
 import io.quarkus.scheduler.Scheduled;
 import java.time.Clock;
 import java.util.Map;
@@ -35,9 +35,8 @@ class WallClockTest {
 
     private static final String HOUSE = "ai.buildscale.agents.";
 
-    private static final JavaClasses CLASSES = new ClassFileImporter()
-            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
-            .importPackages("ai.buildscale.agents");
+    private static final JavaClasses CLASSES =
+            new ClassFileImporter().withImportOption(new ServiceClasses()).importPackages("ai.buildscale.agents");
 
     private static boolean readsTheWallClock(AccessTarget target) {
         JavaClass owner = target.getOwner();

@@ -4,6 +4,7 @@ import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
@@ -11,6 +12,7 @@ import io.vertx.mutiny.sqlclient.SqlConnection;
 import jakarta.annotation.Priority;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Singleton;
+import jakarta.interceptor.Interceptor;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
@@ -44,6 +46,7 @@ public class Connections {
     private final Duration openingPatience;
     private final Counter silent;
     private final Counter readOnly;
+    private volatile FixedDelayTimer timer;
 
     Connections(
             Vertx vertx,
@@ -58,10 +61,17 @@ public class Connections {
     }
 
     void start(@Observes @Priority(1) StartupEvent event) {
-        FixedDelayTimer.start(vertx, () -> LOOK, () -> {
+        timer = FixedDelayTimer.start(vertx, () -> LOOK, () -> {
             look(System.nanoTime());
             return Uni.createFrom().voidItem();
         });
+    }
+
+    /** After everything that still asks the database. In development mode Vert.x, and so a timer, outlives a reload. */
+    void stop(@Observes @Priority(Interceptor.Priority.PLATFORM_AFTER) ShutdownEvent event) {
+        if (timer != null) {
+            timer.stop();
+        }
     }
 
     void begin(Pulse pulse) {

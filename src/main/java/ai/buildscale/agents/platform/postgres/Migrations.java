@@ -22,6 +22,7 @@ import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.Location;
 import org.flywaydb.core.api.configuration.Configuration;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
+import org.flywaydb.core.api.output.MigrateResult;
 import org.flywaydb.core.api.resource.LoadableResource;
 import org.jboss.logging.Logger;
 
@@ -146,7 +147,16 @@ public class Migrations {
             throw new IllegalStateException("there is no schema of the search path: " + path.getString("search_path"));
         }
         try {
-            flyway().migrate();
+            MigrateResult result = flyway().migrate();
+            // none, where another server was faster
+            if (result.migrationsExecuted > 0) {
+                LOG.infof(
+                        "applied %d migrations in %d ms: the schema %s is at version %s",
+                        result.migrationsExecuted,
+                        result.getTotalMigrationTime(),
+                        path.getString("schema"),
+                        result.targetSchemaVersion);
+            }
         } finally {
             // nobody needs them any more; and what a database that takes no writes has opened would never take them
             dataSource.get().flush(FlushMode.ALL);

@@ -6,6 +6,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Expiry;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.quarkus.security.AuthenticationFailedException;
 import io.quarkus.security.identity.IdentityProviderManager;
@@ -76,6 +77,12 @@ public class Authentication implements HttpAuthenticationMechanism {
                     "Set JWT_KEYS (address of a JWKS, or of a PEM key), JWT_ISSUER and JWT_AUDIENCE");
         }
         verifier.start(vertx, metrics);
+    }
+
+    void stop(@Observes ShutdownEvent event) {
+        if (verifier != null) {
+            verifier.stop();
+        }
     }
 
     @Override

@@ -34,6 +34,7 @@ final class IssuerKeys {
     /** When the issuer last had an answer; until it has had one, when this began. */
     private volatile long heardAt;
 
+    private volatile FixedDelayTimer timer;
     private Uni<Void> underWay;
     private boolean asked;
     private long askedAt;
@@ -61,7 +62,13 @@ final class IssuerKeys {
     /** Asks at once, and from time to time from then on: keys that the issuer has withdrawn must not stay. */
     void start(Vertx vertx) {
         ask().subscribe().with(_ -> {});
-        FixedDelayTimer.start(vertx, () -> answered ? refresh : retry, this::ask);
+        timer = FixedDelayTimer.start(vertx, () -> answered ? refresh : retry, this::ask);
+    }
+
+    void stop() {
+        if (timer != null) {
+            timer.stop();
+        }
     }
 
     /** Another object once they have changed. */

@@ -36,6 +36,10 @@ public final class TokenVerifier {
         keys.start(vertx);
     }
 
+    public void stop() {
+        keys.stop();
+    }
+
     /**
      * Emits on another thread than the caller's, which is not held meanwhile.
      *
