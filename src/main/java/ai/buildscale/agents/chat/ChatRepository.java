@@ -5,19 +5,21 @@ import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.postgres.Rows;
 import ai.buildscale.agents.turn.Inbox.Admission;
 import ai.buildscale.agents.turn.Inbox.ChatAgent;
+import io.quarkus.hibernate.reactive.panache.PanacheRepositoryBase;
+import io.quarkus.panache.common.Sort;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.UUID;
 
-/** Runs {@link ChatSql} and reads its rows. */
+/** Reads chats as entities for requests that only look; changes them by {@link ChatSql}. */
 @ApplicationScoped
-class ChatRepository {
-    private static final int VIEW_COLUMNS = 13;
+class ChatRepository implements PanacheRepositoryBase<Chat, UUID> {
+    private static final int VIEW_COLUMNS = 12;
 
-    /** A chat, its newest session, and where a list goes on after it. */
-    record FoundChat(ChatView chat, UUID session, UUID lastMessage) {}
+    /** A chat, and the session that lives in it or did last. */
+    record FoundChat(ChatView chat, UUID session) {}
 
     /** A question; its answer as JSON, or null. */
     record AskedQuestion(UUID id, String state, String schema, String answer) {
@@ -43,25 +45,31 @@ class ChatRepository {
     }
 
     /** Emits null if there is no such chat. */
+    Uni<Chat> find(UUID workspace, UUID chat) {
+        return find("workspaceId = ?1 and id = ?2", workspace, chat).firstResult();
+    }
+
+    /** A page of the workspace's chats, those last talked in first. */
+    Uni<List<Chat>> list(UUID workspace, Page page) {
+        Sort newestFirst = Sort.by("lastMessageId").descending();
+        return (page.before() == null
+                        ? find("workspaceId", newestFirst, workspace)
+                        : find("workspaceId = ?1 and lastMessageId < ?2", newestFirst, workspace, page.before()))
+                .range(0, page.limit() - 1)
+                .list();
+    }
+
+    /** The chat with its session, for statements of one transaction; emits null if there is no such chat. */
     Uni<FoundChat> find(Db db, UUID workspace, UUID chat) {
         return db.row(ChatSql.GET, workspace, chat)
                 .map(row -> row == null
                         ? null
-                        : new FoundChat(view(row, 0), row.getUUID(VIEW_COLUMNS), row.getUUID(VIEW_COLUMNS - 1)));
+                        : new FoundChat(view(row, 0), row.getUUID(VIEW_COLUMNS)));
     }
 
     /** Until the transaction ends, nobody else who locks the chat so goes on. */
     Uni<Void> lock(Db db, UUID chat) {
         return db.row(ChatSql.LOCK, chat).replaceWithVoid();
-    }
-
-    Uni<List<FoundChat>> list(Db db, UUID workspace, Page page) {
-        return db.rows(ChatSql.LIST, workspace, page.before(), page.limit())
-                .map(rows -> Rows.map(rows, row -> new FoundChat(view(row, 0), null, row.getUUID(VIEW_COLUMNS - 1))));
-    }
-
-    Uni<List<MessageView>> history(Db db, UUID chat, Long before, int limit) {
-        return db.rows(ChatSql.HISTORY, chat, before, limit).map(rows -> Rows.map(rows, ChatRepository::message));
     }
 
     /** Emits null if there is none. */
@@ -114,30 +122,6 @@ class ChatRepository {
                                 row.getString("detail"),
                                 row.getUUID("question_id"),
                                 row.getString("schema"))));
-    }
-
-    Uni<UsageView> spending(Db db, UUID workspace) {
-        return db.row(ChatSql.SPENDING, workspace)
-                .map(row -> row == null
-                        ? new UsageView(0, 0, 0, 0)
-                        : new UsageView(
-                                row.getLong("turns"),
-                                row.getLong("input_tokens"),
-                                row.getLong("output_tokens"),
-                                row.getLong("worked_ms") / 1_000));
-    }
-
-    private static MessageView message(Row row) {
-        return new MessageView(
-                row.getUUID("id"),
-                row.getString("kind"),
-                row.getString("content"),
-                row.getString("data"),
-                row.getUUID("user_id"),
-                row.getUUID("turn_id"),
-                row.getString("state"),
-                row.getLong("position"),
-                Rows.instant(row, "at"));
     }
 
     private static ChatView view(Row row, int at) {

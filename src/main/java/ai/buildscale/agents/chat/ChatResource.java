@@ -1,6 +1,5 @@
 package ai.buildscale.agents.chat;
 
-import ai.buildscale.agents.chat.ChatRepository.FoundChat;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.http.Idempotency;
 import ai.buildscale.agents.platform.http.StoredResponse;
@@ -140,10 +139,10 @@ public class ChatResource {
         Page page = Page.of(limit, cursor);
         return service.list(Caller.of(security), workspaceId, page)
                 .map(found -> new Chats(
-                        found.stream().map(FoundChat::chat).toList(),
+                        found.stream().map(Chat::view).toList(),
                         found.size() < page.limit()
                                 ? null
-                                : Page.cursorAfter(found.getLast().lastMessage())));
+                                : Page.cursorAfter(found.getLast().lastMessageId)));
     }
 
     @GET

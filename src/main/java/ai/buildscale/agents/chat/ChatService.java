@@ -1,13 +1,13 @@
 package ai.buildscale.agents.chat;
 
 import ai.buildscale.agents.chat.ChatRepository.AskedQuestion;
-import ai.buildscale.agents.chat.ChatRepository.FoundChat;
 import ai.buildscale.agents.engine.Engines;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.Page;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Entities;
 import ai.buildscale.agents.platform.postgres.Notifier;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.problem.ProblemType;
@@ -52,7 +52,10 @@ class ChatService {
             .toList();
 
     private final Database database;
+    private final Entities entities;
     private final ChatRepository chats;
+    private final MessageRepository messages;
+    private final SpendingRepository spending;
     private final SessionService sessions;
     private final SessionCommands commands;
     private final Engines engines;
@@ -64,7 +67,10 @@ class ChatService {
 
     ChatService(
             Database database,
+            Entities entities,
             ChatRepository chats,
+            MessageRepository messages,
+            SpendingRepository spending,
             SessionService sessions,
             SessionCommands commands,
             Engines engines,
@@ -74,7 +80,10 @@ class ChatService {
             Inbox inbox,
             ChatConfig config) {
         this.database = database;
+        this.entities = entities;
         this.chats = chats;
+        this.messages = messages;
+        this.spending = spending;
         this.sessions = sessions;
         this.commands = commands;
         this.engines = engines;
@@ -142,8 +151,9 @@ class ChatService {
      *
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member
      */
-    Uni<List<FoundChat>> list(Caller caller, UUID workspace, Page page) {
-        return access.require(caller, workspace, Role.VIEWER).chain(() -> chats.list(database, workspace, page));
+    Uni<List<Chat>> list(Caller caller, UUID workspace, Page page) {
+        return access.require(caller, workspace, Role.VIEWER)
+                .chain(() -> entities.read(() -> chats.list(workspace, page)));
     }
 
     /** A chat with the newest part of its history, oldest first, and the session that lives in it or did last. */
@@ -151,20 +161,18 @@ class ChatService {
 
     /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member */
     Uni<Whole> get(Caller caller, UUID workspace, UUID chat, Long before, int limit) {
+        Uni<List<MessageView>> history = entities.read(() -> messages.history(chat, before, limit))
+                .map(found -> found.reversed().stream().map(Message::view).toList());
         return find(caller, workspace, chat)
                 .chain(found -> Uni.combine()
                         .all()
-                        .unis(
-                                found.session() == null
-                                        ? Uni.createFrom().<SessionView>nullItem()
-                                        : sessions.find(database, found.session()),
-                                chats.history(database, chat, before, limit))
-                        .with((session, messages) -> new Whole(found.chat(), session, messages.reversed())));
+                        .unis(sessions.findOfChat(database, workspace, chat), history)
+                        .with((session, entries) -> new Whole(found.view(), session, entries)));
     }
 
-    private Uni<FoundChat> find(Caller caller, UUID workspace, UUID chat) {
+    private Uni<Chat> find(Caller caller, UUID workspace, UUID chat) {
         return access.require(caller, workspace, Role.VIEWER)
-                .chain(() -> chats.find(database, workspace, chat))
+                .chain(() -> entities.read(() -> chats.find(workspace, chat)))
                 .onItem()
                 .ifNull()
                 .failWith(() -> Problem.notFound("The chat"));
@@ -311,7 +319,7 @@ class ChatService {
         return find(caller, workspace, chat)
                 .invoke(found -> {
                     if (change.getModel() != null
-                            && WireEnum.is(Hosting.SERVER, found.chat().hosting())) {
+                            && WireEnum.is(Hosting.SERVER, found.hosting)) {
                         engines.require(change.getModel());
                     }
                 })
@@ -328,6 +336,8 @@ class ChatService {
 
     /** What the workspace's agents have used. */
     Uni<UsageView> usage(Caller caller, UUID workspace) {
-        return access.require(caller, workspace, Role.VIEWER).chain(() -> chats.spending(database, workspace));
+        return access.require(caller, workspace, Role.VIEWER)
+                .chain(() -> entities.read(() -> spending.findById(workspace)))
+                .map(found -> found == null ? new UsageView(0, 0, 0, 0) : found.view());
     }
 }

@@ -14,7 +14,7 @@ final class ChatSql {
     /** What a {@link ChatView} is read from. */
     static final String VIEW = """
             c.id, c.workspace_id, c.user_id, c.name, c.goal, c.agent_type, c.model, c.mode, c.hosting, c.on_busy,
-            c.created_at, c.updated_at, c.last_message_id""";
+            c.created_at, c.updated_at""";
 
     /** $1 id, $2 workspace, $3 user, $4 name, $5 goal, $6 agent type, $7 model, $8 mode, $9 hosting, $10 policy. */
     static final String CREATE = SqlText.fill("""
@@ -38,23 +38,6 @@ final class ChatSql {
 
     /** $1 chat. Its row is not locked: whoever has locked the chat's session may come for that next. */
     static final String LOCK = "select pg_advisory_xact_lock(hashtextextended('chat:' || $1::uuid, 0))::text as locked";
-
-    /** Those last talked in first. $1 workspace, $2 before this last message, $3 limit. */
-    static final String LIST = SqlText.fill("""
-            select {view} from chats c
-            where c.workspace_id = $1 and ($2::uuid is null or c.last_message_id < $2)
-            order by c.last_message_id desc
-            limit $3""", "view", VIEW);
-
-    static final String MESSAGE =
-            "m.id, m.kind, m.content, m.data::text as data, m.user_id, m.turn_id, m.state, m.position, m.at";
-
-    /** A page of what was said, newest first; what waits to be taken is the newest. $1 chat, $2 before, $3 limit. */
-    static final String HISTORY = SqlText.fill("""
-            select {message} from messages m
-            where m.chat_id = $1 and ($2::bigint is null or m.position < $2)
-            order by m.position desc
-            limit $3""", "message", MESSAGE);
 
     /** A question of a chat. $1 chat, $2 question, or null for the last one. */
     static final String QUESTION = """
@@ -129,8 +112,4 @@ final class ChatSql {
                  limit $2)) a
             order by since
             limit $2""";
-
-    /** What a workspace's agents have used. $1 workspace. */
-    static final String SPENDING = """
-            select turns, input_tokens, output_tokens, worked_ms from workspace_spending where workspace_id = $1""";
 }

@@ -11,6 +11,8 @@ import ai.buildscale.agents.turn.TurnOutcome;
 import ai.buildscale.agents.turn.TurnOutcome.Returned;
 import ai.buildscale.agents.turn.TurnState;
 import ai.buildscale.agents.turn.TurnUsage;
+import io.quarkus.hibernate.reactive.panache.PanacheRepositoryBase;
+import io.quarkus.panache.common.Sort;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Row;
@@ -24,9 +26,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 
-/** Runs {@link HostSql} and {@link HostClaimSql}, and reads their rows. */
+/** Runs {@link HostSql} and {@link HostClaimSql} and reads their rows; reads hosts as entities. */
 @ApplicationScoped
-class HostRepository {
+class HostRepository implements PanacheRepositoryBase<Host, UUID> {
     private final Database database;
 
     HostRepository(Database database) {
@@ -124,9 +126,12 @@ class HostRepository {
         return db.row(HostSql.GET, id).map(row -> row == null ? null : view(row));
     }
 
-    /** @param user null for everybody's */
-    Uni<List<HostView>> list(UUID user, int limit) {
-        return database.rows(HostSql.LIST, user, limit).map(rows -> Rows.map(rows, HostRepository::view));
+    /** Hosts of a user, or of everybody if that is null; those registered last first. */
+    Uni<List<Host>> list(UUID user, int limit) {
+        Sort newestFirst = Sort.by("id").descending();
+        return (user == null ? findAll(newestFirst) : find("userId", newestFirst, user))
+                .range(0, limit - 1)
+                .list();
     }
 
     Uni<Void> leave(UUID id) {

@@ -5,6 +5,7 @@ import ai.buildscale.agents.host.HostResource.TurnBeat;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Entities;
 import ai.buildscale.agents.platform.postgres.Notifier;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.security.Caller;
@@ -29,6 +30,7 @@ class HostService {
     private static final int MOST_LISTED = 1_000;
 
     private final Database database;
+    private final Entities entities;
     private final HostRepository hosts;
     private final HostWaiters waits;
     private final HostSweep sweep;
@@ -39,6 +41,7 @@ class HostService {
 
     HostService(
             Database database,
+            Entities entities,
             HostRepository hosts,
             HostWaiters waits,
             HostSweep sweep,
@@ -47,6 +50,7 @@ class HostService {
             TurnConfig turns,
             TurnLifecycle lifecycle) {
         this.database = database;
+        this.entities = entities;
         this.hosts = hosts;
         this.waits = waits;
         this.sweep = sweep;
@@ -74,12 +78,19 @@ class HostService {
         if (!caller.isAdmin()) {
             requireHost(caller);
         }
-        return hosts.list(caller.isAdmin() ? null : caller.userId(), MOST_LISTED);
+        UUID user = caller.isAdmin() ? null : caller.userId();
+        return entities.read(() -> hosts.list(user, MOST_LISTED))
+                .map(found -> found.stream().map(Host::view).toList());
     }
 
     /** @throws Problem {@code NOT_FOUND}; {@code FORBIDDEN} unless the caller registered it, or operates the platform */
     Uni<HostView> get(Caller caller, UUID id) {
-        return find(database, id).invoke(host -> requireOwner(caller, host, caller.isAdmin()));
+        return entities.read(() -> hosts.findById(id))
+                .map(host -> host == null ? null : host.view())
+                .onItem()
+                .ifNull()
+                .failWith(HostService::notFound)
+                .invoke(host -> requireOwner(caller, host, caller.isAdmin()));
     }
 
     /** The same for what only the host itself may do. */
@@ -88,7 +99,11 @@ class HostService {
     }
 
     private Uni<HostView> find(Db db, UUID id) {
-        return hosts.find(db, id).onItem().ifNull().failWith(() -> Problem.notFound("The host"));
+        return hosts.find(db, id).onItem().ifNull().failWith(HostService::notFound);
+    }
+
+    private static Problem notFound() {
+        return Problem.notFound("The host");
     }
 
     private static void requireHost(Caller caller) {

@@ -27,13 +27,6 @@ final class HostSql {
 
     static final String GET = SqlText.fill("select {view} from agent_hosts h where h.id = $1", "view", VIEW);
 
-    /** Those registered last first. $1 user, or null for all, $2 limit. */
-    static final String LIST = SqlText.fill("""
-            select {view} from agent_hosts h
-            where $1::uuid is null or h.user_id = $1
-            order by h.id desc
-            limit $2""", "view", VIEW);
-
     /** Its turns are let go of by {@link #LET_GO}, which sees those that it took until now. $1 host. */
     static final String LEAVE = "delete from agent_hosts where id = $1";
 

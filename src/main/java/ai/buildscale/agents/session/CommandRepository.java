@@ -4,6 +4,8 @@ import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.postgres.Rows;
 import ai.buildscale.agents.platform.telemetry.Traces;
 import ai.buildscale.agents.workspace.Permission;
+import io.quarkus.hibernate.reactive.panache.PanacheRepositoryBase;
+import io.quarkus.panache.common.Sort;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -14,9 +16,9 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
 
-/** Runs {@link CommandSql} and reads its rows. */
+/** Runs {@link CommandSql} and reads its rows; lists commands as entities. */
 @ApplicationScoped
-class CommandRepository {
+class CommandRepository implements PanacheRepositoryBase<CommandRecord, UUID> {
     private static final int MOST_SHOWN = 200;
 
     /**
@@ -36,10 +38,11 @@ class CommandRepository {
                 .map(row -> row == null ? null : new Seen<>(Permission.of(row.getString(0)), view(row, 1)));
     }
 
-    /** Emits null if there is no such session. */
-    Uni<Seen<List<CommandView>>> ofSession(Db db, UUID session, UUID caller) {
-        return db.rows(CommandSql.OF_SESSION, session, caller, MOST_SHOWN)
-                .map(rows -> Seen.all(rows, row -> view(row, 1)));
+    /** The session's newest commands, newest first. */
+    Uni<List<CommandRecord>> ofSession(UUID session) {
+        return find("sessionId", Sort.by("acceptedAt", "id").descending(), session)
+                .range(0, MOST_SHOWN - 1)
+                .list();
     }
 
     Uni<Set<UUID>> applied(Db db, Set<UUID> commands) {
@@ -106,11 +109,8 @@ class CommandRepository {
             return null;
         }
         String rejected = row.getString(at + 10);
-        boolean applied = row.getValue(at + 8) != null;
-        boolean delivered = row.getValue(at + 7) != null;
-        CommandState state = rejected != null
-                ? CommandState.REJECTED
-                : applied ? CommandState.APPLIED : delivered ? CommandState.DELIVERED : CommandState.ACCEPTED;
+        CommandState state =
+                CommandState.of(row.getValue(at + 7) != null, row.getValue(at + 8) != null, rejected != null);
         return new CommandView(
                 id,
                 row.getUUID(at + 1),

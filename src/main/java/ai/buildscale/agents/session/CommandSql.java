@@ -43,13 +43,6 @@ final class CommandSql {
     static final String GET = Seen.of(SqlText.fill(
             "select {view} from session_commands c where c.session_id = s.id and c.id = $3", "view", VIEW));
 
-    /** A session's commands, oldest first. $1 session, $2 caller, $3 how many of the newest. */
-    static final String OF_SESSION = SqlText.fill(
-            "{commands}\norder by e.accepted_at, e.id", "commands", Seen.of(SqlText.fill("""
-            select {view} from session_commands c where c.session_id = s.id
-            order by c.accepted_at desc, c.id desc
-            limit $3""", "view", VIEW)));
-
     /** Which of these are applied. $1 ids. */
     static final String APPLIED =
             "select id from session_commands where id = any ($1::uuid[]) and applied_at is not null";

@@ -11,6 +11,17 @@ public enum CommandState {
     APPLIED,
     REJECTED;
 
+    /** The state of a command by what has become of it. */
+    static CommandState of(boolean delivered, boolean applied, boolean rejected) {
+        if (rejected) {
+            return REJECTED;
+        }
+        if (applied) {
+            return APPLIED;
+        }
+        return delivered ? DELIVERED : ACCEPTED;
+    }
+
     @Override
     public String toString() {
         return WireEnum.name(this);

@@ -4,6 +4,7 @@ import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Entities;
 import ai.buildscale.agents.platform.postgres.Notifier;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.security.Caller;
@@ -25,6 +26,7 @@ import java.util.UUID;
 @ApplicationScoped
 public class SessionCommands {
     private final Database database;
+    private final Entities entities;
     private final SessionRepository sessions;
     private final CommandRepository commands;
     private final CommandWaiters waiters;
@@ -34,6 +36,7 @@ public class SessionCommands {
 
     SessionCommands(
             Database database,
+            Entities entities,
             SessionRepository sessions,
             CommandRepository commands,
             CommandWaiters waiters,
@@ -41,6 +44,7 @@ public class SessionCommands {
             SessionTasks tasks,
             SessionLifecycle lifecycle) {
         this.database = database;
+        this.entities = entities;
         this.sessions = sessions;
         this.commands = commands;
         this.waiters = waiters;
@@ -96,8 +100,12 @@ public class SessionCommands {
 
     /** The session's commands to its owner, oldest first, the newest 200. */
     Uni<List<CommandView>> commands(Caller caller, UUID id) {
-        return commands.ofSession(database, id, Access.limitedTo(caller))
-                .map(seen -> Seen.judge(seen, Permission.READ));
+        // the permission is read last, so that nothing is seen that came after the caller was removed
+        return entities.read(() -> commands.ofSession(id))
+                .call(() -> sessions.find(database, id, Access.limitedTo(caller))
+                        .invoke(seen -> Seen.judge(seen, Permission.READ)))
+                .map(found ->
+                        found.reversed().stream().map(CommandRecord::view).toList());
     }
 
     /**

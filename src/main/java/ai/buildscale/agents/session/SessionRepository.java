@@ -108,6 +108,11 @@ class SessionRepository {
         });
     }
 
+    /** The session that lives in the chat or did last; emits null if there is none. */
+    Uni<SessionView> findOfChat(Db db, UUID workspace, UUID chat) {
+        return db.row(SessionSql.OF_CHAT, workspace, chat).map(row -> row == null ? null : view(row, 0));
+    }
+
     /** What was not done may have been forbidden. */
     private static Uni<Outcome> judged(Db db, UUID caller, Outcome outcome) {
         return outcome == null || outcome.applied()

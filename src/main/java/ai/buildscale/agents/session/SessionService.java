@@ -141,6 +141,11 @@ public class SessionService {
         return sessions.find(db, id, null).map(seen -> seen == null ? null : seen.found());
     }
 
+    /** The session that lives in the chat or did last, whoever asks; null if there is none. */
+    public Uni<SessionView> findOfChat(Db db, UUID workspace, UUID chat) {
+        return sessions.findOfChat(db, workspace, chat);
+    }
+
     /** A page of sessions, and how many the filter leaves in all. */
     public record Listed(List<SessionView> sessions, long total) {}
 

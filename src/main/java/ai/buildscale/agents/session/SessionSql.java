@@ -44,6 +44,13 @@ final class SessionSql {
             "permission",
             Permission.sqlOfOwner("$2"));
 
+    /** The session that lives in a chat, or else the last one. $1 workspace, $2 chat. */
+    static final String OF_CHAT = SqlText.fill("""
+            select {one} from agent_sessions s
+            where s.chat_id = $2 and s.workspace_id = $1
+            order by (s.ended_at is null) desc, s.id desc
+            limit 1""", "one", ONE);
+
     /** What somebody may do with it who does not own it. $1 id, $2 caller. */
     static final String PERMISSION = SqlText.fill(
             "select {permission} as permission\nfrom agent_sessions s where s.id = $1",

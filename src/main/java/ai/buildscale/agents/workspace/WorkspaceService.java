@@ -4,10 +4,10 @@ import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Db;
+import ai.buildscale.agents.platform.postgres.Entities;
 import ai.buildscale.agents.platform.problem.Problem;
 import ai.buildscale.agents.platform.problem.ProblemType;
 import ai.buildscale.agents.platform.security.Caller;
-import ai.buildscale.agents.workspace.WorkspaceRepository.FoundMember;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
@@ -20,15 +20,16 @@ import java.util.function.BiFunction;
  */
 @ApplicationScoped
 public class WorkspaceService {
-    private final Database database;
+    private final Entities entities;
     private final WorkspaceRepository workspaces;
-    private final Access access;
+    private final MemberRepository members;
     private final WorkspaceConfig config;
 
-    WorkspaceService(Database database, WorkspaceRepository workspaces, Access access, WorkspaceConfig config) {
-        this.database = database;
+    WorkspaceService(
+            Entities entities, WorkspaceRepository workspaces, MemberRepository members, WorkspaceConfig config) {
+        this.entities = entities;
         this.workspaces = workspaces;
-        this.access = access;
+        this.members = members;
         this.config = config;
     }
 
@@ -48,37 +49,53 @@ public class WorkspaceService {
 
     /** The workspaces that the caller is a member of, newest first. */
     public Uni<List<WorkspaceView>> list(Caller caller) {
-        return workspaces.ofMember(database, caller);
+        return entities.read(() -> workspaces.ofMember(caller.userId()));
     }
 
+    /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member */
     public Uni<WorkspaceView> get(Caller caller, UUID id) {
-        return workspaces.find(database, caller, id).invoke(found -> {
-            Access.judge(caller, found != null, found == null ? null : found.role(), Role.VIEWER);
-        });
+        return entities.read(() -> require(caller, id, Role.VIEWER));
+    }
+
+    private Uni<WorkspaceView> require(Caller caller, UUID id, Role needed) {
+        return workspaces
+                .view(id, caller.userId())
+                .invoke(found -> Access.judge(caller, found != null, found == null ? null : found.role(), needed));
     }
 
     /** Renames (admins) or sets quotas (owners); null leaves a value as it is. */
     public Uni<WorkspaceView> update(Caller caller, UUID id, String name, Integer maxLiveSessions) {
         Role needed = maxLiveSessions == null ? Role.ADMIN : Role.OWNER;
         String newName = name == null ? null : stripped(name);
-        return locked(caller, needed, id, (db, _) -> workspaces.update(db, id, newName, maxLiveSessions))
+        return edit(caller, needed, id, (workspace, _) -> {
+                    workspace.name = newName == null ? workspace.name : newName;
+                    workspace.maxLiveSessions = maxLiveSessions == null ? workspace.maxLiveSessions : maxLiveSessions;
+                    return Uni.createFrom().voidItem();
+                })
                 .chain(() -> get(caller, id));
     }
 
     /** Deletes the workspace with its members and sessions; their streams end. */
     public Uni<Void> delete(Caller caller, UUID id) {
-        return locked(caller, Role.OWNER, id, (db, _) -> workspaces.delete(db, id));
+        return edit(caller, Role.OWNER, id, (workspace, _) -> workspaces.delete(workspace));
     }
 
+    /** The workspace's members, in the order in which they were added. */
     public Uni<List<MemberView>> members(Caller caller, UUID id) {
-        return access.require(caller, id, Role.VIEWER).chain(() -> workspaces.members(database, id));
+        return entities.read(() -> require(caller, id, Role.VIEWER)
+                .chain(() -> members.of(id))
+                .map(found -> found.stream().map(Member::view).toList()));
     }
 
     /** The caller's own membership. */
     public Uni<MemberView> me(Caller caller, UUID id) {
-        return access.require(caller, id, Role.VIEWER)
-                .chain(() -> workspaces.member(database, id, caller.userId()))
-                .map(FoundMember::member);
+        return entities.read(() -> require(caller, id, Role.VIEWER)
+                .chain(() -> member(id, caller.userId()))
+                .map(Member::view));
+    }
+
+    private Uni<Member> member(UUID id, UUID userId) {
+        return members.find(id, userId).onItem().ifNull().failWith(() -> Problem.notFound("The membership"));
     }
 
     /**
@@ -87,9 +104,9 @@ public class WorkspaceService {
      * @throws Problem {@code CONFLICT} if the user is a member with another role; {@code FORBIDDEN} unless the caller
      *     manages members, and for a new owner unless the caller is one
      */
-    public Uni<WorkspaceRepository.Added> addMember(Db db, Caller caller, UUID id, UUID userId, Role role) {
+    public Uni<MemberRepository.Added> addMember(Db db, Caller caller, UUID id, UUID userId, Role role) {
         return Access.require(db, caller, id, role == Role.OWNER ? Role.OWNER : Role.ADMIN)
-                .chain(() -> workspaces.addMember(db, id, userId, role))
+                .chain(() -> members.add(db, id, userId, role))
                 .onFailure(e -> "workspace_members_workspace_id_fkey".equals(Database.violatedConstraint(e)))
                 .transform(_ -> Problem.notFound("The workspace"))
                 .invoke(added -> {
@@ -107,20 +124,13 @@ public class WorkspaceService {
      * @throws Problem {@code CONFLICT} if that would leave the workspace without an owner
      */
     public Uni<MemberView> changeRole(Caller caller, UUID id, UUID userId, Role role) {
-        return locked(
-                caller,
-                Role.ADMIN,
-                id,
-                (db, actual) -> workspaces
-                        .member(db, id, userId)
-                        .invoke(found -> {
-                            if (role == Role.OWNER) {
-                                requireOwnerRole(actual);
-                            } else {
-                                requireNotLastOwner(found, actual);
-                            }
-                        })
-                        .chain(() -> workspaces.changeRole(db, id, userId, role)));
+        return edit(caller, Role.ADMIN, id, (_, actual) -> member(id, userId)
+                        .call(member -> role == Role.OWNER
+                                ? requireOwnerRole(actual)
+                                : requireNotLastOwner(member, actual))
+                        .invoke(member -> member.role = role.toString()))
+                .chain(() -> entities.read(() -> member(id, userId)))
+                .map(Member::view);
     }
 
     /**
@@ -130,41 +140,43 @@ public class WorkspaceService {
      */
     public Uni<Void> removeMember(Caller caller, UUID id, UUID userId) {
         boolean leaves = caller.userId().equals(userId);
-        return locked(
-                caller,
-                leaves ? Role.VIEWER : Role.ADMIN,
-                id,
-                (db, actual) -> workspaces
-                        .member(db, id, userId)
-                        .invoke(found -> requireNotLastOwner(found, actual))
-                        .chain(() -> workspaces.removeMember(db, id, userId)));
+        return edit(caller, leaves ? Role.VIEWER : Role.ADMIN, id, (_, actual) -> member(id, userId)
+                .call(member -> requireNotLastOwner(member, actual))
+                .chain(members::delete));
     }
 
-    private static void requireOwnerRole(Role actual) {
-        if (actual != Role.OWNER) {
-            throw Problem.forbidden("Only an owner may appoint, change or remove an owner");
-        }
+    private static Uni<Void> requireOwnerRole(Role actual) {
+        return actual == Role.OWNER
+                ? Uni.createFrom().voidItem()
+                : Uni.createFrom()
+                        .failure(Problem.forbidden("Only an owner may appoint, change or remove an owner"));
     }
 
     /** What an owner may do to one who will not be an owner any more. */
-    private static void requireNotLastOwner(FoundMember found, Role actual) {
-        if (WireEnum.is(Role.OWNER, found.member().role())) {
-            requireOwnerRole(actual);
-            if (!found.isReplaceable()) {
-                throw new Problem(ProblemType.CONFLICT, "A workspace keeps at least one owner");
-            }
+    private Uni<Void> requireNotLastOwner(Member member, Role actual) {
+        if (!WireEnum.is(Role.OWNER, member.role)) {
+            return Uni.createFrom().voidItem();
         }
+        return requireOwnerRole(actual)
+                .chain(() -> members.hasOtherOwner(member.workspaceId, member.userId))
+                .invoke(replaceable -> {
+                    if (!replaceable) {
+                        throw new Problem(ProblemType.CONFLICT, "A workspace keeps at least one owner");
+                    }
+                })
+                .replaceWithVoid();
     }
 
     /**
-     * Edits the workspace or its members, one edit at a time. The caller's role is asked for twice: before, so that
-     * nobody else gets hold of the lock, and under it, because an edit before this one may have changed it.
+     * Edits the workspace or its members, one edit at a time. The caller's role is read twice: before, so that nobody
+     * else gets hold of the lock, and under it, because an edit before this one may have changed it.
      */
-    private <T> Uni<T> locked(Caller caller, Role needed, UUID id, BiFunction<Db, Role, Uni<T>> edit) {
-        return access.require(caller, id, needed)
-                .chain(() -> database.inTransaction(db -> workspaces
-                        .lock(db, id)
-                        .chain(() -> Access.require(db, caller, id, needed))
-                        .chain(actual -> edit.apply(db, actual))));
+    private <T> Uni<T> edit(Caller caller, Role needed, UUID id, BiFunction<Workspace, Role, Uni<T>> edit) {
+        return entities.edit(() -> require(caller, id, needed)
+                .chain(() -> workspaces.lock(id))
+                .chain(locked -> members.find(id, caller.userId())
+                        .map(member -> Access.judge(
+                                caller, locked != null, member == null ? null : member.role, needed))
+                        .chain(actual -> edit.apply(locked, actual))));
     }
 }

@@ -138,7 +138,7 @@ public class Database implements Db {
     }
 
     /** Gives any work on the database its bounds: tried again on contention, {@code UNAVAILABLE} when it takes too long. */
-    private <T> Uni<T> guarded(Supplier<Uni<T>> work) {
+    <T> Uni<T> guarded(Supplier<Uni<T>> work) {
         return work.get()
                 .onFailure(Database::isContention)
                 .recoverWithUni(() -> again(work))

@@ -1,0 +1,43 @@
+package ai.buildscale.agents.workspace;
+
+import jakarta.persistence.Column;
+import jakarta.persistence.Entity;
+import jakarta.persistence.Id;
+import jakarta.persistence.IdClass;
+import jakarta.persistence.Table;
+import java.time.Instant;
+import java.util.UUID;
+import org.hibernate.annotations.DynamicUpdate;
+import org.hibernate.annotations.SourceType;
+import org.hibernate.annotations.UpdateTimestamp;
+
+/** A user's membership of a workspace. */
+@Entity
+@Table(name = "workspace_members")
+@IdClass(Member.Key.class)
+@DynamicUpdate
+class Member {
+    /** The key of a membership. */
+    record Key(UUID workspaceId, UUID userId) {}
+
+    @Id
+    UUID workspaceId;
+
+    @Id
+    UUID userId;
+
+    /** The name of a {@link Role}, or of one that only a newer server knows. */
+    @Column(nullable = false)
+    String role;
+
+    @Column(nullable = false, updatable = false)
+    Instant createdAt;
+
+    @UpdateTimestamp(source = SourceType.DB)
+    @Column(nullable = false)
+    Instant updatedAt;
+
+    MemberView view() {
+        return new MemberView(workspaceId, userId, role, createdAt, updatedAt);
+    }
+}
