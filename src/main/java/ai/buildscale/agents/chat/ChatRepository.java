@@ -62,9 +62,7 @@ class ChatRepository implements PanacheRepositoryBase<Chat, UUID> {
     /** The chat with its session, for statements of one transaction; emits null if there is no such chat. */
     Uni<FoundChat> find(Db db, UUID workspace, UUID chat) {
         return db.row(ChatSql.GET, workspace, chat)
-                .map(row -> row == null
-                        ? null
-                        : new FoundChat(view(row, 0), row.getUUID(VIEW_COLUMNS)));
+                .map(row -> row == null ? null : new FoundChat(view(row, 0), row.getUUID(VIEW_COLUMNS)));
     }
 
     /** Until the transaction ends, nobody else who locks the chat so goes on. */

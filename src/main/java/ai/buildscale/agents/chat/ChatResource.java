@@ -140,9 +140,7 @@ public class ChatResource {
         return service.list(Caller.of(security), workspaceId, page)
                 .map(found -> new Chats(
                         found.stream().map(Chat::view).toList(),
-                        found.size() < page.limit()
-                                ? null
-                                : Page.cursorAfter(found.getLast().lastMessageId)));
+                        found.size() < page.limit() ? null : Page.cursorAfter(found.getLast().lastMessageId)));
     }
 
     @GET

@@ -318,8 +318,7 @@ class ChatService {
     Uni<ChatView> change(Caller caller, UUID workspace, UUID chat, ChatChange change) {
         return find(caller, workspace, chat)
                 .invoke(found -> {
-                    if (change.getModel() != null
-                            && WireEnum.is(Hosting.SERVER, found.hosting)) {
+                    if (change.getModel() != null && WireEnum.is(Hosting.SERVER, found.hosting)) {
                         engines.require(change.getModel());
                     }
                 })

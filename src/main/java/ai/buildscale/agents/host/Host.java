@@ -48,7 +48,15 @@ class Host {
 
     HostView view() {
         return new HostView(
-                id, userId, name, list(agentTypes), list(models), capacity, Math.toIntExact(turns), registeredAt, seenAt);
+                id,
+                userId,
+                name,
+                list(agentTypes),
+                list(models),
+                capacity,
+                Math.toIntExact(turns),
+                registeredAt,
+                seenAt);
     }
 
     private static List<String> list(String[] values) {

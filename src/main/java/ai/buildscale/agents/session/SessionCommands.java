@@ -104,8 +104,7 @@ public class SessionCommands {
         return entities.read(() -> commands.ofSession(id))
                 .call(() -> sessions.find(database, id, Access.limitedTo(caller))
                         .invoke(seen -> Seen.judge(seen, Permission.READ)))
-                .map(found ->
-                        found.reversed().stream().map(CommandRecord::view).toList());
+                .map(found -> found.reversed().stream().map(CommandRecord::view).toList());
     }
 
     /**

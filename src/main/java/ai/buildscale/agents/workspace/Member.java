@@ -7,9 +7,8 @@ import jakarta.persistence.IdClass;
 import jakarta.persistence.Table;
 import java.time.Instant;
 import java.util.UUID;
+import org.hibernate.annotations.ColumnTransformer;
 import org.hibernate.annotations.DynamicUpdate;
-import org.hibernate.annotations.SourceType;
-import org.hibernate.annotations.UpdateTimestamp;
 
 /** A user's membership of a workspace. */
 @Entity
@@ -33,9 +32,14 @@ class Member {
     @Column(nullable = false, updatable = false)
     Instant createdAt;
 
-    @UpdateTimestamp(source = SourceType.DB)
-    @Column(nullable = false)
+    /** Null asks the database for its time. */
+    @ColumnTransformer(write = "coalesce(?, now())")
     Instant updatedAt;
+
+    void changeRole(Role newRole) {
+        role = newRole.toString();
+        updatedAt = null;
+    }
 
     MemberView view() {
         return new MemberView(workspaceId, userId, role, createdAt, updatedAt);

@@ -7,9 +7,8 @@ import jakarta.persistence.Table;
 import jakarta.persistence.Version;
 import java.time.Instant;
 import java.util.UUID;
+import org.hibernate.annotations.ColumnTransformer;
 import org.hibernate.annotations.DynamicUpdate;
-import org.hibernate.annotations.SourceType;
-import org.hibernate.annotations.UpdateTimestamp;
 
 /** A workspace as it is read and edited; it is created by a statement, with its first owner. */
 @Entity
@@ -36,7 +35,14 @@ class Workspace {
     @Column(nullable = false, updatable = false)
     Instant createdAt;
 
-    @UpdateTimestamp(source = SourceType.DB)
-    @Column(nullable = false)
+    /** Null asks the database for its time. */
+    @ColumnTransformer(write = "coalesce(?, now())")
     Instant updatedAt;
+
+    /** Changes the name and the quota; null leaves a value as it is. */
+    void change(String newName, Integer newMaxLiveSessions) {
+        name = newName == null ? name : newName;
+        maxLiveSessions = newMaxLiveSessions == null ? maxLiveSessions : newMaxLiveSessions;
+        updatedAt = null;
+    }
 }

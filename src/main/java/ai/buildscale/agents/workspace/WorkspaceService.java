@@ -68,8 +68,7 @@ public class WorkspaceService {
         Role needed = maxLiveSessions == null ? Role.ADMIN : Role.OWNER;
         String newName = name == null ? null : stripped(name);
         return edit(caller, needed, id, (workspace, _) -> {
-                    workspace.name = newName == null ? workspace.name : newName;
-                    workspace.maxLiveSessions = maxLiveSessions == null ? workspace.maxLiveSessions : maxLiveSessions;
+                    workspace.change(newName, maxLiveSessions);
                     return Uni.createFrom().voidItem();
                 })
                 .chain(() -> get(caller, id));
@@ -124,11 +123,15 @@ public class WorkspaceService {
      * @throws Problem {@code CONFLICT} if that would leave the workspace without an owner
      */
     public Uni<MemberView> changeRole(Caller caller, UUID id, UUID userId, Role role) {
-        return edit(caller, Role.ADMIN, id, (_, actual) -> member(id, userId)
-                        .call(member -> role == Role.OWNER
-                                ? requireOwnerRole(actual)
-                                : requireNotLastOwner(member, actual))
-                        .invoke(member -> member.role = role.toString()))
+        return edit(
+                        caller,
+                        Role.ADMIN,
+                        id,
+                        (_, actual) -> member(id, userId)
+                                .call(member -> role == Role.OWNER
+                                        ? requireOwnerRole(actual)
+                                        : requireNotLastOwner(member, actual))
+                                .invoke(member -> member.changeRole(role)))
                 .chain(() -> entities.read(() -> member(id, userId)))
                 .map(Member::view);
     }
@@ -140,16 +143,19 @@ public class WorkspaceService {
      */
     public Uni<Void> removeMember(Caller caller, UUID id, UUID userId) {
         boolean leaves = caller.userId().equals(userId);
-        return edit(caller, leaves ? Role.VIEWER : Role.ADMIN, id, (_, actual) -> member(id, userId)
-                .call(member -> requireNotLastOwner(member, actual))
-                .chain(members::delete));
+        return edit(
+                caller,
+                leaves ? Role.VIEWER : Role.ADMIN,
+                id,
+                (_, actual) -> member(id, userId)
+                        .call(member -> requireNotLastOwner(member, actual))
+                        .chain(members::delete));
     }
 
     private static Uni<Void> requireOwnerRole(Role actual) {
         return actual == Role.OWNER
                 ? Uni.createFrom().voidItem()
-                : Uni.createFrom()
-                        .failure(Problem.forbidden("Only an owner may appoint, change or remove an owner"));
+                : Uni.createFrom().failure(Problem.forbidden("Only an owner may appoint, change or remove an owner"));
     }
 
     /** What an owner may do to one who will not be an owner any more. */
@@ -175,8 +181,8 @@ public class WorkspaceService {
         return entities.edit(() -> require(caller, id, needed)
                 .chain(() -> workspaces.lock(id))
                 .chain(locked -> members.find(id, caller.userId())
-                        .map(member -> Access.judge(
-                                caller, locked != null, member == null ? null : member.role, needed))
+                        .map(member ->
+                                Access.judge(caller, locked != null, member == null ? null : member.role, needed))
                         .chain(actual -> edit.apply(locked, actual))));
     }
 }

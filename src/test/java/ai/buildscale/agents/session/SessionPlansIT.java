@@ -99,7 +99,7 @@ class SessionPlansIT {
         return Stream.of(
                 new Judged("get", SessionSql.GET, 2),
                 new Judged("history", SessionSql.HISTORY, 4),
-                new Judged("commands", CommandSql.OF_SESSION, 3),
+                new Judged("of a chat", SessionSql.OF_CHAT, 2),
                 new Judged("command", CommandSql.GET, 3),
                 new Judged("any foreign", SessionSql.ANY_FOREIGN, 2),
                 new Judged("create", SessionSql.CREATE, 18),
