@@ -162,7 +162,7 @@ class ChatService {
     /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN} unless the caller is a member */
     Uni<Whole> get(Caller caller, UUID workspace, UUID chat, Long before, int limit) {
         Uni<List<MessageView>> history = entities.read(() -> messages.history(chat, before, limit))
-                .map(found -> found.reversed().stream().map(Message::view).toList());
+                .map(found -> found.reversed().stream().map(ChatMessage::view).toList());
         return find(caller, workspace, chat)
                 .chain(found -> Uni.combine()
                         .all()

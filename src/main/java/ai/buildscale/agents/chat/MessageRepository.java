@@ -9,13 +9,13 @@ import java.util.UUID;
 
 /** Reads the histories of chats as entities. */
 @ApplicationScoped
-class MessageRepository implements PanacheRepositoryBase<Message, UUID> {
+class MessageRepository implements PanacheRepositoryBase<ChatMessage, UUID> {
     /**
      * A page of the chat's history, newest first; messages that wait to be taken are the newest.
      *
      * @param before the position that the page ends before; null for the newest page
      */
-    Uni<List<Message>> history(UUID chat, Long before, int limit) {
+    Uni<List<ChatMessage>> history(UUID chat, Long before, int limit) {
         Sort newestFirst = Sort.by("position").descending();
         return (before == null
                         ? find("chatId", newestFirst, chat)

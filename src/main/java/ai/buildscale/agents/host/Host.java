@@ -26,9 +26,11 @@ class Host {
     String name;
 
     /** The types of the agents that it serves; null for all. */
+    @Column(columnDefinition = "_text")
     String[] agentTypes;
 
     /** The models that it serves; null for all. */
+    @Column(columnDefinition = "_text")
     String[] models;
 
     @Column(nullable = false)

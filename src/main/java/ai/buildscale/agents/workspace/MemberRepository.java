@@ -12,7 +12,7 @@ import java.util.UUID;
 
 /** Reads and edits memberships as entities; adds them by a statement, which carries the {@code Idempotency-Key}. */
 @ApplicationScoped
-class MemberRepository implements PanacheRepositoryBase<Member, Member.Key> {
+class MemberRepository implements PanacheRepositoryBase<WorkspaceMember, WorkspaceMember.Key> {
     private static final String ADD = """
             insert into workspace_members (workspace_id, user_id, role) values ($1, $2, $3)
             on conflict (workspace_id, user_id) do update set role = workspace_members.role
@@ -28,12 +28,12 @@ class MemberRepository implements PanacheRepositoryBase<Member, Member.Key> {
     }
 
     /** The membership, or null. */
-    Uni<Member> find(UUID workspaceId, UUID userId) {
-        return findById(new Member.Key(workspaceId, userId));
+    Uni<WorkspaceMember> find(UUID workspaceId, UUID userId) {
+        return findById(new WorkspaceMember.Key(workspaceId, userId));
     }
 
     /** The workspace's members, in the order in which they were added. */
-    Uni<List<Member>> of(UUID workspaceId) {
+    Uni<List<WorkspaceMember>> of(UUID workspaceId) {
         return list("workspaceId", Sort.by("createdAt", "userId"), workspaceId);
     }
 

@@ -32,7 +32,7 @@ class WorkspaceRepository implements PanacheRepositoryBase<Workspace, UUID> {
                 w.maxLiveSessions, u.liveSessions, w.version, w.createdAt, w.updatedAt)
             from Workspace w
             join WorkspaceUsage u on u.workspaceId = w.id
-            left join Member m on m.workspaceId = w.id and m.userId = ?1
+            left join WorkspaceMember m on m.workspaceId = w.id and m.userId = ?1
             """;
 
     Uni<WorkspaceView> create(Db db, UUID id, String name, UUID owner, int maxLiveSessions) {

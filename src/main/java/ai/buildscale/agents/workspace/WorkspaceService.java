@@ -83,17 +83,17 @@ public class WorkspaceService {
     public Uni<List<MemberView>> members(Caller caller, UUID id) {
         return entities.read(() -> require(caller, id, Role.VIEWER)
                 .chain(() -> members.of(id))
-                .map(found -> found.stream().map(Member::view).toList()));
+                .map(found -> found.stream().map(WorkspaceMember::view).toList()));
     }
 
     /** The caller's own membership. */
     public Uni<MemberView> me(Caller caller, UUID id) {
         return entities.read(() -> require(caller, id, Role.VIEWER)
                 .chain(() -> member(id, caller.userId()))
-                .map(Member::view));
+                .map(WorkspaceMember::view));
     }
 
-    private Uni<Member> member(UUID id, UUID userId) {
+    private Uni<WorkspaceMember> member(UUID id, UUID userId) {
         return members.find(id, userId).onItem().ifNull().failWith(() -> Problem.notFound("The membership"));
     }
 
@@ -133,7 +133,7 @@ public class WorkspaceService {
                                         : requireNotLastOwner(member, actual))
                                 .invoke(member -> member.changeRole(role)))
                 .chain(() -> entities.read(() -> member(id, userId)))
-                .map(Member::view);
+                .map(WorkspaceMember::view);
     }
 
     /**
@@ -159,7 +159,7 @@ public class WorkspaceService {
     }
 
     /** What an owner may do to one who will not be an owner any more. */
-    private Uni<Void> requireNotLastOwner(Member member, Role actual) {
+    private Uni<Void> requireNotLastOwner(WorkspaceMember member, Role actual) {
         if (!WireEnum.is(Role.OWNER, member.role)) {
             return Uni.createFrom().voidItem();
         }

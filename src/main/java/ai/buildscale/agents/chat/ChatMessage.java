@@ -13,7 +13,7 @@ import org.hibernate.annotations.Immutable;
 @Entity
 @Immutable
 @Table(name = "messages")
-class Message {
+class ChatMessage {
     @Id
     UUID id;
 

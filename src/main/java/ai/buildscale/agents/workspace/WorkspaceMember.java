@@ -13,9 +13,9 @@ import org.hibernate.annotations.DynamicUpdate;
 /** A user's membership of a workspace. */
 @Entity
 @Table(name = "workspace_members")
-@IdClass(Member.Key.class)
+@IdClass(WorkspaceMember.Key.class)
 @DynamicUpdate
-class Member {
+class WorkspaceMember {
     /** The key of a membership. */
     record Key(UUID workspaceId, UUID userId) {}
 
