@@ -54,6 +54,6 @@ told as (
     from s
     where s.mode <> s.old_mode)
 select c.id, c.workspace_id, c.user_id, c.name, c.goal, c.agent_type, c.model, c.mode, c.hosting, c.on_busy,
-c.created_at, c.updated_at, c.last_message_id, p.role, p.chat_id is not null as found
+c.created_at, c.updated_at, p.role, p.chat_id is not null as found
 from place p
 left join c on true

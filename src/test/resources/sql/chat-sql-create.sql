@@ -6,4 +6,4 @@ insert into chats as c (id, workspace_id, user_id, name, goal, agent_type, model
     last_message_id)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $1)
 returning c.id, c.workspace_id, c.user_id, c.name, c.goal, c.agent_type, c.model, c.mode, c.hosting, c.on_busy,
-c.created_at, c.updated_at, c.last_message_id
+c.created_at, c.updated_at

@@ -22,22 +22,25 @@ class Chat {
     @Column(nullable = false)
     UUID userId;
 
+    @Column(columnDefinition = "text")
     String name;
+
+    @Column(columnDefinition = "text")
     String goal;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String agentType;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String model;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String mode;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String hosting;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String onBusy;
 
     /** Chats are listed by it: those that were talked in last come first. */

@@ -22,10 +22,10 @@ class ChatMessage {
 
     UUID turnId;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String kind;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String content;
 
     /** The text of the column {@code data}, which leaves over the wire as it is. */
@@ -33,6 +33,8 @@ class ChatMessage {
     String data;
 
     UUID userId;
+
+    @Column(columnDefinition = "text")
     String state;
 
     @Column(nullable = false)

@@ -22,7 +22,7 @@ class Host {
     @Column(nullable = false)
     UUID userId;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String name;
 
     /** The types of the agents that it serves; null for all. */

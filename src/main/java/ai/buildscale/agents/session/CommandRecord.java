@@ -19,7 +19,7 @@ class CommandRecord {
     @Column(nullable = false)
     UUID sessionId;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String command;
 
     @Column(nullable = false)
@@ -39,6 +39,7 @@ class CommandRecord {
     @Column(nullable = false)
     boolean fenced;
 
+    @Column(columnDefinition = "text")
     String rejectedWhy;
 
     CommandView view() {

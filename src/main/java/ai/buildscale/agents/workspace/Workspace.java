@@ -18,7 +18,7 @@ class Workspace {
     @Id
     UUID id;
 
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String name;
 
     @Column(nullable = false, updatable = false)

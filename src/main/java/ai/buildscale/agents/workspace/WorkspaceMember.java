@@ -26,7 +26,7 @@ class WorkspaceMember {
     UUID userId;
 
     /** The name of a {@link Role}, or of one that only a newer server knows. */
-    @Column(nullable = false)
+    @Column(nullable = false, columnDefinition = "text")
     String role;
 
     @Column(nullable = false, updatable = false)

@@ -1,1 +1,0 @@
-delete from workspaces where id = $1

@@ -1,1 +1,0 @@
-delete from workspace_members where workspace_id = $1 and user_id = $2
