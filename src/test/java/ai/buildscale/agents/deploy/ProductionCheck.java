@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 class ProductionCheck {
     private static final Path FOLDER = Path.of("deploy/overlays/production");
     /** Connections of a server beside DATABASE_POOL: for edits, wake-ups and presence, and while it migrates. */
-    private static final int OTHER_CONNECTIONS = 5 + 2;
+    private static final int OTHER_CONNECTIONS = 5 + 4 + 2;
     /** What Postgres keeps for superusers, and the operator's own. */
     private static final int RESERVED = 20;
 
