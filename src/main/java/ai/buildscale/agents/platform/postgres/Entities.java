@@ -20,11 +20,19 @@ public class Entities {
 
     /** Runs the work with one session, without a transaction. */
     public <T> Uni<T> read(Supplier<Uni<T>> work) {
-        return database.guarded(() -> Panache.withSession(work));
+        return database.guarded(() -> toItsEnd(Panache.withSession(work)));
     }
 
     /** Runs the work in one transaction, which is rolled back if it fails; it may run more than once. */
     public <T> Uni<T> edit(Supplier<Uni<T>> work) {
-        return database.guarded(() -> Panache.withTransaction(work));
+        return database.guarded(() -> toItsEnd(Panache.withTransaction(work)));
+    }
+
+    /**
+     * The work, which goes on to its end if nobody waits for it any more: Hibernate does not take it well if a session is
+     * closed under a statement. {@link Connections} sees to it that no statement lasts for ever.
+     */
+    private static <T> Uni<T> toItsEnd(Uni<T> work) {
+        return Uni.createFrom().emitter(waiting -> work.subscribe().with(waiting::complete, waiting::fail));
     }
 }

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Service;
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -27,7 +28,7 @@ class EntityMappingIT {
         Postgres.execute(database, "alter table chats rename column on_busy to when_busy");
 
         try (Service service = Service.launch(database, VALIDATE)) {
-            await().untilAsserted(
+            await().atMost(Duration.ofSeconds(60)).untilAsserted(
                             () -> assertThat(service.log()).contains("missing column [on_busy] in table [chats]"));
         }
     }

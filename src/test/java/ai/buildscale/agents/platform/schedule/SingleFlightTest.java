@@ -1,6 +1,7 @@
 package ai.buildscale.agents.platform.schedule;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -54,7 +55,8 @@ class SingleFlightTest {
             throw new IllegalStateException("in the report");
         });
         careless.trigger();
-        runs.get(0).fail(new IllegalStateException("in the work"));
+        assertThatThrownBy(() -> runs.get(0).fail(new IllegalStateException("in the work")))
+                .hasMessage("in the report");
         assertThat(careless.isRunning()).isFalse();
 
         careless.trigger();
