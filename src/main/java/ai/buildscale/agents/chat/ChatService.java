@@ -190,6 +190,11 @@ class ChatService {
                 .chain(posted -> posted.live()
                         ? Uni.createFrom().item(posted)
                         : revive(db, caller, workspace, chat, message, content, policy))
+                .invoke(posted -> {
+                    if (!posted.accepted()) {
+                        throw new Problem(ProblemType.CONFLICT, "The chat's session has just ended").retryAfter(1);
+                    }
+                })
                 .replaceWith(message);
     }
 

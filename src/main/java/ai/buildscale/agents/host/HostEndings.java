@@ -155,9 +155,10 @@ class HostEndings {
     /** A turn that ended with its session: what is left to say is what it has used. */
     private Uni<ReportedLease> tookAlong(Db db, Held held, UUID host, HostResult result) {
         TurnClosing closing = new TurnClosing(held.fence(), new Stopped(null), held.answer(), used(held, result));
-        Uni<Void> closed =
-                held.owesUsage() ? close(db, held, closing) : Uni.createFrom().voidItem();
-        return closed.chain(() -> accepted(db, held, host, result));
+        Uni<Void> booked = held.owesUsage()
+                ? journal.bookLate(db, closing).chain(() -> hosts.counted(db, held.fence()))
+                : Uni.createFrom().voidItem();
+        return booked.chain(() -> accepted(db, held, host, result));
     }
 
     /** Closes a turn that is this host's to close, with all that its events have told. */

@@ -30,6 +30,11 @@ public class TurnJournal {
         return close(db, List.of(closing), EnumSet.of(TurnState.RUNNING));
     }
 
+    /** Books what a host has used for a turn that ended with its session; the turn stays as it is. */
+    public Uni<Void> bookLate(Db db, TurnClosing closing) {
+        return close(db, List.of(closing), Set.of());
+    }
+
     /** Closes turns that no host runs any more: they were lost, left, or stopped at rest. */
     public Uni<Void> closeLeft(Db db, List<TurnClosing> closings) {
         return close(db, closings, Set.of());
