@@ -58,7 +58,9 @@ class HostTurns {
     }
 
     /** What people want of a turn; {@code idle} is to stop it and keep the agent. */
-    @Schema(enumeration = {"running", "paused", "cancelled", "idle"})
+    @Schema(
+            name = "DesiredStatus",
+            enumeration = {"running", "paused", "cancelled", "idle"})
     public enum Desired {
         RUNNING,
         PAUSED,
