@@ -16,7 +16,7 @@ SOURCES := $(shell find src/main src/dev pom.xml -type f)
 # what a recipe leaves half done when it fails is not taken for done
 .DELETE_ON_ERROR:
 
-.PHONY: help jdk jdk-home run dev cluster test test-browser chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check golden format package native native-test repeatable clean reset
+.PHONY: help jdk jdk-home run dev cluster test test-browser chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check lint-openapi golden format package native native-test repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -114,6 +114,10 @@ $(BENCH): $(SOURCES) $(shell find src/bench -type f) | jdk
 deploy-check: jdk ## render every overlay of deploy/ and check that it fits together; nginx and the scripts as Compose has them
 	@for tool in kubectl nginx openssl; do PATH="$$PATH:/usr/sbin" command -v $$tool > /dev/null || { echo "deploy-check needs $$tool"; exit 1; }; done
 	@$(MVN) verify -Dtest='OverlayCheck,ProductionCheck' -Dit.test='ProxyCheck,ProxyStreamsCheck,DevKeysCheck'
+
+lint-openapi: jdk ## read the API's document with spectral, redocly, openapi-typescript and openapi-generator (they go to target/lint-openapi; needs npm)
+	@$(MVN) --quiet process-classes
+	@.ci/lint-openapi
 
 golden: jdk ## write anew what the build compares: every statement (src/test/resources/sql) and the API's document
 	@$(MVN) --quiet test -Dtest='StatementsTest,ApiTest' -Dgolden.write=true

@@ -15,7 +15,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  * @param detail the question, or why the session is paused
  * @param schema the JSON schema of the answer to a question
  */
-@Schema(name = "Attention")
+@Schema(name = "AttentionItem")
 @RegisterForReflection
 public record AttentionView(
         @Schema(enumeration = {"question", "paused", "stalled"})

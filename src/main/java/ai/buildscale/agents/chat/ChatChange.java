@@ -19,7 +19,7 @@ public class ChatChange {
     private String name;
 
     @Size(min = 1, max = 200)
-    @Pattern(regexp = "(?s).*\\S.*", message = "must not be blank")
+    @Pattern(regexp = "[\\s\\S]*\\S[\\s\\S]*", message = "must not be blank")
     private String model;
 
     private Mode mode;
@@ -32,6 +32,7 @@ public class ChatChange {
         return named.contains(field);
     }
 
+    @Schema(hidden = true)
     boolean isEmpty() {
         return named.isEmpty();
     }

@@ -48,7 +48,7 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(name = "Chats", description = "For members of the workspace.")
+@Tag(name = "Chats")
 public class ChatResource {
     private static final int USUAL_WAIT = 2;
     private static final int USUAL_MESSAGES = 100;
@@ -64,8 +64,10 @@ public class ChatResource {
     }
 
     @RegisterForReflection
+    @Schema(name = "ChatCreated")
     public record NewlyMade(UUID chatId, UUID sessionId) {}
 
+    @Schema(name = "ChatList")
     public record Chats(
             List<ChatView> chats, @Schema(nullable = true) String nextCursor) {}
 
@@ -74,6 +76,7 @@ public class ChatResource {
      * @param messages oldest first
      * @param nextBefore where the older ones begin, or null if these are all
      */
+    @Schema(name = "ChatDetail")
     public record WholeChat(
             ChatView chat,
             @Schema(nullable = true) SessionView session,
@@ -81,6 +84,7 @@ public class ChatResource {
             @Schema(nullable = true) Long nextBefore) {}
 
     @RegisterForReflection
+    @Schema(name = "ChatAnswer")
     public record OneChat(ChatView chat) {}
 
     /** @param onBusy what it does if the agent is busy; as the chat says where it is not given */
@@ -91,30 +95,45 @@ public class ChatResource {
             BusyPolicy onBusy) {}
 
     @RegisterForReflection
-    public record Accepted(String status, UUID messageId) {}
+    @Schema(name = "MessageAccepted")
+    public record Accepted(@Schema(enumeration = "accepted") String status, UUID messageId) {}
 
     @RegisterForReflection
-    public record Cancelled(String status, UUID chatId) {}
+    @Schema(name = "ChatStopped")
+    public record Cancelled(
+            @Schema(enumeration = "cancelled") String status, UUID chatId) {}
 
     /** @param questionId the one that is open where it is not given */
     public record NewAnswer(
             UUID questionId,
 
-            @NotNull @Schema(implementation = Object.class, description = "JSON as the question's schema wants it")
+            @NotNull
+            @Schema(
+                    implementation = Object.class,
+                    required = true,
+                    description = "JSON as the question's schema wants it")
             JsonNode answer) {}
 
     @RegisterForReflection
-    public record AnswerAccepted(String status, UUID questionId) {}
+    public record AnswerAccepted(
+            @Schema(enumeration = "accepted") String status, UUID questionId) {}
 
+    @Schema(name = "AttentionList")
     public record Attention(List<AttentionView> items, int count) {}
 
-    @Schema(name = "Usage1")
+    @Schema(name = "WorkspaceUsageAnswer")
     public record CurrentUsage(UsageView usage) {}
 
     @POST
     @Path("/workspaces/{workspaceId}/chats")
-    @Operation(summary = "Begin a chat: its agent's session is created, idle")
-    @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = NewlyMade.class)))
+    @Operation(
+            operationId = "createChat",
+            summary = "Begin a chat: its agent's session is created, idle",
+            description = "Say something to it with `sendMessage`, and follow it with `followChat`.")
+    @APIResponse(
+            responseCode = "201",
+            description = "created",
+            content = @Content(schema = @Schema(implementation = NewlyMade.class)))
     public Uni<Response> create(
             @Context SecurityContext security, @RestPath UUID workspaceId, @Valid @NotNull NewChat body) {
         Caller caller = Caller.of(security);
@@ -130,7 +149,10 @@ public class ChatResource {
 
     @GET
     @Path("/workspaces/{workspaceId}/chats")
-    @Operation(summary = "The workspace's chats, those last talked in first; a page at a time")
+    @Operation(
+            operationId = "listChats",
+            summary = "The workspace's chats, those last talked in first; a page at a time",
+            description = "For members of any role.")
     public Uni<Chats> list(
             @Context SecurityContext security,
             @RestPath UUID workspaceId,
@@ -145,7 +167,10 @@ public class ChatResource {
 
     @GET
     @Path("/workspaces/{workspaceId}/chats/{chatId}")
-    @Operation(summary = "One chat: its configuration, its session, and the newest part of what was said")
+    @Operation(
+            operationId = "getChat",
+            summary = "One chat: its configuration, its session, and the newest part of what was said",
+            description = "Messages are oldest first; `before=next_before` goes on to older ones.")
     public Uni<WholeChat> get(
             @Context SecurityContext security,
             @RestPath UUID workspaceId,
@@ -167,6 +192,7 @@ public class ChatResource {
     @PATCH
     @Path("/workspaces/{workspaceId}/chats/{chatId}")
     @Operation(
+            operationId = "updateChat",
             summary = "Change a chat, and the session that lives in it",
             description = "A field that is not named stays as it is. A turn that runs keeps its model and mode.")
     public Uni<OneChat> change(
@@ -186,11 +212,15 @@ public class ChatResource {
     @POST
     @Path("/workspaces/{workspaceId}/chats/{chatId}")
     @Operation(
+            operationId = "sendMessage",
             summary = "Say something to the chat's agent",
             description =
                     "It is kept in the agent's mailbox; what comes of it is told on the chat's event stream. A chat"
                             + " whose session has ended gets a new one.")
-    @APIResponse(responseCode = "202", content = @Content(schema = @Schema(implementation = Accepted.class)))
+    @APIResponse(
+            responseCode = "202",
+            description = "kept in the mailbox",
+            content = @Content(schema = @Schema(implementation = Accepted.class)))
     public Uni<Response> post(
             @Context SecurityContext security,
             @RestPath UUID workspaceId,
@@ -211,6 +241,7 @@ public class ChatResource {
     @POST
     @Path("/workspaces/{workspaceId}/chats/{chatId}/stop")
     @Operation(
+            operationId = "stopChat",
             summary = "Stop what the agent is at, and keep the agent",
             description = "Its turn, or the one that its next message would begin. What was said by then is kept. The"
                     + " answer is held until the agent has stopped.")
@@ -244,8 +275,14 @@ public class ChatResource {
 
     @POST
     @Path("/workspaces/{workspaceId}/chats/{chatId}/answers")
-    @Operation(summary = "Answer the question that the agent waits for")
-    @APIResponse(responseCode = "202", content = @Content(schema = @Schema(implementation = AnswerAccepted.class)))
+    @Operation(
+            operationId = "answerQuestion",
+            summary = "Answer the question that the agent waits for",
+            description = "409 if the agent waits for no answer; 400 if the answer does not fit the question's schema.")
+    @APIResponse(
+            responseCode = "202",
+            description = "kept in the mailbox",
+            content = @Content(schema = @Schema(implementation = AnswerAccepted.class)))
     public Uni<Response> answer(
             @Context SecurityContext security,
             @RestPath UUID workspaceId,
@@ -267,7 +304,10 @@ public class ChatResource {
 
     @GET
     @Path("/workspaces/{workspaceId}/attention")
-    @Operation(summary = "What waits for a person, oldest first: questions, paused and stalled sessions")
+    @Operation(
+            operationId = "listAttention",
+            summary = "What waits for a person, oldest first: questions, paused and stalled sessions",
+            description = "Questions that are open, sessions that are paused, and sessions that make no progress.")
     public Uni<Attention> attention(
             @Context SecurityContext security,
             @RestPath UUID workspaceId,
@@ -278,7 +318,10 @@ public class ChatResource {
 
     @GET
     @Path("/workspaces/{workspaceId}/usage")
-    @Operation(summary = "What the workspace's agents have used")
+    @Operation(
+            operationId = "getWorkspaceUsage",
+            summary = "What the workspace's agents have used",
+            description = "Turns, tokens and the time in which turns ran, since the workspace was made.")
     public Uni<CurrentUsage> usage(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.usage(Caller.of(security), workspaceId).map(CurrentUsage::new);
     }

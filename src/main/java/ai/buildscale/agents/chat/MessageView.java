@@ -23,11 +23,19 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 @RegisterForReflection
 public record MessageView(
         UUID id,
+
+        @Schema(enumeration = {"user", "assistant", "thought", "call", "observation", "question", "answer"})
         String kind,
+
         String content,
         @JsonRawValue @Schema(type = SchemaType.OBJECT) String data,
         @Schema(nullable = true) UUID userId,
         @Schema(nullable = true) UUID turnId,
-        @Schema(nullable = true) String state,
+
+        @Schema(
+                nullable = true,
+                enumeration = {"new", "waiting", "taken", "dropped", "open", "answered", "withdrawn"})
+        String state,
+
         long position,
         Instant at) {}

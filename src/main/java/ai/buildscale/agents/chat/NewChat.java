@@ -29,7 +29,7 @@ public record NewChat(
         AgentType agentType,
 
         @Size(min = 1, max = 200)
-        @Pattern(regexp = "(?s).*\\S.*", message = "must not be blank")
+        @Pattern(regexp = "[\\s\\S]*\\S[\\s\\S]*", message = "must not be blank")
         @Schema(examples = "scripted")
         String model,
 

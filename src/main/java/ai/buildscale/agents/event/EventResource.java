@@ -3,7 +3,6 @@ package ai.buildscale.agents.event;
 import ai.buildscale.agents.platform.http.EventStreams;
 import ai.buildscale.agents.platform.http.SseWriter;
 import ai.buildscale.agents.platform.problem.Problem;
-import ai.buildscale.agents.platform.problem.ProblemDocument;
 import ai.buildscale.agents.platform.security.Caller;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.http.HttpMethod;
@@ -18,6 +17,7 @@ import jakarta.ws.rs.core.SecurityContext;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.extensions.Extension;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
@@ -29,8 +29,23 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Tag(name = "Events")
 public class EventResource {
-    private static final String STREAM =
-            "id: 52428800\\nevent: agent_status\\ndata: {\\\"session_id\\\": \\\"…\\\"}\\n\\n";
+    private static final String FRAMES =
+            "`id`, `event` and `data` (a JSON object) of each event; `StreamEvents` says which there are";
+    private static final String EXAMPLE = """
+            retry: 1000
+            id: 52428800
+            event: agent_task
+            data: {"session_id":"0199c2d5-7a10-7cc3-8f01-5f0f4a7b1c2d","chat_id":"0199c2d5-7a10-7cc3-8f01-5f0f4a7b1c2e",\
+            "agent_type":"assistant","task":"Write the report","at":"2026-01-01T12:00:00.000Z","version":4}
+
+            """;
+    private static final String EVENTS = "{\"$ref\": \"#/components/schemas/StreamEvents\"}";
+    private static final String RESUME = "the `id` of the last event that was read: the stream goes on right after it";
+    private static final String SNAPSHOT =
+            "true: begin with `event: snapshot`, the state as it is now; of no effect with a position";
+    private static final String AS_HEADER = "the same where no header can be sent";
+    private static final String AS_POLYFILL = "the same as some EventSource polyfills name it";
+    private static final String TOKEN = "in place of a bearer token, from POST /stream-tokens";
 
     private final EventService service;
     private final EventConfig config;
@@ -40,13 +55,10 @@ public class EventResource {
         this.config = config;
     }
 
-    private static final String AS_HEADER = "the same where no header can be sent";
-    private static final String AS_POLYFILL = "the same as some EventSource polyfills name it";
-    private static final String TOKEN = "in place of a bearer token, from POST /stream-tokens";
-
     @GET
     @Path("/workspaces/{workspaceId}/events")
     @Operation(
+            operationId = "followWorkspace",
             summary = "Follow everything that happens in a workspace",
             description = "Server-Sent Events. Without a position the stream is live from now on and begins with"
                     + " `stream_open`, or with `snapshot=true` with the live sessions; either carries an `id`. With"
@@ -60,15 +72,17 @@ public class EventResource {
             content =
                     @Content(
                             mediaType = "text/event-stream",
-                            schema = @Schema(type = SchemaType.STRING, examples = STREAM)))
+                            schema = @Schema(type = SchemaType.STRING, description = FRAMES),
+                            example = EXAMPLE,
+                            extensions = @Extension(name = EventStreams.EVENTS, value = EVENTS, parseValue = true)))
     public Uni<Response> workspace(
             @Context SecurityContext security,
             @Context HttpServerRequest request,
             @RestPath UUID workspaceId,
-            @HeaderParam("Last-Event-ID") String lastEventId,
+            @HeaderParam("Last-Event-ID") @Parameter(description = RESUME) String lastEventId,
             @QueryParam("lastEventId") @Parameter(description = AS_POLYFILL) String polyfill,
             @QueryParam("last_event_id") @Parameter(description = AS_HEADER) String parameter,
-            @QueryParam("snapshot") Boolean snapshot,
+            @QueryParam("snapshot") @Parameter(description = SNAPSHOT) Boolean snapshot,
             @QueryParam("stream_token") @Parameter(description = TOKEN) String streamToken) {
         return follow(
                 security, request, Topic.workspace(workspaceId), position(lastEventId, polyfill, parameter), snapshot);
@@ -77,34 +91,31 @@ public class EventResource {
     @GET
     @Path("/workspaces/{workspaceId}/chats/{chatId}/events")
     @Operation(
+            operationId = "followChat",
             summary = "Follow one chat",
             description = "As the workspace's stream, for one chat, for as long as there is the chat: it carries one"
                     + " session after the other. That of a plain session, which has no chat, ends with the session's"
-                    + " last event; resumed after that it answers 204, so that EventSource stops.")
+                    + " last event; resumed after that it answers 204, so that EventSource stops. 404 if no"
+                    + " session has ever had this chat.")
     @APIResponse(
             responseCode = "200",
             description = "the stream",
             content =
                     @Content(
                             mediaType = "text/event-stream",
-                            schema = @Schema(type = SchemaType.STRING, examples = STREAM)))
+                            schema = @Schema(type = SchemaType.STRING, description = FRAMES),
+                            example = EXAMPLE,
+                            extensions = @Extension(name = EventStreams.EVENTS, value = EVENTS, parseValue = true)))
     @APIResponse(responseCode = "204", description = "the plain session has ended and the client has every event")
-    @APIResponse(
-            responseCode = "404",
-            description = "no such workspace, or no session has ever had this chat",
-            content =
-                    @Content(
-                            mediaType = ProblemDocument.MEDIA_TYPE,
-                            schema = @Schema(implementation = ProblemDocument.class)))
     public Uni<Response> chat(
             @Context SecurityContext security,
             @Context HttpServerRequest request,
             @RestPath UUID workspaceId,
             @RestPath UUID chatId,
-            @HeaderParam("Last-Event-ID") String lastEventId,
+            @HeaderParam("Last-Event-ID") @Parameter(description = RESUME) String lastEventId,
             @QueryParam("lastEventId") @Parameter(description = AS_POLYFILL) String polyfill,
             @QueryParam("last_event_id") @Parameter(description = AS_HEADER) String parameter,
-            @QueryParam("snapshot") Boolean snapshot,
+            @QueryParam("snapshot") @Parameter(description = SNAPSHOT) Boolean snapshot,
             @QueryParam("stream_token") @Parameter(description = TOKEN) String streamToken) {
         return follow(
                 security,

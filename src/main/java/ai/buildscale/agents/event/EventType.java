@@ -13,6 +13,7 @@ public enum EventType {
     AGENT_COMMAND,
     AGENT_STALLED,
     AGENT_MIGRATED,
+    AGENT_RECOVERED,
     MODE_CHANGED,
     MESSAGE,
     SESSION_INIT,

@@ -45,6 +45,7 @@ public class StreamTokenResource {
     @POST
     @Path("/stream-tokens")
     @Operation(
+            operationId = "createStreamToken",
             summary = "A token for one event stream",
             description = "Append it as `?stream_token=…`. It is good for the caller and this path alone. Once it has"
                     + " opened its stream in time, it opens it again, with or without a position, for as long as the"

@@ -43,7 +43,7 @@ public record HostEvent(
 
     /** The kind of an event. */
     @Schema(
-            name = "Kind",
+            name = "TurnEventKind",
             enumeration = {"chunk", "thought", "call", "observation", "task", "mode", "usage"})
     public enum EventKind {
         CHUNK,

@@ -43,7 +43,7 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(name = "Agent hosts", description = "Processes elsewhere that run agents; for the group agent-host.")
+@Tag(name = "Agent hosts")
 public class HostResource {
     private static final int MAX_CAPACITY = 10_000;
     private static final int USUAL_CAPACITY = 100;
@@ -79,8 +79,10 @@ public class HostResource {
             @Min(1) @Max(MAX_CAPACITY) Integer capacity) {}
 
     @RegisterForReflection
+    @Schema(name = "AgentHostAnswer")
     public record OneHost(HostView host) {}
 
+    @Schema(name = "AgentHostList")
     public record Hosts(List<HostView> hosts, int count) {}
 
     /**
@@ -88,15 +90,17 @@ public class HostResource {
      * @param turns those that the host has, an empty list for none: each gets a beat, and what it was given and does not
      *     name is given again at once. Where it is not given, that takes the lease
      */
+    @Schema(name = "WorkRequest")
     public record Ask(
             @Min(1) @Max(MAX_WORK) Integer limit,
             @Size(max = MAX_BEATS) List<@NotNull @Valid TurnBeat> turns) {}
 
     @RegisterForReflection
-    @Schema(name = "Given")
+    @Schema(name = "WorkList")
     public record GivenWork(List<HostWork> work) {}
 
     /** @param turns those that it runs; none where it is not given */
+    @Schema(name = "HostHeartbeatRequest")
     public record Beats(@Size(max = MAX_BEATS) List<@NotNull @Valid TurnBeat> turns) {
         List<TurnBeat> all() {
             return turns == null ? List.of() : turns;
@@ -109,10 +113,11 @@ public class HostResource {
             @NotNull @Min(0) @Schema(examples = "2") Long epoch) {}
 
     @RegisterForReflection
-    @Schema(name = "Beaten")
+    @Schema(name = "HostHeartbeatAnswer")
     public record HostBeatAnswer(HostView host, List<HostTurns.TurnLease> turns) {}
 
     /** @param seq counts the requests of a turn, so that the last one may be sent again */
+    @Schema(name = "TurnEvents")
     public record Told(
             @NotNull @Min(0) @Schema(examples = "2") Long epoch,
             @Min(0) Long seq,
@@ -122,11 +127,15 @@ public class HostResource {
     @POST
     @Path("/agent-hosts")
     @Operation(
+            operationId = "registerAgentHost",
             summary = "Register a process elsewhere that runs agents",
             description =
                     "It serves chats with `\"hosting\":\"external\"` in the workspaces that the caller is a member"
                             + " of; in all workspaces if the caller is in the group admin too.")
-    @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneHost.class)))
+    @APIResponse(
+            responseCode = "201",
+            description = "registered",
+            content = @Content(schema = @Schema(implementation = OneHost.class)))
     public Uni<Response> register(@Context SecurityContext security, @Valid @NotNull NewHost body) {
         Caller caller = Caller.of(security);
         int capacity = body.capacity() == null ? USUAL_CAPACITY : body.capacity();
@@ -139,14 +148,17 @@ public class HostResource {
 
     @GET
     @Path("/agent-hosts")
-    @Operation(summary = "The caller's hosts; all for the group admin. Those registered last first, 1,000 at most")
+    @Operation(
+            operationId = "listAgentHosts",
+            summary = "The caller's hosts; all for the group admin. Those registered last first, 1,000 at most",
+            description = "With the turns that each has, counted now.")
     public Uni<Hosts> list(@Context SecurityContext security) {
         return service.list(Caller.of(security)).map(all -> new Hosts(all, all.size()));
     }
 
     @GET
     @Path("/agent-hosts/{hostId}")
-    @Operation(summary = "One host")
+    @Operation(operationId = "getAgentHost", summary = "One host", description = "For its user, and the group admin.")
     public Uni<OneHost> get(@Context SecurityContext security, @RestPath UUID hostId) {
         return service.get(Caller.of(security), hostId).map(OneHost::new);
     }
@@ -154,6 +166,7 @@ public class HostResource {
     @DELETE
     @Path("/agent-hosts/{hostId}")
     @Operation(
+            operationId = "removeAgentHost",
             summary = "The host leaves: its turns are given to others at once",
             description = "Each waits for the next host as long as it must, and its session is idle meanwhile.")
     public Uni<Void> leave(@Context SecurityContext security, @RestPath UUID hostId) {
@@ -163,6 +176,7 @@ public class HostResource {
     @POST
     @Path("/agent-hosts/{hostId}/work")
     @Operation(
+            operationId = "claimWork",
             summary = "Ask for turns to run; the answer is held until there is one",
             description =
                     "None is given to two hosts. A turn whose host keeps silent for `ttl_seconds` is given to another,"
@@ -195,6 +209,7 @@ public class HostResource {
     @POST
     @Path("/agent-hosts/{hostId}/heartbeat")
     @Operation(
+            operationId = "heartbeatAgentHost",
             summary = "Keep the host and its turns; learn what people want of each",
             description = "`desired_status` is obeyed by a result with the outcome `paused` or `stopped`: `idle` is to"
                     + " stop this turn. A turn that is to end gets no more time than its lease has. One that another"
@@ -225,6 +240,7 @@ public class HostResource {
     @POST
     @Path("/agent-hosts/{hostId}/turns/{turnId}/events")
     @Operation(
+            operationId = "reportTurnEvents",
             summary = "Tell what a turn's agent says, thinks, calls, observes, does; renews the lease",
             description =
                     "In order, all or none. None is taken once `desired_status` is not `running`. 409 `FENCED` if the"
@@ -249,6 +265,7 @@ public class HostResource {
     @POST
     @Path("/agent-hosts/{hostId}/turns/{turnId}/result")
     @Operation(
+            operationId = "reportTurnResult",
             summary = "End a turn, or let go of it",
             description = "`question`: it is work again with the answer. `paused`: it is work again for any host, once"
                     + " its session is not paused. The same result again (all that it says was said then) is the same"

@@ -47,7 +47,7 @@ public record HostResult(
 
     /** {@code question}: it waits for an answer; {@code paused}: it is work again once its session runs. */
     @Schema(
-            name = "Outcome",
+            name = "TurnOutcome",
             enumeration = {"done", "failed", "question", "paused", "stopped"})
     public enum ResultOutcome {
         DONE(TurnState.DONE),

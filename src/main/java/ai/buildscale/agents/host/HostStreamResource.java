@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.extensions.Extension;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
@@ -31,7 +32,9 @@ import org.jboss.resteasy.reactive.RestPath;
 public class HostStreamResource {
     private static final int QUEUE_BYTES = 262_144;
     private static final Duration STALL = Duration.ofSeconds(60);
-    private static final String EXAMPLE = "event: work\\ndata: {\\\"turn_id\\\": \\\"…\\\"}\\n\\n";
+    private static final String EXAMPLE =
+            "retry: 1000\nevent: work\ndata: {\"turn_id\":\"0199c2d5-7a10-7cc3-8f01-5f0f4a7b1c2d\",\"epoch\":2}\n\n";
+    private static final String EVENTS = "{\"$ref\": \"#/components/schemas/WorkStreamEvents\"}";
 
     private final HostStream stream;
 
@@ -42,6 +45,7 @@ public class HostStreamResource {
     @GET
     @Path("/agent-hosts/{hostId}/work")
     @Operation(
+            operationId = "streamWork",
             summary = "The same as a stream, for a host that has time for what comes",
             description = "Server-Sent Events: `event: work` for each turn, as many as the host has room for. It ends"
                     + " with the token, or when the server stops; the host comes again.")
@@ -51,7 +55,12 @@ public class HostStreamResource {
             content =
                     @Content(
                             mediaType = "text/event-stream",
-                            schema = @Schema(type = SchemaType.STRING, examples = EXAMPLE)))
+                            schema =
+                                    @Schema(
+                                            type = SchemaType.STRING,
+                                            description = "`event` and `data` (`Work`) of each turn"),
+                            example = EXAMPLE,
+                            extensions = @Extension(name = EventStreams.EVENTS, value = EVENTS, parseValue = true)))
     public Uni<Response> work(
             @Context SecurityContext security,
             @Context HttpServerRequest request,

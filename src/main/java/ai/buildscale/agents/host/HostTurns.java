@@ -58,7 +58,9 @@ class HostTurns {
     }
 
     /** The state that people want for a turn; {@code idle} stops the turn and keeps the agent. */
-    @Schema(enumeration = {"running", "paused", "cancelled", "idle"})
+    @Schema(
+            name = "DesiredStatus",
+            enumeration = {"running", "paused", "cancelled", "idle"})
     public enum Desired {
         RUNNING,
         PAUSED,

@@ -42,7 +42,9 @@ public record HostWork(
     @Schema(name = "WorkEntry")
     @RegisterForReflection
     public record WorkEntry(
+            @Schema(enumeration = {"user", "assistant", "thought", "call", "observation", "question", "answer"})
             String kind,
+
             String content,
             @JsonRawValue @Schema(type = SchemaType.OBJECT) String data) {}
 

@@ -38,7 +38,7 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(name = "Servers", description = "For the group admin.")
+@Tag(name = "Servers")
 public class ServerResource {
     private static final int USUAL_WAIT = 2;
 
@@ -50,44 +50,59 @@ public class ServerResource {
         this.idempotency = idempotency;
     }
 
+    @Schema(name = "ServerList")
     public record Servers(List<ServerView> servers, int count) {}
 
     @RegisterForReflection
+    @Schema(name = "ServerAnswer")
     public record OneServer(ServerView server) {}
 
     /** @param dryRun whether the plan is only to be shown */
+    @Schema(name = "RebalanceRequest")
     public record Rebalance(Boolean dryRun) {}
 
     /** @param reason why there is nothing to move */
     @RegisterForReflection
+    @Schema(name = "RebalancePlan")
     public record Rebalanced(
             boolean dryRun,
             List<Move> moves,
             @Schema(nullable = true) String reason) {}
 
     @RegisterForReflection
+    @Schema(name = "RebalanceMove")
     public record Move(UUID from, UUID to, int sessions) {}
 
     /** @param serverId where to; placement decides where none is given */
+    @Schema(name = "MigrateRequest")
     public record Migrate(UUID serverId) {}
 
     @GET
     @Path("/servers")
-    @Operation(summary = "The members of the fleet, those that went not long ago among them")
+    @Operation(
+            operationId = "listServers",
+            summary = "The members of the fleet, those that went not long ago among them",
+            description = "Each with its state, its load and the sessions that it owns, counted now.")
     public Uni<Servers> list(@Context SecurityContext security) {
         return service.list(Caller.of(security)).map(all -> new Servers(all, all.size()));
     }
 
     @GET
     @Path("/servers/{id}")
-    @Operation(summary = "One server")
+    @Operation(
+            operationId = "getServer",
+            summary = "One server",
+            description = "Also one that has gone, for as long as it is remembered.")
     public Uni<OneServer> get(@Context SecurityContext security, @RestPath UUID id) {
         return service.get(Caller.of(security), id).map(OneServer::new);
     }
 
     @POST
     @Path("/servers/{id}/cordon")
-    @Operation(summary = "It keeps its sessions and takes no more")
+    @Operation(
+            operationId = "cordonServer",
+            summary = "It keeps its sessions and takes no more",
+            description = "Repeating it is a success; `uncordon` takes it back.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
     public Uni<Response> cordon(@Context SecurityContext security, @RestPath UUID id) {
         return change(security, id, ServerState.CORDONED);
@@ -95,7 +110,10 @@ public class ServerResource {
 
     @POST
     @Path("/servers/{id}/uncordon")
-    @Operation(summary = "It takes sessions again, also after a drain")
+    @Operation(
+            operationId = "uncordonServer",
+            summary = "It takes sessions again, also after a drain",
+            description = "Repeating it is a success. 409 for a server that has gone.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneServer.class)))
     public Uni<Response> uncordon(@Context SecurityContext security, @RestPath UUID id) {
         return change(security, id, ServerState.ACTIVE);
@@ -104,6 +122,7 @@ public class ServerResource {
     @POST
     @Path("/servers/{id}/drain")
     @Operation(
+            operationId = "drainServer",
             summary = "It hands over all its sessions",
             description = "It is not ready any more, ends its streams, and lives on without sessions until it is"
                     + " uncordoned or stopped.")
@@ -123,6 +142,7 @@ public class ServerResource {
     @POST
     @Path("/servers/rebalance")
     @Operation(
+            operationId = "rebalanceServers",
             summary = "Let servers with more than their share give sessions away, now",
             description = "Answers the plan of one cycle; with `dry_run` nothing else.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Rebalanced.class)))
@@ -145,6 +165,7 @@ public class ServerResource {
     @POST
     @Path("/agent-sessions/{id}/migrate")
     @Operation(
+            operationId = "migrateSession",
             summary = "Give a session that is hosted here to another server",
             description = "The owner brings the agent to a safe point and hands it over; one that does not in time"
                     + " loses it. If the named server has stopped taking sessions by then, the least loaded one gets"

@@ -34,7 +34,11 @@ public record ServerView(
         String version,
         Map<String, String> labels,
         @Schema(nullable = true) Instant goneAt,
-        @Schema(nullable = true) String goneReason) {
+
+        @Schema(
+                nullable = true,
+                enumeration = {"left", "connection_lost", "lease_expired"})
+        String goneReason) {
 
     static ServerView of(Member member, ServerRepository.Counts counts) {
         return new ServerView(

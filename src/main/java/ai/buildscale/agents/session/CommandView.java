@@ -24,12 +24,15 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 public record CommandView(
         UUID id,
         UUID sessionId,
+
+        @Schema(enumeration = {"pause", "resume", "cancel", "migrate", "stop"})
         String command,
+
         CommandState state,
         Instant acceptedAt,
         @Schema(nullable = true) Instant deliveredAt,
         @Schema(nullable = true) Instant appliedAt,
-        UUID serverId,
+        @Schema(nullable = true) UUID serverId,
         long epoch,
         @Schema(nullable = true) UUID targetServerId,
         boolean fenced,

@@ -36,12 +36,7 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(
-        name = "Agent sessions",
-        description =
-                "For the session's owner, as a member of its workspace: with the role member or above to command it,"
-                        + " as a viewer to read it. The sessions of who has left, or only views, are read and ended by the"
-                        + " workspace's owners and admins. For the group admin, everything.")
+@Tag(name = "Agent sessions")
 public class HeartbeatResource {
     private final Heartbeats heartbeats;
     private final Idempotency idempotency;
@@ -52,6 +47,7 @@ public class HeartbeatResource {
     }
 
     /** @param progress anything but null and false says that the agent has got on since its last beat */
+    @Schema(name = "HeartbeatRequest")
     public record Heartbeat(
             @NotNull @Min(0) @Schema(examples = "1") Long epoch,
 
@@ -71,17 +67,19 @@ public class HeartbeatResource {
             @NotNull @Min(0) @Schema(examples = "1") Long epoch) {}
 
     /** The beats are checked by {@link #requireComplete}: Bean Validation takes longer than the statement. */
-    @Schema(name = "Heartbeats")
+    @Schema(name = "HeartbeatBatch")
     public record BeatBatch(
             @NotNull @NotEmpty @Size(max = 1_000) List<Beat> beats) {}
 
     @RegisterForReflection
     @JsonSerialize(using = BeatJson.Writer.class)
+    @Schema(name = "HeartbeatBatchAnswer")
     public record HeartbeatAnswers(List<Heartbeats.BeatAnswer> beats) {}
 
     @POST
     @Path("/agent-sessions/{id}/heartbeat")
     @Operation(
+            operationId = "heartbeatSession",
             summary = "Keep a session alive, as its agent",
             description = "`desired_status` is the state people want it in: the agent obeys it, even if it missed an"
                     + " event. 409 `FENCED` once another owner holds the session.")
@@ -103,7 +101,10 @@ public class HeartbeatResource {
 
     @POST
     @Path("/agent-sessions/heartbeats")
-    @Operation(summary = "Keep up to 1,000 sessions alive, in one statement; one answer for each beat, in their order")
+    @Operation(
+            operationId = "heartbeatSessions",
+            summary = "Keep up to 1,000 sessions alive, in one statement; one answer for each beat, in their order",
+            description = "A beat that is refused says why in its `code`, and does not stop the others.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = HeartbeatAnswers.class)))
     public Uni<Response> heartbeats(@Context SecurityContext security, @Valid @NotNull BeatBatch body) {
         Caller caller = Caller.of(security);

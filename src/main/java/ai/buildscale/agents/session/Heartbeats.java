@@ -41,7 +41,7 @@ class Heartbeats {
      * @param ttlSeconds the silence it may now keep before it is stale
      * @param desiredStatus the state that the caller wants; the agent obeys
      */
-    @Schema(name = "Lease")
+    @Schema(name = "SessionLease")
     @RegisterForReflection
     public record SessionLease(
             boolean leaseExtended,
@@ -91,9 +91,12 @@ class Heartbeats {
             UUID id,
             boolean leaseExtended,
             long ttlSeconds,
-            @Schema(implementation = SessionStatus.class) String desiredStatus,
-            Long epoch,
-            ProblemType code) {}
+
+            @Schema(implementation = SessionStatus.class, nullable = true)
+            String desiredStatus,
+
+            @Schema(nullable = true) Long epoch,
+            @Schema(nullable = true) ProblemType code) {}
 
     /** The same for many sessions in one statement; a beat that is refused does not stop the others. */
     Uni<List<BeatAnswer>> beat(Db db, Caller caller, UUID[] ids, Long[] epochs) {

@@ -23,7 +23,7 @@ public class SessionChange {
     private String currentTask;
 
     @Size(min = 1, max = 200)
-    @Pattern(regexp = "(?s).*\\S.*", message = "must not be blank")
+    @Pattern(regexp = "[\\s\\S]*\\S[\\s\\S]*", message = "must not be blank")
     private String model;
 
     private Mode mode;

@@ -39,12 +39,7 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(
-        name = "Agent sessions",
-        description =
-                "For the session's owner, as a member of its workspace: with the role member or above to command it,"
-                        + " as a viewer to read it. The sessions of who has left, or only views, are read and ended by the"
-                        + " workspace's owners and admins. For the group admin, everything.")
+@Tag(name = "Agent sessions")
 public class SessionCommandResource {
     static final int MAX_REASON = 1_000;
     private static final int MAX_RESULT = 65_536;
@@ -64,15 +59,19 @@ public class SessionCommandResource {
 
     /** @param command what the owner of a hosted session was told, and how far it is; else null */
     @RegisterForReflection
+    @Schema(name = "CommandedSession")
     public record Commanded(
             SessionView session,
             String message,
             @Schema(nullable = true) CommandView command) {}
 
+    @Schema(name = "CommandList")
     public record Commands(List<CommandView> commands) {}
 
+    @Schema(name = "CommandAnswer")
     public record OneCommand(CommandView command) {}
 
+    @Schema(name = "StartRequest")
     public record Start(@Size(max = SessionChange.MAX_TEXT) String task) {}
 
     /** @param expiresIn seconds after which the session goes on by itself */
@@ -84,13 +83,16 @@ public class SessionCommandResource {
             Long expiresIn) {}
 
     /** @param pauseId the pause that is meant; a repeat with the same one is a success */
+    @Schema(name = "ResumeRequest")
     public record Resume(@Size(max = SessionChange.MAX_TEXT) String task, UUID pauseId) {}
 
     /** @param result any JSON */
+    @Schema(name = "CompleteRequest")
     public record Complete(
             @Schema(implementation = Object.class, description = "any JSON, up to 64 kB")
             JsonNode result) {}
 
+    @Schema(name = "FailRequest")
     public record Fail(
             @NotNull @NotBlank @Size(max = SessionChange.MAX_TEXT) @Schema(examples = "The model refused")
             String errorMessage) {}
@@ -98,6 +100,7 @@ public class SessionCommandResource {
     @POST
     @Path("/agent-sessions/{id}/start")
     @Operation(
+            operationId = "startSession",
             summary = "Idle or paused → running",
             description =
                     "A chat's session runs only with a turn: its task is a message to the agent. 409 without a task"
@@ -116,7 +119,10 @@ public class SessionCommandResource {
 
     @POST
     @Path("/agent-sessions/{id}/yield")
-    @Operation(summary = "Running → idle: the turn is over")
+    @Operation(
+            operationId = "yieldSession",
+            summary = "Running → idle: the turn is over",
+            description = "409 unless it runs.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> yieldTurn(
             @Context SecurityContext security, @HeaderParam("If-Match") String ifMatch, @RestPath UUID id) {
@@ -126,7 +132,11 @@ public class SessionCommandResource {
 
     @POST
     @Path("/agent-sessions/{id}/pause")
-    @Operation(summary = "Running or idle → paused; already paused is a success")
+    @Operation(
+            operationId = "pauseSession",
+            summary = "Running or idle → paused; already paused is a success",
+            description =
+                    "With `wait`, the answer is held until the agent has really stopped. With `expires_in` the session goes on by itself.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> pause(
             @Context SecurityContext security,
@@ -146,6 +156,7 @@ public class SessionCommandResource {
     @POST
     @Path("/agent-sessions/{id}/resume")
     @Operation(
+            operationId = "resumeSession",
             summary = "Paused → running if it was paused while running or gets a task, else idle",
             description =
                     "409 unless it is paused; a repeat with the same pause_id is a success. A chat's session goes on"
@@ -171,7 +182,10 @@ public class SessionCommandResource {
 
     @POST
     @Path("/agent-sessions/{id}/complete")
-    @Operation(summary = "Running or paused → completed")
+    @Operation(
+            operationId = "completeSession",
+            summary = "Running or paused → completed",
+            description = "The end of a session whose work is done; `result` stays with its record.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> complete(
             @Context SecurityContext security,
@@ -194,7 +208,10 @@ public class SessionCommandResource {
 
     @POST
     @Path("/agent-sessions/{id}/fail")
-    @Operation(summary = "Running → error")
+    @Operation(
+            operationId = "failSession",
+            summary = "Running → error",
+            description = "The end of a session whose work cannot be done; `error_message` stays with its record.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = Commanded.class)))
     public Uni<Response> fail(
             @Context SecurityContext security,
@@ -211,14 +228,20 @@ public class SessionCommandResource {
 
     @GET
     @Path("/agent-sessions/{id}/commands")
-    @Operation(summary = "What the owner of a hosted session was told, and how far each command is; oldest first")
+    @Operation(
+            operationId = "listSessionCommands",
+            summary = "What the owner of a hosted session was told, and how far each command is; oldest first",
+            description = "A session that is not hosted here has none.")
     public Uni<Commands> commands(@Context SecurityContext security, @RestPath UUID id) {
         return commands.commands(Caller.of(security), id).map(Commands::new);
     }
 
     @GET
     @Path("/agent-sessions/{id}/commands/{commandId}")
-    @Operation(summary = "One command")
+    @Operation(
+            operationId = "getSessionCommand",
+            summary = "One command",
+            description = "With `wait`, the answer is held until the command is applied or rejected.")
     public Uni<OneCommand> oneCommand(
             @Context SecurityContext security,
             @RestPath UUID id,

@@ -46,12 +46,7 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Consumes(MediaType.APPLICATION_JSON)
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(
-        name = "Agent sessions",
-        description =
-                "For the session's owner, as a member of its workspace: with the role member or above to command it,"
-                        + " as a viewer to read it. The sessions of who has left, or only views, are read and ended by the"
-                        + " workspace's owners and admins. For the group admin, everything.")
+@Tag(name = "Agent sessions")
 public class SessionResource {
     private static final int MAX_EVENTS = 1_000;
 
@@ -66,20 +61,30 @@ public class SessionResource {
     }
 
     @RegisterForReflection
+    @Schema(name = "SessionAnswer")
     public record OneSession(SessionView session) {}
 
+    @Schema(name = "SessionList")
     public record Sessions(
             List<SessionView> sessions,
             long total,
             @Schema(nullable = true) String nextCursor) {}
 
     /** @param nextAfter where to go on: the last position given, or the one asked for if there was none */
+    @Schema(name = "SessionEventList")
     public record Events(List<EventView> events, long nextAfter) {}
 
     @POST
     @Path("/workspaces/{workspaceId}/agent-sessions")
-    @Operation(summary = "Create a session, idle; a new chat where none is given")
-    @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneSession.class)))
+    @Operation(
+            operationId = "createSession",
+            summary = "Create a session, idle; a new chat where none is given",
+            description =
+                    "409 if the chat has a live session. 429 `QUOTA_EXCEEDED` if the workspace has as many as it may.")
+    @APIResponse(
+            responseCode = "201",
+            description = "created",
+            content = @Content(schema = @Schema(implementation = OneSession.class)))
     public Uni<Response> create(
             @Context SecurityContext security, @RestPath UUID workspaceId, @Valid @NotNull NewSession body) {
         Caller caller = Caller.of(security);
@@ -94,7 +99,10 @@ public class SessionResource {
 
     @GET
     @Path("/workspaces/{workspaceId}/agent-sessions")
-    @Operation(summary = "The workspace's live sessions, newest first; a page at a time")
+    @Operation(
+            operationId = "listSessions",
+            summary = "The workspace's live sessions, newest first; a page at a time",
+            description = "Live ones unless `status` says otherwise. `cursor=next_cursor` goes on; null is the end.")
     public Uni<Sessions> list(
             @Context SecurityContext security,
             @RestPath UUID workspaceId,
@@ -128,7 +136,10 @@ public class SessionResource {
 
     @GET
     @Path("/agent-sessions/{id}")
-    @Operation(summary = "One session")
+    @Operation(
+            operationId = "getSession",
+            summary = "One session",
+            description = "304 without a body if it is still at the version that `If-None-Match` names.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneSession.class)))
     @APIResponse(responseCode = "304", description = "not changed since the version that If-None-Match names")
     public Uni<Response> get(
@@ -143,7 +154,10 @@ public class SessionResource {
 
     @PATCH
     @Path("/agent-sessions/{id}")
-    @Operation(summary = "Change what is not the state", description = "A field that is not named stays as it is.")
+    @Operation(
+            operationId = "updateSession",
+            summary = "Change what is not the state",
+            description = "A field that is not named stays as it is.")
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = OneSession.class)))
     public Uni<Response> change(
             @Context SecurityContext security,
@@ -164,7 +178,11 @@ public class SessionResource {
 
     @DELETE
     @Path("/agent-sessions/{id}")
-    @Operation(summary = "Cancel: the record stays; repeating it is a success")
+    @Operation(
+            operationId = "cancelSession",
+            summary = "Cancel: the record stays; repeating it is a success",
+            description =
+                    "409 once it has completed or failed. With `wait`, the answer is held until the agent has really stopped.")
     @APIResponse(
             responseCode = "200",
             content = @Content(schema = @Schema(implementation = SessionCommandResource.Commanded.class)))
@@ -190,7 +208,10 @@ public class SessionResource {
 
     @GET
     @Path("/agent-sessions/{id}/events")
-    @Operation(summary = "The session's history, in order")
+    @Operation(
+            operationId = "listSessionEvents",
+            summary = "The session's history, in order",
+            description = "Each with the `event` and `data` that streams carry. `after=next_after` goes on.")
     public Uni<Events> events(
             @Context SecurityContext security,
             @RestPath UUID id,

@@ -33,7 +33,8 @@ public record SessionView(
         @Schema(nullable = true) String currentTask,
         @Schema(nullable = true) String errorMessage,
 
-        @JsonRawValue @Schema(type = SchemaType.OBJECT, nullable = true)
+        @JsonRawValue
+        @Schema(implementation = Object.class, description = "any JSON; null unless it has completed with one")
         String result,
 
         Instant createdAt,
@@ -65,6 +66,7 @@ public record SessionView(
 
     /** What the session has used; {@code seconds} is the time in which its turns ran. */
     @RegisterForReflection
+    @Schema(name = "SessionUsage")
     public record Usage(int turns, long inputTokens, long outputTokens, long seconds) {}
 
     /** @param by the user who paused it */

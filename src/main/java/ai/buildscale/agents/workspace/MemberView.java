@@ -7,6 +7,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** A membership as it leaves over the wire. */
 @RegisterForReflection
+@Schema(name = "Member")
 public record MemberView(
         UUID workspaceId,
         UUID userId,

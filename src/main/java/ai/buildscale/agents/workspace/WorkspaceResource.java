@@ -3,7 +3,6 @@ package ai.buildscale.agents.workspace;
 import ai.buildscale.agents.platform.http.Idempotency;
 import ai.buildscale.agents.platform.http.StoredResponse;
 import ai.buildscale.agents.platform.problem.Problem;
-import ai.buildscale.agents.platform.problem.ProblemDocument;
 import ai.buildscale.agents.platform.security.Caller;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
@@ -55,7 +54,7 @@ public class WorkspaceResource {
 
     public record WorkspaceChange(
             @Size(min = 1, max = 100)
-            @Pattern(regexp = "(?s).*\\S.*", message = "must not be blank")
+            @Pattern(regexp = "[\\s\\S]*\\S[\\s\\S]*", message = "must not be blank")
             @Schema(examples = "Research")
             String name,
 
@@ -67,21 +66,32 @@ public class WorkspaceResource {
     public record RoleChange(@NotNull Role role) {}
 
     @RegisterForReflection
+    @Schema(name = "WorkspaceAnswer")
     public record OneWorkspace(WorkspaceView workspace) {}
 
+    @Schema(name = "WorkspaceList")
     public record Workspaces(List<WorkspaceView> workspaces, int count) {}
 
     @RegisterForReflection
+    @Schema(name = "MemberAnswer")
     public record OneMember(MemberView member) {}
 
+    @Schema(name = "MemberList")
     public record Members(List<MemberView> members, int count) {}
 
+    @Schema(name = "Confirmation")
     public record Message(String message) {}
 
     @POST
     @Path("/workspaces")
-    @Operation(summary = "Create a workspace; the caller becomes its owner")
-    @APIResponse(responseCode = "201", content = @Content(schema = @Schema(implementation = OneWorkspace.class)))
+    @Operation(
+            operationId = "createWorkspace",
+            summary = "Create a workspace; the caller becomes its owner",
+            description = "It has no other members, and the usual quotas.")
+    @APIResponse(
+            responseCode = "201",
+            description = "created",
+            content = @Content(schema = @Schema(implementation = OneWorkspace.class)))
     public Uni<Response> create(@Context SecurityContext security, @Valid @NotNull NewWorkspace body) {
         Caller caller = Caller.of(security);
         return idempotency.once(
@@ -99,21 +109,30 @@ public class WorkspaceResource {
 
     @GET
     @Path("/workspaces")
-    @Operation(summary = "The caller's workspaces, newest first")
+    @Operation(
+            operationId = "listWorkspaces",
+            summary = "The caller's workspaces, newest first",
+            description = "Those that the caller is a member of, with the role there.")
     public Uni<Workspaces> list(@Context SecurityContext security) {
         return service.list(Caller.of(security)).map(found -> new Workspaces(found, found.size()));
     }
 
     @GET
     @Path("/workspaces/{workspaceId}")
-    @Operation(summary = "One workspace, with its quotas and their use")
+    @Operation(
+            operationId = "getWorkspace",
+            summary = "One workspace, with its quotas and their use",
+            description = "For members. `live_sessions` counts what `max_live_sessions` limits.")
     public Uni<OneWorkspace> get(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.get(Caller.of(security), workspaceId).map(OneWorkspace::new);
     }
 
     @PATCH
     @Path("/workspaces/{workspaceId}")
-    @Operation(summary = "Rename a workspace (admins) or change its quotas (owners)")
+    @Operation(
+            operationId = "updateWorkspace",
+            summary = "Rename a workspace (admins) or change its quotas (owners)",
+            description = "A field that is not named stays as it is.")
     public Uni<OneWorkspace> update(
             @Context SecurityContext security, @RestPath UUID workspaceId, @Valid @NotNull WorkspaceChange body) {
         if (body.name() == null && body.maxLiveSessions() == null) {
@@ -125,32 +144,39 @@ public class WorkspaceResource {
 
     @DELETE
     @Path("/workspaces/{workspaceId}")
-    @Operation(summary = "Delete a workspace with its members and sessions")
+    @Operation(
+            operationId = "deleteWorkspace",
+            summary = "Delete a workspace with its members and sessions",
+            description = "For owners. Nothing of it can be read any more.")
     public Uni<Message> delete(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.delete(Caller.of(security), workspaceId).map(_ -> new Message("Workspace deleted"));
     }
 
     @GET
     @Path("/workspaces/{workspaceId}/members")
-    @Operation(summary = "The workspace's members")
+    @Operation(
+            operationId = "listMembers",
+            summary = "The workspace's members",
+            description = "For members of any role.")
     public Uni<Members> members(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.members(Caller.of(security), workspaceId).map(found -> new Members(found, found.size()));
     }
 
     @POST
     @Path("/workspaces/{workspaceId}/members")
-    @Operation(summary = "Add a member; repeating it with the same role is a success")
+    @Operation(
+            operationId = "addMember",
+            summary = "Add a member; repeating it with the same role is a success",
+            description =
+                    "For owners and admins; only owners make owners. 409 if the user is a member with another role.")
     @APIResponse(
             responseCode = "201",
-            description = "added (200 if the user was a member with this role already)",
+            description = "added",
             content = @Content(schema = @Schema(implementation = OneMember.class)))
     @APIResponse(
-            responseCode = "409",
-            description = "the user is a member with another role",
-            content =
-                    @Content(
-                            mediaType = ProblemDocument.MEDIA_TYPE,
-                            schema = @Schema(implementation = ProblemDocument.class)))
+            responseCode = "200",
+            description = "the user was a member with this role already",
+            content = @Content(schema = @Schema(implementation = OneMember.class)))
     public Uni<Response> addMember(
             @Context SecurityContext security, @RestPath UUID workspaceId, @Valid @NotNull NewMember body) {
         Caller caller = Caller.of(security);
@@ -166,14 +192,20 @@ public class WorkspaceResource {
 
     @GET
     @Path("/workspaces/{workspaceId}/members/me")
-    @Operation(summary = "The caller's own membership")
+    @Operation(
+            operationId = "getOwnMembership",
+            summary = "The caller's own membership",
+            description = "For members of any role.")
     public Uni<OneMember> me(@Context SecurityContext security, @RestPath UUID workspaceId) {
         return service.me(Caller.of(security), workspaceId).map(OneMember::new);
     }
 
     @PATCH
     @Path("/workspaces/{workspaceId}/members/{userId}")
-    @Operation(summary = "Change a member's role; the last owner stays one")
+    @Operation(
+            operationId = "updateMember",
+            summary = "Change a member's role; the last owner stays one",
+            description = "For owners and admins; only owners make owners, or change theirs.")
     public Uni<OneMember> changeRole(
             @Context SecurityContext security,
             @RestPath UUID workspaceId,
@@ -185,7 +217,10 @@ public class WorkspaceResource {
 
     @DELETE
     @Path("/workspaces/{workspaceId}/members/{userId}")
-    @Operation(summary = "Remove a member, or leave; the last owner stays")
+    @Operation(
+            operationId = "removeMember",
+            summary = "Remove a member, or leave; the last owner stays",
+            description = "For owners and admins; everybody may leave. The member's sessions stay.")
     public Uni<Message> removeMember(
             @Context SecurityContext security, @RestPath UUID workspaceId, @RestPath UUID userId) {
         return service.removeMember(Caller.of(security), workspaceId, userId).map(_ -> new Message("Member removed"));

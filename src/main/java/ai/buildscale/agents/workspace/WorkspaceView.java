@@ -13,11 +13,15 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  * @param liveSessions how much of it is used
  */
 @RegisterForReflection
+@Schema(name = "Workspace")
 public record WorkspaceView(
         UUID id,
         String name,
         UUID createdBy,
-        @Schema(implementation = Role.class) String role,
+
+        @Schema(implementation = Role.class, nullable = true)
+        String role,
+
         int maxLiveSessions,
         int liveSessions,
         int version,

@@ -10,6 +10,9 @@ public final class EventStreams {
     /** A comment keeps a silent connection open. No blank line follows it: some clients take that for a message. */
     public static final String KEEP_ALIVE = ": keep-alive\n";
 
+    /** The extension by which the API's document names the schema of a stream's events. */
+    public static final String EVENTS = "x-events";
+
     /** What EventSource waits before it connects again, in milliseconds. */
     private static final int RETRY_MILLIS = 1_000;
 

@@ -1,6 +1,9 @@
 package ai.buildscale.agents.platform.problem;
 
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
 /** Every kind of failure a client can meet: the one table of codes, HTTP statuses and titles. */
+@Schema(name = "ProblemCode")
 public enum ProblemType {
     VALIDATION_ERROR(400, "The request is not valid"),
     INVALID_TOKEN(401, "The bearer token is missing or not valid"),
