@@ -28,7 +28,7 @@ import java.util.UUID;
 
 /** Runs {@link HostSql} and {@link HostClaimSql} and reads their rows; reads hosts as entities. */
 @ApplicationScoped
-class HostRepository implements PanacheRepositoryBase<Host, UUID> {
+class HostRepository implements PanacheRepositoryBase<AgentHost, UUID> {
     private final Database database;
 
     HostRepository(Database database) {
@@ -127,7 +127,7 @@ class HostRepository implements PanacheRepositoryBase<Host, UUID> {
     }
 
     /** Hosts of a user, or of everybody if that is null; those registered last first. */
-    Uni<List<Host>> list(UUID user, int limit) {
+    Uni<List<AgentHost>> list(UUID user, int limit) {
         Sort newestFirst = Sort.by("id").descending();
         return (user == null ? findAll(newestFirst) : find("userId", newestFirst, user))
                 .range(0, limit - 1)

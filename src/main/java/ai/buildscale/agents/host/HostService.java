@@ -80,7 +80,7 @@ class HostService {
         }
         UUID user = caller.isAdmin() ? null : caller.userId();
         return entities.read(() -> hosts.list(user, MOST_LISTED))
-                .map(found -> found.stream().map(Host::view).toList());
+                .map(found -> found.stream().map(AgentHost::view).toList());
     }
 
     /** @throws Problem {@code NOT_FOUND}; {@code FORBIDDEN} unless the caller registered it, or operates the platform */

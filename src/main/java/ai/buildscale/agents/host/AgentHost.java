@@ -15,7 +15,7 @@ import org.hibernate.annotations.Immutable;
 @Entity
 @Immutable
 @Table(name = "agent_hosts")
-class Host {
+class AgentHost {
     @Id
     UUID id;
 
