@@ -61,19 +61,19 @@ class CommandDelivery {
 
     private final FailureLog failureLog = new FailureLog(CommandDelivery.class, "commands are not taken");
     private final CommandQueue queue;
-    private final Membership self;
+    private final Membership membership;
     private final AgentRuntime agents;
     private final Migration migration;
     private final Sweeps sweeps;
     private final PeriodicTimers timers;
     private final Counter fenced;
-    private final Set<UUID> working = ConcurrentHashMap.newKeySet();
-    private final Batcher<CarriedOut, AppliedCommands> applied = new Batcher<>(BATCH, this::applyAll);
-    private final SingleFlight taking;
+    private final Set<UUID> underWay = ConcurrentHashMap.newKeySet();
+    private final Batcher<CarriedOut, AppliedCommands> acknowledgements = new Batcher<>(BATCH, this::applyAll);
+    private final SingleFlight deliveries;
 
     CommandDelivery(
             CommandQueue queue,
-            Membership self,
+            Membership membership,
             AgentRuntime agents,
             Migration migration,
             Sweeps sweeps,
@@ -82,42 +82,42 @@ class CommandDelivery {
             Notifier notifier,
             MeterRegistry metrics) {
         this.queue = queue;
-        this.self = self;
+        this.membership = membership;
         this.agents = agents;
         this.migration = migration;
         this.sweeps = sweeps;
-        this.taking = SingleFlight.onLoop(vertx, this::takeNow, failureLog::met);
+        this.deliveries = SingleFlight.onLoop(vertx, this::deliverNow, failureLog::met);
         this.timers = timers;
         this.fenced = metrics.counter("server.writes.fenced");
         notifier.listen(this::woken);
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
-        timers.every(POLL, this::take);
+        timers.every(POLL, this::deliver);
     }
 
     private void woken(Notification wake) {
-        if (wake.concerns(self.id())) {
-            take();
+        if (wake.concerns(membership.id())) {
+            deliver();
         }
     }
 
-    private void take() {
-        if (self.owns()) {
-            taking.trigger();
+    private void deliver() {
+        if (membership.owns()) {
+            deliveries.trigger();
         }
     }
 
     /** Takes the next commands, until there are none. */
-    private Uni<?> takeNow() {
-        if (!self.owns()) {
+    private Uni<?> deliverNow() {
+        if (!membership.owns()) {
             return Uni.createFrom().voidItem();
         }
-        return queue.deliver(self.id()).invoke(commands -> {
+        return queue.deliver(membership.id()).invoke(commands -> {
             failureLog.over();
             if (!commands.isEmpty()) {
-                carryOut(self.id(), commands);
-                taking.trigger();
+                carryOut(membership.id(), commands);
+                deliveries.trigger();
             }
         });
     }
@@ -126,7 +126,7 @@ class CommandDelivery {
     private void carryOut(UUID server, List<DeliveredCommand> commands) {
         for (DeliveredCommand delivered : commands) {
             UUID id = delivered.command().id();
-            if (working.add(id)) {
+            if (underWay.add(id)) {
                 TraceSpan span = span(delivered);
                 Uni<Void> work = delivered.isMigration()
                         ? migration.carryOut(server, delivered)
@@ -134,7 +134,7 @@ class CommandDelivery {
                                 .invoke(() -> span.event("obeyed"))
                                 .chain(() -> apply(new CarriedOut(server, delivered, span)));
                 work.onTermination()
-                        .invoke(() -> working.remove(id))
+                        .invoke(() -> underWay.remove(id))
                         .subscribe()
                         .with(_ -> span.end(), e -> {
                             span.log(() -> LOG.warnf(
@@ -167,17 +167,17 @@ class CommandDelivery {
     }
 
     /** Marks as applied what has been carried out. */
-    private Uni<Void> apply(CarriedOut done) {
-        return applied.add(done).chain(mine -> {
-            CommandView command = done.delivered().command();
-            boolean accepted = mine.commands().contains(command.id());
-            if (!accepted && mine.sessions().contains(command.sessionId())) {
+    private Uni<Void> apply(CarriedOut carriedOut) {
+        return acknowledgements.add(carriedOut).chain(acknowledged -> {
+            CommandView command = carriedOut.delivered().command();
+            boolean accepted = acknowledged.commands().contains(command.id());
+            if (!accepted && acknowledged.sessions().contains(command.sessionId())) {
                 // there were more for this session than one statement says
-                return apply(done);
+                return apply(carriedOut);
             }
             if (!accepted) {
-                done.span().fail("fenced");
-                done.span().log(() -> fencedOff(command));
+                carriedOut.span().fail("fenced");
+                carriedOut.span().log(() -> fencedOff(command));
             }
             return Uni.createFrom().voidItem();
         });
@@ -188,7 +188,8 @@ class CommandDelivery {
         Map<UUID, List<UUID>> commands = batch.stream()
                 .collect(Collectors.groupingBy(
                         CarriedOut::server,
-                        Collectors.mapping(done -> done.delivered().command().id(), Collectors.toList())));
+                        Collectors.mapping(
+                                carriedOut -> carriedOut.delivered().command().id(), Collectors.toList())));
         return Uni.join()
                 .all(commands.entrySet().stream()
                         .map(each -> queue.applied(each.getKey(), each.getValue()))

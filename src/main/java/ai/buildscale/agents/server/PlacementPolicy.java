@@ -26,14 +26,19 @@ final class PlacementPolicy {
     /**
      * The members that may be given sessions, with what they have as far as is known.
      *
-     * @param placed what was given since
-     * @param seenAt when the fleet was as it is here
+     * @param recentPlacements what was given since
+     * @param fleetReadAt when the fleet was as it is here
      */
     static List<Member> targets(
-            List<Member> fleet, Set<UUID> except, Duration lostAfter, RecentPlacements placed, long seenAt) {
+            List<Member> fleet,
+            Set<UUID> except,
+            Duration lostAfter,
+            RecentPlacements recentPlacements,
+            long fleetReadAt) {
         return fleet.stream()
                 .filter(member -> member.takes(lostAfter) && !except.contains(member.id()))
-                .map(member -> member.with(member.sessions() + placed.since(member.id(), member.countedAgo(), seenAt)))
+                .map(member -> member.with(
+                        member.sessions() + recentPlacements.since(member.id(), member.countedAgo(), fleetReadAt)))
                 .toList();
     }
 
@@ -43,12 +48,12 @@ final class PlacementPolicy {
                 targets.stream().sorted(LEAST_LOADED).limit(MOST_TARGETS).toList();
         PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
         queue.addAll(chosen);
-        List<UUID> turns = new ArrayList<>();
-        while (!queue.isEmpty() && turns.size() < HandoverTargets.BATCH) {
+        List<UUID> receivers = new ArrayList<>();
+        while (!queue.isEmpty() && receivers.size() < HandoverTargets.BATCH) {
             Member next = queue.poll();
-            turns.add(next.id());
+            receivers.add(next.id());
             queue.add(next.with(next.sessions() + 1));
         }
-        return new HandoverTargets(ServerRepository.ids(chosen), turns, lostAfter);
+        return new HandoverTargets(ServerRepository.ids(chosen), receivers, lostAfter);
     }
 }

@@ -16,7 +16,7 @@ public interface SessionTasks {
      * @param versions those of which one is expected; null for any
      * @param pause likewise
      */
-    record Task(
+    record StartTask(
             UUID session,
             UUID caller,
             UUID user,
@@ -30,5 +30,5 @@ public interface SessionTasks {
      *
      * @throws ai.buildscale.agents.platform.problem.Problem {@code MAILBOX_FULL}
      */
-    Uni<Void> give(Db db, Task task);
+    Uni<Void> give(Db db, StartTask task);
 }

@@ -114,7 +114,7 @@ public class Inbox implements SessionTasks {
 
     /** The task of a start or a resume is a message to the chat's agent, which begins a turn. */
     @Override
-    public Uni<Void> give(Db db, Task task) {
+    public Uni<Void> give(Db db, StartTask task) {
         return inboxes.task(db, Ids.next(), task, config.mailbox())
                 .invoke(full -> {
                     if (full) {
