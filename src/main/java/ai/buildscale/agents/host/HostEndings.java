@@ -30,9 +30,8 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.UUID;
 
 /**
- * Ends or releases turns on behalf of hosts elsewhere. What is accepted is kept with the epoch that the host had, so
- * that the same result is the same success whenever it comes again: after the turn went on, after the next one, after
- * the session.
+ * Ends or releases turns on behalf of hosts elsewhere. The accepted result is stored with the host's epoch: repeating it
+ * succeeds again, also after the session has ended.
  */
 @ApplicationScoped
 class HostEndings {

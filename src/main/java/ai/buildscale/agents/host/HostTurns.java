@@ -91,8 +91,8 @@ class HostTurns {
     /**
      * The answer to a host's report on a turn.
      *
-     * @param leaseExtended false once it is to end: what is left of the lease is for saying so
-     * @param ttlSeconds the silence that it may now keep
+     * @param leaseExtended false once the turn must end; the host uses the rest of the lease to report the end
+     * @param ttlSeconds seconds until the lease ends
      * @param epoch of the session; with another one the host is fenced
      */
     @Schema(name = "TurnLease")
@@ -113,7 +113,7 @@ class HostTurns {
     record HostBeat(HostView host, List<TurnBeatAnswer> turns) {}
 
     /**
-     * Judges the repeat of a request on turns that the caller was told of the first time.
+     * Checks, before a stored answer is repeated, that the caller may still see it.
      *
      * @throws Problem {@code FORBIDDEN} if the caller may not act for the host, or on one of the turns, any more
      */
@@ -131,7 +131,11 @@ class HostTurns {
         return Problem.forbidden("You are not a member of the turn's workspace any more, or only view it");
     }
 
-    /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; a turn that is not the host's does not stop the others */
+    /**
+     * Renews the leases of the host's turns. A turn that is not the host's does not stop the others.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
+     */
     Uni<HostBeat> beat(Db db, Caller caller, UUID host, UUID[] ids, Long[] epochs) {
         return hostService
                 .acting(db, caller, host)
@@ -220,7 +224,7 @@ class HostTurns {
                         : spent(db, held.fence()));
     }
 
-    /** The same as for agents that live here: the session is paused until its owner raises its budget. */
+    /** Pauses the session because its tokens are used up. */
     private Uni<TurnReportAnswer> spent(Db db, FencingToken fence) {
         return hosts.hold(db, fence.turn(), null, true)
                 .chain(held -> endings.close(db, held, new Spent(Spent.TOKENS)))
@@ -258,7 +262,7 @@ class HostTurns {
         return pieces;
     }
 
-    /** Returns how long the answer is then. */
+    /** Adds the pending text as chunks; returns the new length of the answer. */
     private int addChunks(Db db, FencingToken fence, StringBuilder pending, int length, List<Supplier<Uni<?>>> pieces) {
         int from = 0;
         while (from < pending.length()) {

@@ -33,8 +33,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Delivers commands to this server's agents: takes them when a notification names this server, has them carried out,
- * and acknowledges them. A wake-up that is lost costs a second. What an owner does not do in time, any server does
- * without it.
+ * and acknowledges them. A wake-up that is lost costs a second. A cancel or migration that its owner has not carried
+ * out in time is carried out by any server.
  */
 @ApplicationScoped
 class CommandDelivery {
@@ -43,10 +43,10 @@ class CommandDelivery {
     private static final Duration LATE_INTERVAL = Duration.ofSeconds(1);
     private static final int BATCH = 500;
 
-    /** What this server, as the member that it was then, has carried out. */
+    /** A command that this server carried out, with the member id that it had then. */
     private record CarriedOut(UUID server, DeliveredCommand delivered, TraceSpan span) {}
 
-    /** What was accepted as applied, and of which sessions. */
+    /** The commands that were accepted as applied, and their sessions. */
     private record AppliedCommands(Set<UUID> commands, Set<UUID> sessions) {
         static AppliedCommands of(List<List<DeliveredCommand>> accepted) {
             List<CommandView> all = accepted.stream()
@@ -108,7 +108,7 @@ class CommandDelivery {
         }
     }
 
-    /** Takes the next commands, until there are none. */
+    /** Delivers the next commands, until there are none. */
     private Uni<?> deliverNow() {
         if (!membership.owns()) {
             return Uni.createFrom().voidItem();
@@ -122,7 +122,7 @@ class CommandDelivery {
         });
     }
 
-    /** An agent that takes its time to stop holds up nobody else's command; who is at it already is not told again. */
+    /** Commands of different sessions run in parallel; a command that is under way is not started again. */
     private void carryOut(UUID server, List<DeliveredCommand> commands) {
         for (DeliveredCommand delivered : commands) {
             UUID id = delivered.command().id();
@@ -148,7 +148,7 @@ class CommandDelivery {
         }
     }
 
-    /** From when it is delivered until it is applied. */
+    /** Begins the span of a command: from delivery until it is applied. */
     private static TraceSpan span(DeliveredCommand delivered) {
         CommandView command = delivered.command();
         return Traces.begin(
@@ -166,7 +166,7 @@ class CommandDelivery {
                         command.serverId()));
     }
 
-    /** Marks as applied what has been carried out. */
+    /** Acknowledges a command that was carried out. */
     private Uni<Void> apply(CarriedOut carriedOut) {
         return acknowledgements.add(carriedOut).chain(acknowledged -> {
             CommandView command = carriedOut.delivered().command();
@@ -183,7 +183,7 @@ class CommandDelivery {
         });
     }
 
-    /** Given up by the others meanwhile, this server is another member: what it did before is said of the one it was. */
+    /** Acknowledges each command as the member that carried it out: this server may be another member by now. */
     private Uni<AppliedCommands> applyAll(List<CarriedOut> batch) {
         Map<UUID, List<UUID>> commands = batch.stream()
                 .collect(Collectors.groupingBy(
@@ -211,7 +211,7 @@ class CommandDelivery {
         return sweeps.run("late-commands", LATE_INTERVAL, this::runOnce);
     }
 
-    /** Does what owners have not done in time; emits how much that was. */
+    /** Carries out late cancels and migrations; emits their number. */
     Uni<Integer> runOnce() {
         return queue.fenceCancelled()
                 .invoke(fencedOff -> fencedOff.forEach(delivered -> LOG.warnf(

@@ -44,7 +44,7 @@ public class SessionChange {
     @JsonIgnore
     private final Set<String> namedFields = new HashSet<>();
 
-    /** What a heartbeat tells besides that the agent lives. */
+    /** The change that a heartbeat carries. */
     static SessionChange ofHeartbeat(boolean progress, String currentTask) {
         SessionChange change = new SessionChange();
         change.progress = progress;

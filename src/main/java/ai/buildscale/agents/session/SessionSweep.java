@@ -98,7 +98,7 @@ class SessionSweep {
         return sweeps.run("sessions-retention", retentionInterval, this::removeEnded);
     }
 
-    /** Sweeps until nothing is due; emits how many sessions changed. What fails does not keep the rest from its turn. */
+    /** Sweeps until nothing is due; emits how many sessions changed. A failing sweep does not stop the others. */
     Uni<Integer> runOnce() {
         long stale = config.staleThreshold().toMillis();
         int batch = config.sweepBatch();
@@ -120,7 +120,7 @@ class SessionSweep {
                 .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
     }
 
-    /** How long nobody must have swept for it to be one, of the database or of all servers: some turns of the sweep. */
+    /** The time without any sweep that counts as an outage: four sweep intervals. */
     private Duration outageThreshold() {
         return config.sweepInterval().multipliedBy(4);
     }

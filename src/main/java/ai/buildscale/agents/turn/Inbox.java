@@ -34,7 +34,7 @@ public class Inbox implements SessionTasks {
     /**
      * The agent of a chat, as a caller names it.
      *
-     * @param roles the roles in the workspace of which the caller must have one; null for a caller who may everything
+     * @param roles the roles in the workspace of which the caller must have one; null for a caller with all rights
      */
     public record ChatAgent(UUID workspace, UUID chat, UUID caller, List<String> roles) {
         /** The roles as a statement takes them. */

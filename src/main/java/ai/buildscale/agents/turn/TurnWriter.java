@@ -27,7 +27,10 @@ class TurnWriter {
         this.closings = new Batcher<>(TurnSql.BATCH, batch -> turns.close(self(placement), batch));
     }
 
-    /** What is not written while the lease has lapsed is tried again: it may hold again before it is lost. */
+    /**
+     * Returns this server's id. Fails while the lease has lapsed, so that the write is retried: the lease may hold again
+     * before the server is declared lost.
+     */
     private static UUID self(SessionPlacement placement) {
         UUID self = placement.self();
         if (self == null) {
@@ -37,9 +40,9 @@ class TurnWriter {
     }
 
     /**
-     * Emits whether the turn was this server's to go on with.
+     * Writes the step; emits false if this server no longer owns the turn.
      *
-     * @param stillWanted whether it is still worth trying again
+     * @param stillWanted whether a failed write is still worth retrying
      */
     Uni<Boolean> step(TurnStep step, BooleanSupplier stillWanted) {
         return persistently(
@@ -47,14 +50,14 @@ class TurnWriter {
                 steps.add(step).map(taken -> taken.contains(step.fence().session())));
     }
 
-    /** Emits how many messages wait for the session now; null if the turn was not this server's to close. */
+    /** Closes the turn; emits how many messages wait for its session, or null if this server no longer owns the turn. */
     Uni<Integer> close(TurnClosing closing, BooleanSupplier stillWanted) {
         return persistently(
                 stillWanted,
                 closings.add(closing).map(closed -> closed.get(closing.fence().session())));
     }
 
-    /** Only what time can mend is tried again. */
+    /** Retries when the database is away or the service is unavailable. */
     private static <R> Uni<R> persistently(BooleanSupplier stillWanted, Uni<R> work) {
         return work.onFailure(e -> stillWanted.getAsBoolean() && (e instanceof Problem || Database.isAway(e)))
                 .retry()
