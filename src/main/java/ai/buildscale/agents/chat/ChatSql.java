@@ -5,8 +5,8 @@ import ai.buildscale.agents.platform.postgres.SqlText;
 import ai.buildscale.agents.turn.Recipient;
 
 /**
- * The statements on chats. What changes a chat's session locks its row first, so that it and those of its turns follow one
- * another.
+ * The statements on chats. A statement that changes a chat's session locks the session's row first, as the statements on
+ * turns do.
  */
 final class ChatSql {
     private ChatSql() {}
@@ -27,7 +27,7 @@ final class ChatSql {
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $1)
             returning {view}""", "view", VIEW);
 
-    /** With the session that lives in it, or else the last one. $1 workspace, $2 chat. */
+    /** A chat with its live session, or else its last one. $1 workspace, $2 chat. */
     static final String GET = SqlText.fill("""
             select {view}, (select s.id from agent_sessions s
                         where s.chat_id = c.id and s.workspace_id = c.workspace_id
@@ -36,7 +36,10 @@ final class ChatSql {
             from chats c
             where c.workspace_id = $1 and c.id = $2""", "view", VIEW);
 
-    /** $1 chat. Its row is not locked: whoever has locked the chat's session may come for that next. */
+    /**
+     * Takes an advisory lock on the chat; the row itself stays unlocked because whoever has locked the chat's session may
+     * come for it next. $1 chat.
+     */
     static final String LOCK = "select pg_advisory_xact_lock(hashtextextended('chat:' || $1::uuid, 0))::text as locked";
 
     /** A question of a chat. $1 chat, $2 question, or null for the last one. */
@@ -49,7 +52,10 @@ final class ChatSql {
             order by m.position desc
             limit 1""";
 
-    /** $5 name given, $6 name, $7 model, $8 mode, $9 policy; of the live session too, unless it is null. */
+    /**
+     * Changes a chat, and its live session if there is one. $1 to $4 as in {@link Recipient#HEAD}, $5 whether a name is
+     * given, $6 name, $7 model, $8 mode, $9 policy; null in $7 to $9 leaves the value as it is.
+     */
     static final String CHANGE =
             SqlText.fill("""
             {recipient}

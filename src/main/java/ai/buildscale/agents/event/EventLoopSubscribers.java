@@ -16,8 +16,8 @@ import java.util.function.Consumer;
 
 /**
  * The streams that one event loop writes. Batches that arrive while the loop is busy are merged, so that the busier it
- * is the more events go into one write. All but {@link #deliver}, {@link #forEach} and {@link #followers} runs on the
- * loop.
+ * is the more events go into one write. All methods but {@link #deliver}, {@link #forEach} and {@link #followers} run
+ * on the loop.
  */
 final class EventLoopSubscribers {
     private static final long TICK_MILLIS = 1_000;

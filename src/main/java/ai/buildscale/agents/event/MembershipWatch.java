@@ -45,10 +45,10 @@ class MembershipWatch {
 
     @Scheduled(every = "${events.membership-check:2s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
-        return jobs.run("memberships", every, this::look);
+        return jobs.run("memberships", every, this::checkIfFollowed);
     }
 
-    private Uni<Void> look() {
+    private Uni<Void> checkIfFollowed() {
         return subscribers.none()
                 ? Uni.createFrom().voidItem()
                 : runOnce()

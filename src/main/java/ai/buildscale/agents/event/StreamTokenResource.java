@@ -23,8 +23,9 @@ import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 @Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Events")
 public class StreamTokenResource {
-    private static final String UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
-    private static final String STREAM_PATH = "/api/v1/workspaces/" + UUID + "(/chats/" + UUID + ")?/events";
+    private static final String UUID_REGEX = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
+    private static final String STREAM_PATH =
+            "/api/v1/workspaces/" + UUID_REGEX + "(/chats/" + UUID_REGEX + ")?/events";
 
     private final StreamTokens tokens;
 

@@ -1,8 +1,8 @@
 package ai.buildscale.agents.host;
 
-import ai.buildscale.agents.host.HostRepository.Held;
+import ai.buildscale.agents.host.HostRepository.LockedTurn;
 import ai.buildscale.agents.host.HostTurns.Desired;
-import ai.buildscale.agents.host.HostTurns.ReportedLease;
+import ai.buildscale.agents.host.HostTurns.TurnReportAnswer;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Db;
@@ -30,20 +30,20 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.UUID;
 
 /**
- * Ends or releases turns on behalf of hosts elsewhere. What is accepted is kept with the epoch that the host had, so
- * that the same result is the same success whenever it comes again: after the turn went on, after the next one, after
- * the session.
+ * Ends or releases turns on behalf of hosts elsewhere. The accepted result is stored with the host's epoch: repeating it
+ * succeeds again, also after the session has ended.
  */
 @ApplicationScoped
 class HostEndings {
-    private final HostService registry;
+    private final HostService hostService;
     private final HostRepository hosts;
     private final TurnJournal journal;
     private final Notifier notifier;
     private final TurnConfig config;
 
-    HostEndings(HostService registry, HostRepository hosts, TurnJournal journal, Notifier notifier, TurnConfig config) {
-        this.registry = registry;
+    HostEndings(
+            HostService hostService, HostRepository hosts, TurnJournal journal, Notifier notifier, TurnConfig config) {
+        this.hostService = hostService;
         this.hosts = hosts;
         this.journal = journal;
         this.notifier = notifier;
@@ -54,14 +54,15 @@ class HostEndings {
      * Ends a turn, or lets go of it. The same again is a success; so is what meets the end of the session: it tells what the
      * turn has used.
      *
-     * @throws Problem as {@link HostTurns#tell}; {@code CONFLICT} if it has ended in another way; {@code VALIDATION_ERROR}
+     * @throws Problem as {@link HostTurns#report}; {@code CONFLICT} if it has ended in another way; {@code VALIDATION_ERROR}
      */
-    Uni<ReportedLease> end(Db db, Caller caller, UUID host, UUID turn, HostResult result) {
+    Uni<TurnReportAnswer> end(Db db, Caller caller, UUID host, UUID turn, HostResult result) {
         result.check();
         if (result.message() != null && result.message().length() > config.maxAnswer()) {
             throw Problem.invalid("message", "must have at most " + config.maxAnswer() + " characters");
         }
-        return registry.acting(db, caller, host)
+        return hostService
+                .acting(db, caller, host)
                 .chain(() -> db.atomically(transaction -> hold(transaction, caller, host, turn, true)
                         .chain(held -> held.isHeldBy(host, result.epoch()) && held.isRunning()
                                 ? ended(transaction, held, host, result)
@@ -69,7 +70,7 @@ class HostEndings {
                 .invoke(() -> db.afterCommit(notifier::appended));
     }
 
-    private Uni<ReportedLease> ended(Db db, Held held, UUID host, HostResult result) {
+    private Uni<TurnReportAnswer> ended(Db db, LockedTurn held, UUID host, HostResult result) {
         TurnClosing closing = new TurnClosing(
                 held.fence(),
                 outcome(held, result),
@@ -78,7 +79,7 @@ class HostEndings {
         return close(db, held, closing).chain(() -> accepted(db, held, host, result));
     }
 
-    private static TurnOutcome outcome(Held held, HostResult result) {
+    private static TurnOutcome outcome(LockedTurn held, HostResult result) {
         return switch (result.outcome()) {
             case DONE -> new Done();
             case FAILED -> new Failed(result.error());
@@ -89,7 +90,7 @@ class HostEndings {
     }
 
     /** What a host leaves while nobody has paused it waits for the next one; what people have stopped does not. */
-    private static TurnOutcome left(Held held) {
+    private static TurnOutcome left(LockedTurn held) {
         return switch (WireEnum.known(SessionStatus.class, held.status())) {
             case RUNNING -> held.stopRequested() ? new Stopped(stopReason(held)) : new Returned();
             case IDLE, COMPLETED, CANCELLED, ERROR -> new Stopped(stopReason(held));
@@ -99,7 +100,7 @@ class HostEndings {
         };
     }
 
-    private static String stopReason(Held held) {
+    private static String stopReason(LockedTurn held) {
         if (WireEnum.is(SessionStatus.CANCELLED, held.status())) {
             return StopReason.CANCELLED;
         }
@@ -107,17 +108,18 @@ class HostEndings {
         return yielded ? StopReason.YIELDED : StopReason.STOPPED;
     }
 
-    private static TurnUsage used(Held held, HostResult result) {
+    private static TurnUsage used(LockedTurn held, HostResult result) {
         return new TurnUsage(
                 held.toldInput() + result.inputTokens(),
                 held.toldOutput() + result.outputTokens(),
                 held.workedMillis());
     }
 
-    private Uni<ReportedLease> accepted(Db db, Held held, UUID host, HostResult result) {
+    private Uni<TurnReportAnswer> accepted(Db db, LockedTurn held, UUID host, HostResult result) {
         Desired desired = afterwards(held.status());
         return hosts.accept(db, held.fence(), host, result, desired)
-                .replaceWith(new ReportedLease(false, 0, desired, held.fence().epoch()));
+                .replaceWith(
+                        new TurnReportAnswer(false, 0, desired, held.fence().epoch()));
     }
 
     /** What a host is told of a turn that it does not run any more. */
@@ -126,12 +128,12 @@ class HostEndings {
     }
 
     /** The turn does not run, or not by this host: it may have said so before. */
-    private Uni<ReportedLease> repeated(Db db, Held held, UUID host, HostResult result) {
+    private Uni<TurnReportAnswer> repeated(Db db, LockedTurn held, UUID host, HostResult result) {
         return hosts.accepted(db, held.fence().turn(), result.epoch()).chain(accepted -> {
             boolean own = accepted != null && accepted.host().equals(host);
             requireServed(held, own);
             if (own && result.repeats(accepted.outcome(), accepted.given())) {
-                return Uni.createFrom().item(new ReportedLease(false, 0, accepted.desired(), result.epoch()));
+                return Uni.createFrom().item(new TurnReportAnswer(false, 0, accepted.desired(), result.epoch()));
             }
             if (!own && held.isOf(host, result.epoch()) && isSo(held, result.outcome())) {
                 return tookAlong(db, held, host, result);
@@ -145,7 +147,7 @@ class HostEndings {
      * Whether the turn is in the state that the host asks for, without having said so itself; or its session ended over it, and
      * all that counts of any outcome is what it has used.
      */
-    private static boolean isSo(Held held, HostResult.ResultOutcome outcome) {
+    private static boolean isSo(LockedTurn held, HostResult.ResultOutcome outcome) {
         return held.owesUsage()
                 || WireEnum.is(outcome.state(), held.state())
                 || (outcome == HostResult.ResultOutcome.PAUSED
@@ -153,7 +155,7 @@ class HostEndings {
     }
 
     /** A turn that ended with its session: what is left to say is what it has used. */
-    private Uni<ReportedLease> tookAlong(Db db, Held held, UUID host, HostResult result) {
+    private Uni<TurnReportAnswer> tookAlong(Db db, LockedTurn held, UUID host, HostResult result) {
         TurnClosing closing = new TurnClosing(held.fence(), new Stopped(null), held.answer(), used(held, result));
         Uni<Void> booked = held.owesUsage()
                 ? journal.bookLate(db, closing).chain(() -> hosts.counted(db, held.fence()))
@@ -162,17 +164,17 @@ class HostEndings {
     }
 
     /** Closes a turn that is this host's to close, with all that its events have told. */
-    Uni<Void> close(Db db, Held held, TurnOutcome outcome) {
+    Uni<Void> close(Db db, LockedTurn held, TurnOutcome outcome) {
         TurnUsage used = new TurnUsage(held.toldInput(), held.toldOutput(), held.workedMillis());
         return close(db, held, new TurnClosing(held.fence(), outcome, held.answer(), used));
     }
 
-    private Uni<Void> close(Db db, Held held, TurnClosing closing) {
+    private Uni<Void> close(Db db, LockedTurn held, TurnClosing closing) {
         return journal.close(db, closing).chain(() -> hosts.counted(db, held.fence()));
     }
 
     /** The turn under its lock; if it is the host's, the caller serves its workspace. */
-    Uni<Held> hold(Db db, Caller caller, UUID host, UUID turn, boolean withSaid) {
+    Uni<LockedTurn> hold(Db db, Caller caller, UUID host, UUID turn, boolean withSaid) {
         return hosts.hold(db, turn, Access.limitedTo(caller), withSaid)
                 .onItem()
                 .ifNull()
@@ -181,13 +183,13 @@ class HostEndings {
     }
 
     /** A turn that never was the host's is not told apart from one that it has lost: it is fenced. */
-    static void requireServed(Held held, boolean own) {
+    static void requireServed(LockedTurn held, boolean own) {
         if (own && !held.served()) {
             throw HostTurns.notServed();
         }
     }
 
-    static void requireHolder(Held held, UUID host, long epoch) {
+    static void requireHolder(LockedTurn held, UUID host, long epoch) {
         if (!held.isHeldBy(host, epoch)) {
             throw new Problem(
                             ProblemType.FENCED,
@@ -198,7 +200,7 @@ class HostEndings {
         }
     }
 
-    static Problem over(Held held) {
+    static Problem over(LockedTurn held) {
         return new Problem(ProblemType.CONFLICT, "The turn is " + held.state()).with("state", held.state());
     }
 }

@@ -36,7 +36,7 @@ class HostRepository implements PanacheRepositoryBase<AgentHost, UUID> {
     }
 
     /** A request for work: the host, and whether it serves all workspaces. */
-    record Asking(UUID host, boolean everywhere) {}
+    record WorkRequest(UUID host, boolean everywhere) {}
 
     /**
      * A turn as it is under its lock.
@@ -48,7 +48,7 @@ class HostRepository implements PanacheRepositoryBase<AgentHost, UUID> {
      * @param tokensLeft null for no limit
      * @param served whether the host's user may work in its workspace
      */
-    record Held(
+    record LockedTurn(
             FencingToken fence,
             UUID host,
             String state,
@@ -163,20 +163,20 @@ class HostRepository implements PanacheRepositoryBase<AgentHost, UUID> {
     }
 
     /** Begins turns. */
-    Uni<List<HostWork>> begin(Asking asking, int limit, Duration lease) {
+    Uni<List<HostWork>> begin(WorkRequest asking, int limit, Duration lease) {
         return database.rows(HostClaimSql.BEGIN, asking.host(), asking.everywhere(), limit, lease.toMillis())
                 .map(rows -> work(rows, lease));
     }
 
     /** Goes on with turns that nobody runs. */
-    Uni<List<HostWork>> takeUp(Asking asking, int limit, Duration lease, int attempts) {
+    Uni<List<HostWork>> takeUp(WorkRequest asking, int limit, Duration lease, int attempts) {
         return database.rows(
                         HostClaimSql.TAKE_UP, asking.host(), asking.everywhere(), limit, lease.toMillis(), attempts)
                 .map(rows -> work(rows, lease));
     }
 
     /** Gives it again what it was given and has not said anything of. */
-    Uni<List<HostWork>> giveAgain(Asking asking, int limit, Duration lease) {
+    Uni<List<HostWork>> giveAgain(WorkRequest asking, int limit, Duration lease) {
         return database.rows(HostClaimSql.GIVE_AGAIN, asking.host(), asking.everywhere(), limit, lease.toMillis())
                 .map(rows -> work(rows, lease));
     }
@@ -196,11 +196,11 @@ class HostRepository implements PanacheRepositoryBase<AgentHost, UUID> {
     }
 
     /** Emits those that have work to ask for. */
-    Uni<Set<UUID>> withWork(List<Asking> asking, int attempts) {
+    Uni<Set<UUID>> withWork(List<WorkRequest> asking, int attempts) {
         return database.rows(
                         HostClaimSql.WITH_WORK,
-                        asking.stream().map(Asking::host).toArray(UUID[]::new),
-                        asking.stream().map(Asking::everywhere).toArray(Boolean[]::new),
+                        asking.stream().map(WorkRequest::host).toArray(UUID[]::new),
+                        asking.stream().map(WorkRequest::everywhere).toArray(Boolean[]::new),
                         attempts)
                 .map(rows -> new HashSet<>(Rows.map(rows, row -> row.getUUID(0))));
     }
@@ -231,11 +231,11 @@ class HostRepository implements PanacheRepositoryBase<AgentHost, UUID> {
     }
 
     /** Emits null if there is none. */
-    Uni<Held> hold(Db db, UUID turn, UUID user, boolean withSaid) {
+    Uni<LockedTurn> hold(Db db, UUID turn, UUID user, boolean withSaid) {
         return db.row(HostSql.TURN, turn, withSaid, user)
                 .map(row -> row == null
                         ? null
-                        : new Held(
+                        : new LockedTurn(
                                 fence(row, "id", "epoch"),
                                 row.getUUID("host_id"),
                                 row.getString("state"),

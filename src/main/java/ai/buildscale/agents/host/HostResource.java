@@ -114,7 +114,7 @@ public class HostResource {
 
     @RegisterForReflection
     @Schema(name = "HostHeartbeatAnswer")
-    public record HostBeatAnswer(HostView host, List<HostTurns.TurnLease> turns) {}
+    public record HostBeatAnswer(HostView host, List<HostTurns.TurnBeatAnswer> turns) {}
 
     /** @param seq counts the requests of a turn, so that the last one may be sent again */
     @Schema(name = "TurnEvents")
@@ -222,7 +222,7 @@ public class HostResource {
         Long[] epochs = body.all().stream().map(TurnBeat::epoch).toArray(Long[]::new);
         return idempotency.once(
                 body,
-                (db, kept) -> turns.review(db, caller, hostId, answered(kept)),
+                (db, kept) -> turns.requireStillAllowed(db, caller, hostId, answered(kept)),
                 db -> turns.beat(db, caller, hostId, ids, epochs)
                         .map(beat -> StoredResponse.ok(new HostBeatAnswer(beat.host(), beat.turns()))));
     }
@@ -248,7 +248,7 @@ public class HostResource {
                             + " result.")
     @APIResponse(
             responseCode = "200",
-            content = @Content(schema = @Schema(implementation = HostTurns.ReportedLease.class)))
+            content = @Content(schema = @Schema(implementation = HostTurns.TurnReportAnswer.class)))
     public Uni<Response> tell(
             @Context SecurityContext security,
             @RestPath UUID hostId,
@@ -257,8 +257,8 @@ public class HostResource {
         Caller caller = Caller.of(security);
         return idempotency.once(
                 body,
-                (db, _) -> turns.review(db, caller, hostId, turnId),
-                db -> turns.tell(db, caller, hostId, turnId, body.epoch(), body.seq(), body.events())
+                (db, _) -> turns.requireStillAllowed(db, caller, hostId, turnId),
+                db -> turns.report(db, caller, hostId, turnId, body.epoch(), body.seq(), body.events())
                         .map(StoredResponse::ok));
     }
 
@@ -273,7 +273,7 @@ public class HostResource {
                     + " turn.")
     @APIResponse(
             responseCode = "200",
-            content = @Content(schema = @Schema(implementation = HostTurns.ReportedLease.class)))
+            content = @Content(schema = @Schema(implementation = HostTurns.TurnReportAnswer.class)))
     public Uni<Response> result(
             @Context SecurityContext security,
             @RestPath UUID hostId,
@@ -282,7 +282,7 @@ public class HostResource {
         Caller caller = Caller.of(security);
         return idempotency.once(
                 body,
-                (db, _) -> turns.review(db, caller, hostId, turnId),
+                (db, _) -> turns.requireStillAllowed(db, caller, hostId, turnId),
                 db -> endings.end(db, caller, hostId, turnId, body).map(StoredResponse::ok));
     }
 }

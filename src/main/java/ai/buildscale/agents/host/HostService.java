@@ -1,6 +1,6 @@
 package ai.buildscale.agents.host;
 
-import ai.buildscale.agents.host.HostRepository.Asking;
+import ai.buildscale.agents.host.HostRepository.WorkRequest;
 import ai.buildscale.agents.host.HostResource.TurnBeat;
 import ai.buildscale.agents.platform.Ids;
 import ai.buildscale.agents.platform.postgres.Database;
@@ -136,14 +136,14 @@ class HostService {
      */
     Uni<List<HostWork>> work(
             Caller caller, UUID id, int limit, List<TurnBeat> known, Duration wait, BooleanSupplier gone) {
-        Asking asking = new Asking(id, caller.isAdmin());
+        WorkRequest asking = new WorkRequest(id, caller.isAdmin());
         long until = System.nanoTime() + wait.toNanos();
         return acting(database, caller, id)
                 .chain(() -> unknown(caller, asking, limit, known))
                 .chain(work -> work.isEmpty() ? next(asking, limit, until, gone) : given(asking, work, gone));
     }
 
-    private Uni<List<HostWork>> unknown(Caller caller, Asking asking, int limit, List<TurnBeat> known) {
+    private Uni<List<HostWork>> unknown(Caller caller, WorkRequest asking, int limit, List<TurnBeat> known) {
         if (known == null) {
             return Uni.createFrom().item(List.of());
         }
@@ -153,7 +153,7 @@ class HostService {
                 .chain(() -> hosts.giveAgain(asking, limit, config.turnLease()));
     }
 
-    private Uni<List<HostWork>> next(Asking asking, int limit, long until, BooleanSupplier gone) {
+    private Uni<List<HostWork>> next(WorkRequest asking, int limit, long until, BooleanSupplier gone) {
         return claim(asking, limit).chain(work -> {
             if (!work.isEmpty()) {
                 return given(asking, work, gone);
@@ -168,7 +168,7 @@ class HostService {
         });
     }
 
-    private Uni<List<HostWork>> claim(Asking asking, int limit) {
+    private Uni<List<HostWork>> claim(WorkRequest asking, int limit) {
         return hosts.takeUp(asking, limit, config.turnLease(), turns.maxAttempts())
                 .chain(lost -> lost.size() == limit
                         ? Uni.createFrom().item(lost)
@@ -180,7 +180,7 @@ class HostService {
     }
 
     /** With what its agents remember; a caller that has gone meanwhile, or cannot be answered, gets none. */
-    private Uni<List<HostWork>> given(Asking asking, List<HostWork> work, BooleanSupplier gone) {
+    private Uni<List<HostWork>> given(WorkRequest asking, List<HostWork> work, BooleanSupplier gone) {
         return hosts.withHistory(work, turns.history())
                 .onFailure()
                 .call(() -> unread(asking, work).onFailure().recoverWithNull())
@@ -191,7 +191,7 @@ class HostService {
     }
 
     /** The turns are work again at once. */
-    private Uni<Void> unread(Asking asking, List<HostWork> work) {
+    private Uni<Void> unread(WorkRequest asking, List<HostWork> work) {
         return hosts.unread(asking.host(), work).chain(sweep::giveBack).replaceWithVoid();
     }
 }

@@ -27,13 +27,13 @@ final class HostSql {
 
     static final String GET = SqlText.fill("select {view} from agent_hosts h where h.id = $1", "view", VIEW);
 
-    /** Its turns are let go of by {@link #LET_GO}, which sees those that it took until now. $1 host. */
+    /** Deletes the host. {@link #LET_GO} then parks its turns, also those claimed until the delete. $1 host. */
     static final String LEAVE = "delete from agent_hosts where id = $1";
 
-    /** The turns of a host that has left wait for the next one. $1 host. */
+    /** Parks the running turns of a host that was deleted: they wait for the next host. $1 host. */
     static final String LET_GO = letGo("t.host_id = $1");
 
-    /** Hosts leave that are silent for $1 ms, unless they still tell of turns. */
+    /** Deletes hosts silent for $1 ms that hold no turn under a lease, and parks their turns whose lease has lapsed. */
     static final String FORGET = SqlText.fill("""
             with gone as (
                 delete from agent_hosts h where h.seen_at < now() - $1 * interval '1 millisecond' and {has} = 0 returning h.id),
@@ -47,7 +47,7 @@ final class HostSql {
             where {which} and t.ended_at is null and t.state = 'running'""", "which", which);
     }
 
-    /** What was said and done in chats, of each the newest, oldest first. $1 chats, $2 how many of each. */
+    /** The newest entries of each chat's history, oldest first. $1 chats, $2 how many entries of each. */
     static final String HISTORY = """
             select c.chat_id, m.* from unnest($1::uuid[]) as c (chat_id)
             cross join lateral (
@@ -127,8 +127,8 @@ final class HostSql {
             from held h""", "works", Permission.works(Permission.roleNow("h.workspace_id", "$3")));
 
     /**
-     * Keeps and shows a piece of an answer, after all that the session has told before: also within this transaction. $1
-     * session, $2 turn, $3 text, $4 its place, $5 the length of the whole.
+     * Appends a piece of the answer and shows it, at a position after all earlier ones of the session, also those of this
+     * transaction. $1 session, $2 turn, $3 text, $4 its place, $5 the length of the whole.
      */
     static final String SAY = SqlText.fill("""
             with s as (
@@ -141,7 +141,10 @@ final class HostSql {
             {append_chunks}
             select s.last_position, s.workspace_id, s.chat_id, s.id, $2::uuid, $4::integer, $3::text from s""", "append_chunks", EventLog.APPEND_CHUNKS);
 
-    /** What a request leaves behind. $1 turn, $2 lease in ms, $3 its number or null, $4 and $5 tokens that it told of. */
+    /**
+     * Renews the lease and adds the reported tokens. $1 turn, $2 lease in ms, $3 the request's number or null, $4 and $5
+     * tokens.
+     */
     static final String NOTED = """
             with noted as (
                 update turns t
@@ -152,16 +155,16 @@ final class HostSql {
                 returning t.session_id)
             select extend_beats(array(select session_id from noted))""";
 
-    /** What it told of is in the sums. $1 turn. */
+    /** Resets the reported tokens: they are counted in the session's sums. $1 turn. */
     static final String COUNTED = "update turns set told_input = 0, told_output = 0 where id = $1";
 
-    /** How a host has ended its turn, or left it. $1 turn, $2 epoch, $3 host, $4 outcome, $5 what was given, $6 desired. */
+    /** Stores the result of a turn. $1 turn, $2 epoch, $3 host, $4 outcome, $5 what was given, $6 desired. */
     static final String ACCEPT = """
             insert into turn_results (turn_id, epoch, host_id, outcome, given, last_seq, desired_status)
             select t.id, $2::bigint, $3::uuid, $4::text, $5::text::jsonb, t.last_seq, $6::text from turns t where t.id = $1
             on conflict do nothing""";
 
-    /** What was accepted. $1 turn, $2 epoch. */
+    /** Finds the stored result of a turn. $1 turn, $2 epoch. */
     static final String ACCEPTED = """
             select r.host_id, r.outcome, r.given::text as given, r.last_seq, r.desired_status from turn_results r
             where r.turn_id = $1 and r.epoch = $2""";

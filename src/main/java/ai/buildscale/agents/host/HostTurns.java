@@ -1,7 +1,7 @@
 package ai.buildscale.agents.host;
 
 import ai.buildscale.agents.host.HostRepository.BeatenTurn;
-import ai.buildscale.agents.host.HostRepository.Held;
+import ai.buildscale.agents.host.HostRepository.LockedTurn;
 import ai.buildscale.agents.platform.WireEnum;
 import ai.buildscale.agents.platform.postgres.Db;
 import ai.buildscale.agents.platform.postgres.Notifier;
@@ -32,7 +32,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
  */
 @ApplicationScoped
 class HostTurns {
-    private final HostService registry;
+    private final HostService hostService;
     private final HostRepository hosts;
     private final TurnJournal journal;
     private final HostEndings endings;
@@ -41,14 +41,14 @@ class HostTurns {
     private final TurnConfig turns;
 
     HostTurns(
-            HostService registry,
+            HostService hostService,
             HostRepository hosts,
             TurnJournal journal,
             HostEndings endings,
             Notifier notifier,
             HostConfig config,
             TurnConfig turns) {
-        this.registry = registry;
+        this.hostService = hostService;
         this.hosts = hosts;
         this.journal = journal;
         this.endings = endings;
@@ -93,18 +93,18 @@ class HostTurns {
     /**
      * The answer to a host's report on a turn.
      *
-     * @param leaseExtended false once it is to end: what is left of the lease is for saying so
-     * @param ttlSeconds the silence that it may now keep
+     * @param leaseExtended false once the turn must end; the host uses the rest of the lease to report the end
+     * @param ttlSeconds seconds until the lease ends
      * @param epoch of the session; with another one the host is fenced
      */
     @Schema(name = "TurnLease")
     @RegisterForReflection
-    public record ReportedLease(boolean leaseExtended, long ttlSeconds, Desired desiredStatus, long epoch) {}
+    public record TurnReportAnswer(boolean leaseExtended, long ttlSeconds, Desired desiredStatus, long epoch) {}
 
     /** The answer for one turn of many; without an epoch for a turn that is not known. */
     @Schema(name = "TurnBeatAnswer")
     @RegisterForReflection
-    public record TurnLease(
+    public record TurnBeatAnswer(
             UUID turnId,
             boolean leaseExtended,
             long ttlSeconds,
@@ -112,39 +112,45 @@ class HostTurns {
             @Schema(nullable = true) Long epoch) {}
 
     /** The answer to a host's beat. */
-    record HostBeat(HostView host, List<TurnLease> turns) {}
+    record HostBeat(HostView host, List<TurnBeatAnswer> turns) {}
 
     /**
-     * Judges the repeat of a request on turns that the caller was told of the first time.
+     * Checks, before a stored answer is repeated, that the caller may still see it.
      *
      * @throws Problem {@code FORBIDDEN} if the caller may not act for the host, or on one of the turns, any more
      */
-    Uni<HostView> review(Db db, Caller caller, UUID host, UUID... turns) {
+    Uni<HostView> requireStillAllowed(Db db, Caller caller, UUID host, UUID... turns) {
         return hosts.anyForeign(db, turns, Access.limitedTo(caller))
                 .invoke(foreign -> {
                     if (foreign) {
                         throw notServed();
                     }
                 })
-                .chain(() -> registry.acting(db, caller, host));
+                .chain(() -> hostService.acting(db, caller, host));
     }
 
     static Problem notServed() {
         return Problem.forbidden("You are not a member of the turn's workspace any more, or only view it");
     }
 
-    /** @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; a turn that is not the host's does not stop the others */
+    /**
+     * Renews the leases of the host's turns. A turn that is not the host's does not stop the others.
+     *
+     * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}
+     */
     Uni<HostBeat> beat(Db db, Caller caller, UUID host, UUID[] ids, Long[] epochs) {
-        return registry.acting(db, caller, host)
+        return hostService
+                .acting(db, caller, host)
                 .chain(() -> hosts.beat(db, host, Access.limitedTo(caller), ids, epochs, config.turnLease()))
-                .chain(beaten -> registry.acting(db, caller, host)
+                .chain(beaten -> hostService
+                        .acting(db, caller, host)
                         .map(now -> new HostBeat(
                                 now, beaten.stream().map(this::lease).toList())));
     }
 
-    private TurnLease lease(BeatenTurn beaten) {
+    private TurnBeatAnswer lease(BeatenTurn beaten) {
         boolean runs = beaten.known() && WireEnum.is(TurnState.RUNNING, beaten.state());
-        return new TurnLease(
+        return new TurnBeatAnswer(
                 beaten.turn(),
                 beaten.extended(),
                 beaten.extended() ? config.turnLease().toSeconds() : runs ? beaten.secondsLeft() : 0,
@@ -164,44 +170,46 @@ class HostTurns {
      *     any more; {@code FENCED} if the host has lost the turn; {@code CONFLICT} if
      *     the turn does not run; {@code VALIDATION_ERROR} if the answer becomes too long
      */
-    Uni<ReportedLease> tell(Db db, Caller caller, UUID host, UUID turn, long epoch, Long seq, List<HostEvent> events) {
+    Uni<TurnReportAnswer> report(
+            Db db, Caller caller, UUID host, UUID turn, long epoch, Long seq, List<HostEvent> events) {
         for (int i = 0; i < events.size(); i++) {
             events.get(i).check("events[" + i + "]");
         }
-        return registry.acting(db, caller, host)
+        return hostService
+                .acting(db, caller, host)
                 .chain(() -> db.atomically(transaction -> endings.hold(transaction, caller, host, turn, false)
                         .chain(held -> held.isHeldBy(host, epoch) && held.isRunning()
-                                ? taken(transaction, held, seq, events)
-                                : repeated(transaction, held, host, epoch, seq))))
+                                ? record(transaction, held, seq, events)
+                                : answerLateOrRepeated(transaction, held, host, epoch, seq))))
                 .invoke(() -> db.afterCommit(notifier::appended));
     }
 
     /** Answers a report that comes too late, or once more. */
-    private Uni<ReportedLease> repeated(Db db, Held held, UUID host, long epoch, Long seq) {
+    private Uni<TurnReportAnswer> answerLateOrRepeated(Db db, LockedTurn held, UUID host, long epoch, Long seq) {
         return hosts.accepted(db, held.fence().turn(), epoch).map(accepted -> {
             boolean own = accepted != null && accepted.host().equals(host);
             HostEndings.requireServed(held, own);
             Long last = own ? accepted.lastSeq() : held.isOf(host, epoch) ? held.lastSeq() : null;
             if (seq != null && last != null && seq <= last) {
-                return new ReportedLease(
+                return new TurnReportAnswer(
                         false, 0, own ? accepted.desired() : HostEndings.afterwards(held.status()), epoch);
             }
             HostEndings.requireHolder(held, host, epoch);
             if (!own && held.sessionEnded()) {
-                return new ReportedLease(false, 0, HostEndings.afterwards(held.status()), epoch);
+                return new TurnReportAnswer(false, 0, HostEndings.afterwards(held.status()), epoch);
             }
             throw HostEndings.over(held);
         });
     }
 
-    private Uni<ReportedLease> taken(Db db, Held held, Long seq, List<HostEvent> events) {
+    private Uni<TurnReportAnswer> record(Db db, LockedTurn held, Long seq, List<HostEvent> events) {
         Desired desired = Desired.of(held.status(), held.stopRequested());
         if (desired != Desired.RUNNING) {
             return Uni.createFrom()
-                    .item(new ReportedLease(
+                    .item(new TurnReportAnswer(
                             false, held.secondsLeft(), desired, held.fence().epoch()));
         }
-        ReportedLease lease = new ReportedLease(
+        TurnReportAnswer lease = new TurnReportAnswer(
                 true, config.turnLease().toSeconds(), desired, held.fence().epoch());
         if (seq != null && held.lastSeq() != null && seq <= held.lastSeq()) {
             return hosts.note(db, held.fence(), config.turnLease(), null, 0, 0).replaceWith(lease);
@@ -218,11 +226,11 @@ class HostTurns {
                         : spent(db, held.fence()));
     }
 
-    /** The same as for agents that live here: the session is paused until its owner raises its budget. */
-    private Uni<ReportedLease> spent(Db db, FencingToken fence) {
+    /** Pauses the session because its tokens are used up. */
+    private Uni<TurnReportAnswer> spent(Db db, FencingToken fence) {
         return hosts.hold(db, fence.turn(), null, true)
                 .chain(held -> endings.close(db, held, new Spent(Spent.TOKENS)))
-                .replaceWith(new ReportedLease(false, 0, Desired.PAUSED, fence.epoch()));
+                .replaceWith(new TurnReportAnswer(false, 0, Desired.PAUSED, fence.epoch()));
     }
 
     private static long sum(List<HostEvent> events, ToLongFunction<HostEvent> tokens) {
@@ -233,7 +241,7 @@ class HostTurns {
     }
 
     /** The statements that write the events down, in order: chunks that follow each other as one. */
-    private List<Supplier<Uni<?>>> pieces(Db db, Held held, List<HostEvent> events) {
+    private List<Supplier<Uni<?>>> pieces(Db db, LockedTurn held, List<HostEvent> events) {
         List<Supplier<Uni<?>>> pieces = new ArrayList<>();
         StringBuilder pending = new StringBuilder();
         int length = held.saidLength();
@@ -247,17 +255,17 @@ class HostTurns {
                             "makes the answer longer than " + turns.maxAnswer() + " characters");
                 }
             } else if (event.event() != HostEvent.EventKind.USAGE) {
-                length = say(db, held.fence(), pending, length, pieces);
+                length = addChunks(db, held.fence(), pending, length, pieces);
                 TurnStep step = event.step(held.fence(), length);
                 pieces.add(() -> journal.step(db, step));
             }
         }
-        say(db, held.fence(), pending, length, pieces);
+        addChunks(db, held.fence(), pending, length, pieces);
         return pieces;
     }
 
-    /** Returns how long the answer is then. */
-    private int say(Db db, FencingToken fence, StringBuilder pending, int length, List<Supplier<Uni<?>>> pieces) {
+    /** Adds the pending text as chunks; returns the new length of the answer. */
+    private int addChunks(Db db, FencingToken fence, StringBuilder pending, int length, List<Supplier<Uni<?>>> pieces) {
         int from = 0;
         while (from < pending.length()) {
             int end = TextLimits.end(pending, from);

@@ -1,6 +1,6 @@
 package ai.buildscale.agents.host;
 
-import ai.buildscale.agents.host.HostRepository.Asking;
+import ai.buildscale.agents.host.HostRepository.WorkRequest;
 import ai.buildscale.agents.platform.postgres.Notifier;
 import ai.buildscale.agents.platform.schedule.PeriodicTimers;
 import ai.buildscale.agents.platform.schedule.SingleFlight;
@@ -29,10 +29,10 @@ class HostWaiters {
 
     /** A class: two requests of one host are two waiters. */
     private static final class WaitingHost {
-        private final Asking asking;
+        private final WorkRequest asking;
         private final UniEmitter<? super Boolean> emitter;
 
-        WaitingHost(Asking asking, UniEmitter<? super Boolean> emitter) {
+        WaitingHost(WorkRequest asking, UniEmitter<? super Boolean> emitter) {
             this.asking = asking;
             this.emitter = emitter;
         }
@@ -63,7 +63,7 @@ class HostWaiters {
     }
 
     /** Emits true once there may be work for the host, false when that time is over or this server stops. */
-    Uni<Boolean> until(Asking asking, Duration atMost) {
+    Uni<Boolean> until(WorkRequest asking, Duration atMost) {
         return Uni.createFrom()
                 .<Boolean>emitter(emitter -> {
                     WaitingHost waiter = new WaitingHost(asking, emitter);
@@ -93,7 +93,7 @@ class HostWaiters {
                 : hosts.withWork(asking(), config.maxAttempts()).invoke(this::tell);
     }
 
-    private List<Asking> asking() {
+    private List<WorkRequest> asking() {
         return waiting.stream().map(waiter -> waiter.asking).distinct().toList();
     }
 

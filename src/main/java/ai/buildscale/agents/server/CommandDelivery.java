@@ -33,8 +33,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Delivers commands to this server's agents: takes them when a notification names this server, has them carried out,
- * and acknowledges them. A wake-up that is lost costs a second. What an owner does not do in time, any server does
- * without it.
+ * and acknowledges them. A wake-up that is lost costs a second. A cancel or migration that its owner has not carried
+ * out in time is carried out by any server.
  */
 @ApplicationScoped
 class CommandDelivery {
@@ -43,10 +43,10 @@ class CommandDelivery {
     private static final Duration LATE_INTERVAL = Duration.ofSeconds(1);
     private static final int BATCH = 500;
 
-    /** What this server, as the member that it was then, has carried out. */
+    /** A command that this server carried out, with the member id that it had then. */
     private record CarriedOut(UUID server, DeliveredCommand delivered, TraceSpan span) {}
 
-    /** What was accepted as applied, and of which sessions. */
+    /** The commands that were accepted as applied, and their sessions. */
     private record AppliedCommands(Set<UUID> commands, Set<UUID> sessions) {
         static AppliedCommands of(List<List<DeliveredCommand>> accepted) {
             List<CommandView> all = accepted.stream()
@@ -61,19 +61,19 @@ class CommandDelivery {
 
     private final FailureLog failureLog = new FailureLog(CommandDelivery.class, "commands are not taken");
     private final CommandQueue queue;
-    private final Membership self;
+    private final Membership membership;
     private final AgentRuntime agents;
     private final Migration migration;
     private final Sweeps sweeps;
     private final PeriodicTimers timers;
     private final Counter fenced;
-    private final Set<UUID> working = ConcurrentHashMap.newKeySet();
-    private final Batcher<CarriedOut, AppliedCommands> applied = new Batcher<>(BATCH, this::applyAll);
-    private final SingleFlight taking;
+    private final Set<UUID> underWay = ConcurrentHashMap.newKeySet();
+    private final Batcher<CarriedOut, AppliedCommands> acknowledgements = new Batcher<>(BATCH, this::applyAll);
+    private final SingleFlight deliveries;
 
     CommandDelivery(
             CommandQueue queue,
-            Membership self,
+            Membership membership,
             AgentRuntime agents,
             Migration migration,
             Sweeps sweeps,
@@ -82,51 +82,51 @@ class CommandDelivery {
             Notifier notifier,
             MeterRegistry metrics) {
         this.queue = queue;
-        this.self = self;
+        this.membership = membership;
         this.agents = agents;
         this.migration = migration;
         this.sweeps = sweeps;
-        this.taking = SingleFlight.onLoop(vertx, this::takeNow, failureLog::met);
+        this.deliveries = SingleFlight.onLoop(vertx, this::deliverNow, failureLog::met);
         this.timers = timers;
         this.fenced = metrics.counter("server.writes.fenced");
         notifier.listen(this::woken);
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
-        timers.every(POLL, this::take);
+        timers.every(POLL, this::deliver);
     }
 
     private void woken(Notification wake) {
-        if (wake.concerns(self.id())) {
-            take();
+        if (wake.concerns(membership.id())) {
+            deliver();
         }
     }
 
-    private void take() {
-        if (self.owns()) {
-            taking.trigger();
+    private void deliver() {
+        if (membership.owns()) {
+            deliveries.trigger();
         }
     }
 
-    /** Takes the next commands, until there are none. */
-    private Uni<?> takeNow() {
-        if (!self.owns()) {
+    /** Delivers the next commands, until there are none. */
+    private Uni<?> deliverNow() {
+        if (!membership.owns()) {
             return Uni.createFrom().voidItem();
         }
-        return queue.deliver(self.id()).invoke(commands -> {
+        return queue.deliver(membership.id()).invoke(commands -> {
             failureLog.over();
             if (!commands.isEmpty()) {
-                carryOut(self.id(), commands);
-                taking.trigger();
+                carryOut(membership.id(), commands);
+                deliveries.trigger();
             }
         });
     }
 
-    /** An agent that takes its time to stop holds up nobody else's command; who is at it already is not told again. */
+    /** Commands of different sessions run in parallel; a command that is under way is not started again. */
     private void carryOut(UUID server, List<DeliveredCommand> commands) {
         for (DeliveredCommand delivered : commands) {
             UUID id = delivered.command().id();
-            if (working.add(id)) {
+            if (underWay.add(id)) {
                 TraceSpan span = span(delivered);
                 Uni<Void> work = delivered.isMigration()
                         ? migration.carryOut(server, delivered)
@@ -134,7 +134,7 @@ class CommandDelivery {
                                 .invoke(() -> span.event("obeyed"))
                                 .chain(() -> apply(new CarriedOut(server, delivered, span)));
                 work.onTermination()
-                        .invoke(() -> working.remove(id))
+                        .invoke(() -> underWay.remove(id))
                         .subscribe()
                         .with(_ -> span.end(), e -> {
                             span.log(() -> LOG.warnf(
@@ -148,7 +148,7 @@ class CommandDelivery {
         }
     }
 
-    /** From when it is delivered until it is applied. */
+    /** Begins the span of a command: from delivery until it is applied. */
     private static TraceSpan span(DeliveredCommand delivered) {
         CommandView command = delivered.command();
         return Traces.begin(
@@ -166,29 +166,30 @@ class CommandDelivery {
                         command.serverId()));
     }
 
-    /** Marks as applied what has been carried out. */
-    private Uni<Void> apply(CarriedOut done) {
-        return applied.add(done).chain(mine -> {
-            CommandView command = done.delivered().command();
-            boolean accepted = mine.commands().contains(command.id());
-            if (!accepted && mine.sessions().contains(command.sessionId())) {
+    /** Acknowledges a command that was carried out. */
+    private Uni<Void> apply(CarriedOut carriedOut) {
+        return acknowledgements.add(carriedOut).chain(acknowledged -> {
+            CommandView command = carriedOut.delivered().command();
+            boolean accepted = acknowledged.commands().contains(command.id());
+            if (!accepted && acknowledged.sessions().contains(command.sessionId())) {
                 // there were more for this session than one statement says
-                return apply(done);
+                return apply(carriedOut);
             }
             if (!accepted) {
-                done.span().fail("fenced");
-                done.span().log(() -> fencedOff(command));
+                carriedOut.span().fail("fenced");
+                carriedOut.span().log(() -> fencedOff(command));
             }
             return Uni.createFrom().voidItem();
         });
     }
 
-    /** Given up by the others meanwhile, this server is another member: what it did before is said of the one it was. */
+    /** Acknowledges each command as the member that carried it out: this server may be another member by now. */
     private Uni<AppliedCommands> applyAll(List<CarriedOut> batch) {
         Map<UUID, List<UUID>> commands = batch.stream()
                 .collect(Collectors.groupingBy(
                         CarriedOut::server,
-                        Collectors.mapping(done -> done.delivered().command().id(), Collectors.toList())));
+                        Collectors.mapping(
+                                carriedOut -> carriedOut.delivered().command().id(), Collectors.toList())));
         return Uni.join()
                 .all(commands.entrySet().stream()
                         .map(each -> queue.applied(each.getKey(), each.getValue()))
@@ -210,7 +211,7 @@ class CommandDelivery {
         return sweeps.run("late-commands", LATE_INTERVAL, this::runOnce);
     }
 
-    /** Does what owners have not done in time; emits how much that was. */
+    /** Carries out late cancels and migrations; emits their number. */
     Uni<Integer> runOnce() {
         return queue.fenceCancelled()
                 .invoke(fencedOff -> fencedOff.forEach(delivered -> LOG.warnf(

@@ -11,8 +11,8 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
- * The rules by which {@link FleetMonitor} declares servers lost, without its clock and its database. All times are of
- * one monotonic clock, in nanoseconds.
+ * The rules by which {@link FleetMonitor} declares servers lost. Uses no clock and no database: the caller passes the
+ * time and the fleet. All times are of one monotonic clock, in nanoseconds.
  */
 final class FailureDetector {
     /** Looking costs each server a read of all rows: a large fleet looks less often. */

@@ -3,9 +3,9 @@ package ai.buildscale.agents.server;
 import java.time.Duration;
 
 /**
- * The arithmetic of a server's lease, without its clock and its database: until when the server may act as an owner, and
- * when it renews. All times are nanoseconds of one monotonic clock. A lease counts from before its renewal was sent, and
- * ends a tenth earlier than the others wait, for clocks that do not run alike.
+ * The arithmetic of a server's lease: until when the server may act as an owner, and when it renews. Uses no clock and
+ * no database: the caller passes the time. All times are nanoseconds of one monotonic clock. A lease counts from before
+ * its renewal was sent, and ends a tenth earlier than the others wait, for clocks that do not run alike.
  */
 final class Lease {
     /** The least time that a renewal has for its answer, and the longest wait after one that has failed. */

@@ -9,7 +9,10 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.UUID;
 
-/** The rules of {@link Placement}, without its clock: which servers may be given sessions, and in which order. */
+/**
+ * The rules of {@link Placement}: which servers may be given sessions, and in which order. Uses no clock and no
+ * database.
+ */
 final class PlacementPolicy {
     /** Those that share what one statement hands over: the least loaded ones; more would only make it longer. */
     static final int MOST_TARGETS = 16;
@@ -24,31 +27,36 @@ final class PlacementPolicy {
     }
 
     /**
-     * The members that may be given sessions, with what they have as far as is known.
+     * The members that may be given sessions, with their session counts, recent placements included.
      *
-     * @param placed what was given since
-     * @param seenAt when the fleet was as it is here
+     * @param recentPlacements the sessions that this process has placed and the members have not counted yet
+     * @param fleetReadAt when {@code fleet} was read, in nanoseconds of the monotonic clock
      */
     static List<Member> targets(
-            List<Member> fleet, Set<UUID> except, Duration lostAfter, RecentPlacements placed, long seenAt) {
+            List<Member> fleet,
+            Set<UUID> except,
+            Duration lostAfter,
+            RecentPlacements recentPlacements,
+            long fleetReadAt) {
         return fleet.stream()
                 .filter(member -> member.takes(lostAfter) && !except.contains(member.id()))
-                .map(member -> member.with(member.sessions() + placed.since(member.id(), member.countedAgo(), seenAt)))
+                .map(member -> member.with(
+                        member.sessions() + recentPlacements.since(member.id(), member.countedAgo(), fleetReadAt)))
                 .toList();
     }
 
-    /** Who takes the next batch that is handed over: each session goes to whoever is least loaded by then. */
+    /** Shares the next batch out: each session goes to the server that is least loaded by then. */
     static HandoverTargets share(List<Member> targets, Duration lostAfter) {
         List<Member> chosen =
                 targets.stream().sorted(LEAST_LOADED).limit(MOST_TARGETS).toList();
         PriorityQueue<Member> queue = new PriorityQueue<>(LEAST_LOADED);
         queue.addAll(chosen);
-        List<UUID> turns = new ArrayList<>();
-        while (!queue.isEmpty() && turns.size() < HandoverTargets.BATCH) {
+        List<UUID> receivers = new ArrayList<>();
+        while (!queue.isEmpty() && receivers.size() < HandoverTargets.BATCH) {
             Member next = queue.poll();
-            turns.add(next.id());
+            receivers.add(next.id());
             queue.add(next.with(next.sessions() + 1));
         }
-        return new HandoverTargets(ServerRepository.ids(chosen), turns, lostAfter);
+        return new HandoverTargets(ServerRepository.ids(chosen), receivers, lostAfter);
     }
 }

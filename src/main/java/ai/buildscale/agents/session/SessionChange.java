@@ -42,9 +42,9 @@ public class SessionChange {
     private boolean progress;
 
     @JsonIgnore
-    private final Set<String> named = new HashSet<>();
+    private final Set<String> namedFields = new HashSet<>();
 
-    /** What a heartbeat tells besides that the agent lives. */
+    /** The change that a heartbeat carries. */
     static SessionChange ofHeartbeat(boolean progress, String currentTask) {
         SessionChange change = new SessionChange();
         change.progress = progress;
@@ -55,7 +55,7 @@ public class SessionChange {
     }
 
     boolean names(String field) {
-        return named.contains(field);
+        return namedFields.contains(field);
     }
 
     boolean madeProgress() {
@@ -64,7 +64,7 @@ public class SessionChange {
 
     @JsonIgnore
     boolean isEmpty() {
-        return named.isEmpty() && !progress;
+        return namedFields.isEmpty() && !progress;
     }
 
     String labelsJson() {
@@ -77,7 +77,7 @@ public class SessionChange {
 
     public void setBudget(Budget budget) {
         this.budget = budget;
-        named.add("budget");
+        namedFields.add("budget");
     }
 
     public String getCurrentTask() {
@@ -86,7 +86,7 @@ public class SessionChange {
 
     public void setCurrentTask(String currentTask) {
         this.currentTask = currentTask;
-        named.add("current_task");
+        namedFields.add("current_task");
     }
 
     public String getModel() {
@@ -95,7 +95,7 @@ public class SessionChange {
 
     public void setModel(String model) {
         this.model = model;
-        named.add("model");
+        namedFields.add("model");
     }
 
     public Mode getMode() {
@@ -104,7 +104,7 @@ public class SessionChange {
 
     public void setMode(Mode mode) {
         this.mode = mode;
-        named.add("mode");
+        namedFields.add("mode");
     }
 
     public AgentType getAgentType() {
@@ -113,7 +113,7 @@ public class SessionChange {
 
     public void setAgentType(AgentType agentType) {
         this.agentType = agentType;
-        named.add("agent_type");
+        namedFields.add("agent_type");
     }
 
     public Map<String, String> getLabels() {
@@ -122,7 +122,7 @@ public class SessionChange {
 
     public void setLabels(Map<String, String> labels) {
         this.labels = labels;
-        named.add("labels");
+        namedFields.add("labels");
     }
 
     public String getBlockedOn() {
@@ -131,17 +131,17 @@ public class SessionChange {
 
     public void setBlockedOn(String blockedOn) {
         this.blockedOn = blockedOn;
-        named.add("blocked_on");
+        namedFields.add("blocked_on");
     }
 
     /** The first field that is named with null but cannot be cleared, or null. */
     String wronglyCleared() {
-        return named.contains("model") && model == null
+        return namedFields.contains("model") && model == null
                 ? "model"
-                : named.contains("mode") && mode == null
+                : namedFields.contains("mode") && mode == null
                         ? "mode"
-                        : named.contains("agent_type") && agentType == null
+                        : namedFields.contains("agent_type") && agentType == null
                                 ? "agent_type"
-                                : named.contains("labels") && labels == null ? "labels" : null;
+                                : namedFields.contains("labels") && labels == null ? "labels" : null;
     }
 }

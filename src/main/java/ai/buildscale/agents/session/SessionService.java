@@ -40,7 +40,7 @@ public class SessionService {
     private final SessionRepository sessions;
     private final Notifier notifier;
     private final Access access;
-    private final SessionPlacement host;
+    private final SessionPlacement placement;
     private final SessionLifecycle lifecycle;
 
     SessionService(
@@ -48,13 +48,13 @@ public class SessionService {
             SessionRepository sessions,
             Notifier notifier,
             Access access,
-            SessionPlacement host,
+            SessionPlacement placement,
             SessionLifecycle lifecycle) {
         this.database = database;
         this.sessions = sessions;
         this.notifier = notifier;
         this.access = access;
-        this.host = host;
+        this.placement = placement;
         this.lifecycle = lifecycle;
     }
 
@@ -86,7 +86,7 @@ public class SessionService {
     /** A server may have stopped taking sessions since placement heard of it: then another one is asked for. */
     private Uni<Creation> create(
             Db db, Caller caller, UUID workspaceId, NewSession wanted, String chatName, int placements) {
-        SessionPlacement.Server server = wanted.hosting() == Hosting.SERVER ? host.place(wanted.requires()) : null;
+        SessionPlacement.Server server = wanted.hosting() == Hosting.SERVER ? placement.place(wanted.requires()) : null;
         return sessions.create(
                         db,
                         Ids.next(),
@@ -100,7 +100,7 @@ public class SessionService {
                     if (creation == null || creation.takes()) {
                         return Uni.createFrom().item(creation);
                     }
-                    host.refused(server);
+                    placement.refused(server);
                     return placements > 1
                             ? create(db, caller, workspaceId, wanted, chatName, placements - 1)
                             : Uni.createFrom().failure(Problem.unavailable());

@@ -27,27 +27,27 @@ class SessionSweep {
             SessionSweepSql.batched(SessionSweepSql.SWEEP_INACTIVE, SessionSweepSql.MAX_BATCH);
     private static final String STALLED =
             SessionSweepSql.batched(SessionSweepSql.SWEEP_STALLED, SessionSweepSql.MAX_BATCH);
-    private static final UUID FIRST = new UUID(0, 0);
+    private static final UUID START_KEY = new UUID(0, 0);
 
     /** A scan of the live sessions by key, one batch at each run; after the last it begins again. */
     private final class KeysetScan {
-        private final String what;
+        private final String label;
         private final String sql;
-        private UUID workspace = FIRST;
-        private UUID id = FIRST;
+        private UUID workspace = START_KEY;
+        private UUID id = START_KEY;
 
-        KeysetScan(String what, String sql) {
-            this.what = what;
+        KeysetScan(String label, String sql) {
+            this.label = label;
             this.sql = sql;
         }
 
-        Uni<Integer> next(Duration time) {
+        Uni<Integer> next(Duration threshold) {
             return swept(
-                    what,
-                    () -> database.row(sql, time.toMillis(), workspace, id).invoke(row -> {
+                    label,
+                    () -> database.row(sql, threshold.toMillis(), workspace, id).invoke(row -> {
                         UUID next = row.getUUID("id");
-                        workspace = next == null ? FIRST : row.getUUID("workspace_id");
-                        id = next == null ? FIRST : next;
+                        workspace = next == null ? START_KEY : row.getUUID("workspace_id");
+                        id = next == null ? START_KEY : next;
                     }));
         }
     }
@@ -80,11 +80,11 @@ class SessionSweep {
                             + " agents that beat as they should go stale",
                     config.staleThreshold(), config.heartbeatInterval());
         }
-        if (config.staleThreshold().compareTo(outage()) <= 0) {
+        if (config.staleThreshold().compareTo(outageThreshold()) <= 0) {
             LOG.warnf(
                     "sessions.stale-threshold (%s) is not longer than four turns of sessions.sweep-interval (%s): an"
                             + " outage so short is not noticed, and who was not heard meanwhile goes stale",
-                    config.staleThreshold(), outage());
+                    config.staleThreshold(), outageThreshold());
         }
     }
 
@@ -98,7 +98,7 @@ class SessionSweep {
         return sweeps.run("sessions-retention", retentionInterval, this::removeEnded);
     }
 
-    /** Sweeps until nothing is due; emits how many sessions changed. What fails does not keep the rest from its turn. */
+    /** Sweeps until nothing is due; emits how many sessions changed. A failing sweep does not stop the others. */
     Uni<Integer> runOnce() {
         long stale = config.staleThreshold().toMillis();
         int batch = config.sweepBatch();
@@ -109,7 +109,7 @@ class SessionSweep {
                                 batch,
                                 SessionSweepSql.SWEEP_SILENT,
                                 stale,
-                                outage().toMillis()),
+                                outageThreshold().toMillis()),
                         drained("resumed, pause expired", batch, SessionSweepSql.SWEEP_PAUSES),
                         Uni.createFrom().deferred(() -> inactive.next(config.inactivityTimeout())),
                         Uni.createFrom()
@@ -120,8 +120,8 @@ class SessionSweep {
                 .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
     }
 
-    /** How long nobody must have swept for it to be one, of the database or of all servers: some turns of the sweep. */
-    private Duration outage() {
+    /** The time without any sweep that counts as an outage: four sweep intervals. */
+    private Duration outageThreshold() {
         return config.sweepInterval().multipliedBy(4);
     }
 
@@ -144,15 +144,15 @@ class SessionSweep {
                 .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
     }
 
-    private Uni<Integer> drained(String what, int batch, String sweep, Object... arguments) {
+    private Uni<Integer> drained(String label, int batch, String sweep, Object... arguments) {
         String sql = SessionSweepSql.batched(sweep, batch);
-        return Sweeps.drain(batch, () -> swept(what, () -> database.row(sql, arguments)));
+        return Sweeps.drain(batch, () -> swept(label, () -> database.row(sql, arguments)));
     }
 
-    private Uni<Integer> swept(String what, Supplier<Uni<Row>> statement) {
+    private Uni<Integer> swept(String label, Supplier<Uni<Row>> statement) {
         return statement.get().map(row -> row.getLong("n").intValue()).invoke(n -> {
             if (n > 0) {
-                LOG.infof("swept %d sessions: %s", n, what);
+                LOG.infof("swept %d sessions: %s", n, label);
                 notifier.appended();
             }
         });

@@ -6,17 +6,17 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 
-/** Delivers the task of a start or resume to the chat's agent. Answered by the chat room. */
+/** Delivers the task of a start or resume to the chat's agent. Implemented by {@code turn.Inbox}. */
 public interface SessionTasks {
     /**
      * A task, and when it may be given.
      *
-     * @param caller null for one who may everything
+     * @param caller null for a caller with all rights
      * @param from the states that the session may be in
      * @param versions those of which one is expected; null for any
      * @param pause likewise
      */
-    record Task(
+    record StartTask(
             UUID session,
             UUID caller,
             UUID user,
@@ -30,5 +30,5 @@ public interface SessionTasks {
      *
      * @throws ai.buildscale.agents.platform.problem.Problem {@code MAILBOX_FULL}
      */
-    Uni<Void> give(Db db, Task task);
+    Uni<Void> give(Db db, StartTask task);
 }

@@ -53,7 +53,7 @@ record Transition(
         return new Transition(SessionCommand.CANCEL, reason, null, null, null, expectedVersions, null, null);
     }
 
-    SessionTasks.Task taskOf(UUID session, UUID caller, UUID user) {
-        return new SessionTasks.Task(session, caller, user, task, command.sources(), expectedVersions, pauseId);
+    SessionTasks.StartTask taskOf(UUID session, UUID caller, UUID user) {
+        return new SessionTasks.StartTask(session, caller, user, task, command.sources(), expectedVersions, pauseId);
     }
 }

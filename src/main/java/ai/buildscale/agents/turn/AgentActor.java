@@ -20,8 +20,8 @@ import java.util.UUID;
 
 /**
  * The actor of one live agent: its memory of the chat, and its turn while it has one. Its mailbox and all that must
- * survive are in the database; passivated, it is nothing but that. There is one in the whole fleet: what it writes
- * names its epoch. Lives on one event loop.
+ * survive are in the database; a passivated agent exists only there. The fleet has one actor for each agent: what the
+ * actor writes names its epoch. The actor lives on one event loop.
  */
 final class AgentActor implements TurnOwner {
     /** The services that an actor uses and reports to. */

@@ -21,7 +21,7 @@ class ChunkPublisher {
 
     private final FailureLog failureLog = new FailureLog(ChunkPublisher.class, "what agents say is not shown");
     private final TurnRepository turns;
-    private final SessionPlacement host;
+    private final SessionPlacement placement;
     private final Notifier notifier;
     private final Vertx vertx;
     private final long intervalNanos;
@@ -33,9 +33,10 @@ class ChunkPublisher {
 
     private record Shown(AnswerStream speech, AnswerPiece piece) {}
 
-    ChunkPublisher(TurnRepository turns, SessionPlacement host, Notifier notifier, Vertx vertx, TurnConfig config) {
+    ChunkPublisher(
+            TurnRepository turns, SessionPlacement placement, Notifier notifier, Vertx vertx, TurnConfig config) {
         this.turns = turns;
-        this.host = host;
+        this.placement = placement;
         this.notifier = notifier;
         this.vertx = vertx;
         this.intervalNanos = config.chunkInterval().toNanos();
@@ -69,13 +70,13 @@ class ChunkPublisher {
 
     private void show() {
         hurry = false;
-        if (host.self() == null) {
+        if (placement.self() == null) {
             // its lease has lapsed: they are shown once it holds again, or abandoned
             vertx.setTimer(LAPSED_MILLIS, _ -> show());
             return;
         }
         List<Shown> spoken = new ArrayList<>();
-        UUID self = host.self();
+        UUID self = placement.self();
         for (Iterator<AnswerStream> each = speaking.iterator(); each.hasNext() && spoken.size() < MOST; ) {
             AnswerStream speech = each.next();
             each.remove();

@@ -34,7 +34,7 @@ public class Inbox implements SessionTasks {
     /**
      * The agent of a chat, as a caller names it.
      *
-     * @param roles the roles in the workspace of which the caller must have one; null for a caller who may everything
+     * @param roles the roles in the workspace of which the caller must have one; null for a caller with all rights
      */
     public record ChatAgent(UUID workspace, UUID chat, UUID caller, List<String> roles) {
         /** The roles as a statement takes them. */
@@ -114,7 +114,7 @@ public class Inbox implements SessionTasks {
 
     /** The task of a start or a resume is a message to the chat's agent, which begins a turn. */
     @Override
-    public Uni<Void> give(Db db, Task task) {
+    public Uni<Void> give(Db db, StartTask task) {
         return inboxes.task(db, Ids.next(), task, config.mailbox())
                 .invoke(full -> {
                     if (full) {

@@ -41,7 +41,7 @@ class InboxRepository {
     }
 
     /** Emits whether there was no room for it. */
-    Uni<Boolean> task(Db db, UUID message, SessionTasks.Task task, int mailbox) {
+    Uni<Boolean> task(Db db, UUID message, SessionTasks.StartTask task, int mailbox) {
         return db.row(
                         InboxSql.TASK,
                         task.session(),

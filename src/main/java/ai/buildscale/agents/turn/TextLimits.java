@@ -1,6 +1,6 @@
 package ai.buildscale.agents.turn;
 
-/** Cleans an engine's text, so that Postgres and UTF-8 can hold it. */
+/** Cuts and cleans an engine's text, so that Postgres and UTF-8 can hold it. */
 public final class TextLimits {
     /** The most that is shown in one piece. */
     private static final int PIECE = 16_384;

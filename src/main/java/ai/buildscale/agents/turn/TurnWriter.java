@@ -22,14 +22,17 @@ class TurnWriter {
     private final Batcher<TurnStep, Set<UUID>> steps;
     private final Batcher<TurnClosing, Map<UUID, Integer>> closings;
 
-    TurnWriter(TurnRepository turns, SessionPlacement host) {
-        this.steps = new Batcher<>(TurnSql.BATCH, batch -> turns.step(self(host), batch));
-        this.closings = new Batcher<>(TurnSql.BATCH, batch -> turns.close(self(host), batch));
+    TurnWriter(TurnRepository turns, SessionPlacement placement) {
+        this.steps = new Batcher<>(TurnSql.BATCH, batch -> turns.step(self(placement), batch));
+        this.closings = new Batcher<>(TurnSql.BATCH, batch -> turns.close(self(placement), batch));
     }
 
-    /** What is not written while the lease has lapsed is tried again: it may hold again before it is lost. */
-    private static UUID self(SessionPlacement host) {
-        UUID self = host.self();
+    /**
+     * Returns this server's id. Fails while the lease has lapsed, so that the write is retried: the lease may hold again
+     * before the server is declared lost.
+     */
+    private static UUID self(SessionPlacement placement) {
+        UUID self = placement.self();
         if (self == null) {
             throw Problem.unavailable();
         }
@@ -37,25 +40,26 @@ class TurnWriter {
     }
 
     /**
-     * Emits whether the turn was this server's to go on with.
+     * Writes the step; emits false if this server no longer owns the turn.
      *
-     * @param wanted whether it is still worth trying again
+     * @param stillWanted whether a failed write is still worth retrying
      */
-    Uni<Boolean> step(TurnStep step, BooleanSupplier wanted) {
+    Uni<Boolean> step(TurnStep step, BooleanSupplier stillWanted) {
         return persistently(
-                wanted, steps.add(step).map(taken -> taken.contains(step.fence().session())));
+                stillWanted,
+                steps.add(step).map(taken -> taken.contains(step.fence().session())));
     }
 
-    /** Emits how many messages wait for the session now; null if the turn was not this server's to close. */
-    Uni<Integer> close(TurnClosing closing, BooleanSupplier wanted) {
+    /** Closes the turn; emits how many messages wait for its session, or null if this server no longer owns the turn. */
+    Uni<Integer> close(TurnClosing closing, BooleanSupplier stillWanted) {
         return persistently(
-                wanted,
+                stillWanted,
                 closings.add(closing).map(closed -> closed.get(closing.fence().session())));
     }
 
-    /** Only what time can mend is tried again. */
-    private static <R> Uni<R> persistently(BooleanSupplier wanted, Uni<R> work) {
-        return work.onFailure(e -> wanted.getAsBoolean() && (e instanceof Problem || Database.isAway(e)))
+    /** Retries when the database is away or the service is unavailable. */
+    private static <R> Uni<R> persistently(BooleanSupplier stillWanted, Uni<R> work) {
+        return work.onFailure(e -> stillWanted.getAsBoolean() && (e instanceof Problem || Database.isAway(e)))
                 .retry()
                 .withBackOff(FIRST_PAUSE, LONGEST_PAUSE)
                 .withJitter(0.5)

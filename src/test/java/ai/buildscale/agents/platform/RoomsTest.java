@@ -23,12 +23,12 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The rooms of the house, and who may enter which. */
+/** The packages in order, and which of them may use which. */
 class RoomsTest {
     private static final String HOUSE = "ai.buildscale.agents.";
     private static final int MOST_LINES = 400;
 
-    /** Each room may enter those that stand before it; the doors are all in the last row and do not enter each other. */
+    /** Each package may use those of the rows before it; the doors are all in the last row and do not use each other. */
     private static final List<Set<String>> ROOMS = List.of(
             Set.of("platform"),
             Set.of("workspace"),
@@ -60,7 +60,7 @@ class RoomsTest {
                 return row;
             }
         }
-        throw new AssertionError("architecture.md has no room " + room);
+        throw new AssertionError("ROOMS has no package " + room);
     }
 
     private static boolean allowed(String from, String to) {

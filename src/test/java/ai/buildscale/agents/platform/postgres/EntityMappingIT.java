@@ -28,7 +28,8 @@ class EntityMappingIT {
         Postgres.execute(database, "alter table chats rename column on_busy to when_busy");
 
         try (Service service = Service.launch(database, VALIDATE)) {
-            await().atMost(Duration.ofSeconds(60)).untilAsserted(
+            await().atMost(Duration.ofSeconds(60))
+                    .untilAsserted(
                             () -> assertThat(service.log()).contains("missing column [on_busy] in table [chats]"));
         }
     }
