@@ -61,7 +61,7 @@ class NewerServerIT {
         CHECKS.forEach(
                 (table, checks) -> checks.forEach(check -> sql("alter table " + table + " drop constraint " + check)));
         Postgres.neverAway(servers.database());
-        owner = Api.user(servers.get(1), "admin", "agent-host");
+        owner = Api.user(servers.get(1), "admin", "agent-host").amongNewer();
     }
 
     @AfterAll
@@ -431,7 +431,7 @@ class NewerServerIT {
     @Test
     @Order(11)
     void aMemberWithAnUnknownRoleMayNothingYet() {
-        Api member = Api.user(servers.get(2));
+        Api member = Api.user(servers.get(2)).amongNewer();
         owner.addMember(workspace, member, "member");
         sql("update workspace_members set role = 'auditor' where user_id = ?", member.userId());
 

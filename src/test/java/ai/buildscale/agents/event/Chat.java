@@ -53,13 +53,16 @@ record Chat(Api owner, String workspaceId, String chatId, String sessionId) {
         return owner.history(sessionId).get(n - 1).get("position").asText();
     }
 
-    /** Appends events to the log past the service's back, in one transaction; at most 4,000. */
+    /**
+     * Appends events to the log past the service's back, in one transaction; at most 4,000. The API's document does not
+     * have them: who reads them is {@link Api#amongNewer}.
+     */
     void append(String databaseUrl, int count, int bytes) {
         Postgres.execute(
                 databaseUrl,
                 """
                 insert into events (position, workspace_id, chat_id, session_id, type, data, at)
-                select next_position(0, n), ?, ?, ?, 'agent_updated',
+                select next_position(0, n), ?, ?, ?, 'of_a_test',
                        jsonb_build_object('session_id', ?::text, 'n', n, 'text', repeat('x', ?)), now()
                 from generate_series(0, ? - 1) n""",
                 UUID.fromString(workspaceId),

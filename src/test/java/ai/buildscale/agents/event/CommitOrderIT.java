@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 /** Streams follow the order of commits and never pass a transaction that is in flight. */
 class CommitOrderIT {
     private static final Service SERVICE = Service.shared();
-    private static final Api OWNER = Api.user(SERVICE);
+    private static final Api OWNER = Api.user(SERVICE).amongNewer();
     private static final String WORKSPACE = OWNER.newWorkspace();
 
     /** A transaction that has an id and stays open until it is ended. */
@@ -149,7 +149,7 @@ class CommitOrderIT {
             held.update(
                     """
                     insert into events (position, workspace_id, chat_id, session_id, type, data, at)
-                    values (next_position(0, 0), ?, ?, ?, 'agent_updated', '{"late": true}', now())""", UUID.fromString(WORKSPACE), UUID.fromString(chat.chatId()), UUID.fromString(chat.sessionId()));
+                    values (next_position(0, 0), ?, ?, ?, 'of_a_test', '{"late": true}', now())""", UUID.fromString(WORKSPACE), UUID.fromString(chat.chatId()), UUID.fromString(chat.sessionId()));
             chat.does("start", "pause");
             Chat.open(OWNER, WORKSPACE);
 
@@ -159,7 +159,7 @@ class CommitOrderIT {
             ofWorkspace.await(event -> event.text("status").equals("idle"));
             assertThat(ofChat.events())
                     .extracting(SseStream.Event::type)
-                    .containsExactly("agent_updated", "agent_status", "agent_status");
+                    .containsExactly("of_a_test", "agent_status", "agent_status");
             for (SseStream stream : List.of(ofChat, ofWorkspace)) {
                 assertThat(stream.ids().stream().map(Long::valueOf)).isSorted();
                 assertThat(stream.events().getFirst().data().path("late").asBoolean())
@@ -182,14 +182,14 @@ class CommitOrderIT {
                         where id = ?
                         returning *)
                     insert into events (position, workspace_id, chat_id, session_id, type, data, at)
-                    select last_position - 1, workspace_id, chat_id, id, 'agent_updated', '{}', now() from moved""", UUID.fromString(chat.sessionId()));
+                    select last_position - 1, workspace_id, chat_id, id, 'of_a_test', '{}', now() from moved""", UUID.fromString(chat.sessionId()));
             held.commit();
             chat.does("pause");
 
             stream.awaitStatus("paused");
             assertThat(stream.events())
                     .extracting(event -> event.type() + event.text("status"))
-                    .containsExactly("agent_statusrunning", "agent_updated", "agent_statuspaused");
+                    .containsExactly("agent_statusrunning", "of_a_test", "agent_statuspaused");
             assertThat(stream.ids()).isEqualTo(historyIds(chat).subList(1, 4));
         }
     }

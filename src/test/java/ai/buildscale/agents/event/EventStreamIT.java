@@ -222,7 +222,7 @@ class EventStreamIT {
     @ParameterizedTest
     @ValueSource(ints = {1, EventLog.PAGE - 1, EventLog.PAGE, EventLog.PAGE + 1, 2 * EventLog.PAGE, 2_500})
     void resumesAcrossManyEvents(int count) {
-        Chat chat = Chat.open(OWNER, WORKSPACE);
+        Chat chat = Chat.open(OWNER.amongNewer(), WORKSPACE);
         String before = chat.idOf(1);
         chat.append(Service.shared().databaseUrl(), count, 10);
         try (SseStream ofChat = chat.streamAfter(before)) {

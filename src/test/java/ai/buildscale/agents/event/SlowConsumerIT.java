@@ -27,7 +27,7 @@ class SlowConsumerIT {
     @BeforeAll
     static void start() {
         service = Service.start(Map.of("events.stall-timeout", "3S"));
-        owner = Api.user(service);
+        owner = Api.user(service).amongNewer();
         workspace = owner.newWorkspace();
     }
 

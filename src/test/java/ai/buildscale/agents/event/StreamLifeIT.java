@@ -35,7 +35,7 @@ class StreamLifeIT {
                 "events.keep-alive", "1S",
                 "events.retention", "1H",
                 "sweeps.retention-interval", "1S"));
-        owner = Api.user(service);
+        owner = Api.user(service).amongNewer();
         workspace = owner.newWorkspace();
     }
 

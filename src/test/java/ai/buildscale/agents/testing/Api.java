@@ -16,7 +16,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.UUID;
 
-/** A user of the service: calls it with a token, reads JSON. Safe for many threads. */
+/**
+ * A user of the service: calls it with a token, reads JSON, and takes no answer that the API's document does not have.
+ * Safe for many threads.
+ */
 public final class Api {
     static final HttpClient HTTP = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
@@ -29,12 +32,14 @@ public final class Api {
     private final UUID userId;
     private final String token;
     private final Duration patience;
+    private final ApiContract contract;
 
-    private Api(Service service, UUID userId, String token, Duration patience) {
+    private Api(Service service, UUID userId, String token, Duration patience, ApiContract contract) {
         this.service = service;
         this.userId = userId;
         this.token = token;
         this.patience = patience;
+        this.contract = contract;
     }
 
     /** A new user in these groups. */
@@ -45,17 +50,22 @@ public final class Api {
 
     /** Somebody with this token (null: none). */
     public static Api withToken(Service service, UUID userId, String token) {
-        return new Api(service, userId, token, Duration.ofSeconds(60));
+        return new Api(service, userId, token, Duration.ofSeconds(60), ApiContract.AS_DOCUMENTED);
     }
 
     /** The same user at another server. */
     public Api at(Service other) {
-        return new Api(other, userId, token, patience);
+        return new Api(other, userId, token, patience, contract);
     }
 
     /** The same user, who waits this long for the beginning of an answer. */
     public Api within(Duration time) {
-        return new Api(service, userId, token, time);
+        return new Api(service, userId, token, time, contract);
+    }
+
+    /** The same user, to whom servers show what only newer ones know: values and events that the document does not have. */
+    public Api amongNewer() {
+        return new Api(service, userId, token, patience, ApiContract.AMONG_NEWER);
     }
 
     public UUID userId() {
@@ -135,7 +145,9 @@ public final class Api {
         try {
             HttpResponse<String> response =
                     HTTP.send(request(method, path, body, headers), HttpResponse.BodyHandlers.ofString());
-            return new Reply(response.statusCode(), response.headers(), response.body());
+            Reply reply = new Reply(response.statusCode(), response.headers(), response.body());
+            contract.check(method, response.uri().getRawPath(), reply);
+            return reply;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (InterruptedException e) {
@@ -238,6 +250,6 @@ public final class Api {
 
     /** Opens an SSE stream below {@code /api/v1}. */
     public SseStream stream(String path, String... headers) {
-        return SseStream.open(request("GET", path, null, headers));
+        return SseStream.open(request("GET", path, null, headers), contract);
     }
 }

@@ -86,7 +86,7 @@ public final class Servers implements AutoCloseable {
     /** All rows of {@code GET /servers}, as a living server sees them. */
     public List<JsonNode> list() {
         Service living = all.stream().filter(Service::isAlive).findFirst().orElseThrow();
-        JsonNode answer = Api.user(living, "admin").get("/servers").expect(200);
+        JsonNode answer = Api.user(living, "admin").amongNewer().get("/servers").expect(200);
         assertThat(answer.get("count").asInt()).isEqualTo(answer.get("servers").size());
         return StreamSupport.stream(answer.get("servers").spliterator(), false).toList();
     }

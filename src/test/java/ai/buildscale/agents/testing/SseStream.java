@@ -26,20 +26,24 @@ public final class SseStream implements AutoCloseable {
     }
 
     private final HttpResponse<InputStream> response;
+    private final ApiContract contract;
     private final List<Event> events = new CopyOnWriteArrayList<>();
     private final List<String> comments = new CopyOnWriteArrayList<>();
+    private final List<String> undocumented = new CopyOnWriteArrayList<>();
     private volatile Event opened;
     private volatile String firstLine;
     private volatile String retry;
     private volatile boolean ended;
 
-    private SseStream(HttpResponse<InputStream> response) {
+    private SseStream(HttpResponse<InputStream> response, ApiContract contract) {
         this.response = response;
+        this.contract = contract;
     }
 
-    static SseStream open(HttpRequest request) {
+    static SseStream open(HttpRequest request, ApiContract contract) {
         try {
-            SseStream stream = new SseStream(Api.HTTP.send(request, HttpResponse.BodyHandlers.ofInputStream()));
+            SseStream stream =
+                    new SseStream(Api.HTTP.send(request, HttpResponse.BodyHandlers.ofInputStream()), contract);
             // what is refused is a problem in JSON
             if (stream.status() == 200) {
                 Thread.ofVirtual().start(stream::read);
@@ -92,6 +96,10 @@ public final class SseStream implements AutoCloseable {
     }
 
     private void take(Event event) {
+        undocumented.addAll(contract.wrongEvent(
+                response.uri().getPath().endsWith("/work") ? "WorkStreamEvents" : "StreamEvents",
+                event.type(),
+                event.data()));
         if (event.type().equals("stream_open")) {
             opened = event;
         } else {
@@ -195,6 +203,9 @@ public final class SseStream implements AutoCloseable {
             response.body().close();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+        if (!undocumented.isEmpty()) {
+            throw new AssertionError("the API's document does not have this of a stream: " + undocumented);
         }
     }
 }

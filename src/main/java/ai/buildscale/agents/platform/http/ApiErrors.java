@@ -129,18 +129,19 @@ enum ApiErrors {
             errors.remove(UNAVAILABLE);
             errors.remove(TOO_MANY_REQUESTS);
         }
+        boolean keyed = ApiDocument.has(operation, Idempotency.KEY);
         if (path.contains("{")) {
             boolean isOfSession = path.contains("/agent-sessions/{") && !path.endsWith("/migrate");
             errors.add(isOfSession ? SESSION_FORBIDDEN : FORBIDDEN);
             errors.add(NOT_FOUND);
-        } else if (path.startsWith(FOR_ADMINS) || path.startsWith(FOR_HOSTS)) {
+        } else if (keyed || path.startsWith(FOR_ADMINS) || path.startsWith(FOR_HOSTS)) {
+            // a repeat is judged by what the caller may do then
             errors.add(FORBIDDEN);
         }
         if (operation.getRequestBody() != null) {
             errors.add(PAYLOAD_TOO_LARGE);
             errors.add(UNSUPPORTED_MEDIA_TYPE);
         }
-        boolean keyed = ApiDocument.has(operation, Idempotency.KEY);
         boolean changesSession = path.contains("/agent-sessions") && method != PathItem.HttpMethod.GET;
         if (changesSession || keyed || path.endsWith("/{userId}")) {
             errors.add(CONFLICT);
