@@ -18,15 +18,21 @@ import org.jboss.logging.Logger;
  */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped
-class SessionLifecycle {
+public class SessionLifecycle {
     private static final Logger LOG = Logger.getLogger("session.lifecycle");
 
     private final Map<SessionCommand, Counter> applied = new EnumMap<>(SessionCommand.class);
     private final Counter created;
+    private final MeterRegistry metrics;
 
     SessionLifecycle(MeterRegistry metrics) {
         for (SessionCommand command : SessionCommand.values()) {
             applied.put(command, metrics.counter("sessions.commands", "command", command.toString()));
+        }
+        this.metrics = metrics;
+        // each pair is there from the start, so that its first increase is seen
+        for (SessionEnd end : SessionEnd.values()) {
+            end.statuses().forEach(status -> counter(status, end));
         }
         this.created = metrics.counter("sessions.created");
     }
@@ -40,11 +46,24 @@ class SessionLifecycle {
     /** A command was applied; it is logged once that is committed. */
     void applied(Db db, SessionCommand command, String reason, Outcome outcome) {
         applied.get(command).increment();
+        SessionEnd end = SessionEnd.by(command);
+        if (end != null) {
+            ended(command.target(), end, 1);
+        }
         log(
                 db,
                 outcome.session(),
                 outcome.oldStatus(),
                 reason == null ? command.toString() : TextRules.oneLine(reason));
+    }
+
+    /** Sessions have ended; what ends many in one statement is not logged one by one. */
+    public void ended(SessionStatus status, SessionEnd end, long sessions) {
+        counter(status, end).increment(sessions);
+    }
+
+    private Counter counter(SessionStatus status, SessionEnd end) {
+        return metrics.counter("sessions.ended", "status", status.toString(), "reason", end.toString());
     }
 
     private static void log(Db db, SessionView session, String from, String reason) {

@@ -56,6 +56,7 @@ class SessionSweep {
     private final Notifier notifier;
     private final SessionConfig config;
     private final Sweeps sweeps;
+    private final SessionLifecycle lifecycle;
     private final Duration retentionInterval;
     private final KeysetScan inactive = new KeysetScan("cancelled, inactive", INACTIVE);
     private final KeysetScan stalled = new KeysetScan("stalled", STALLED);
@@ -66,12 +67,14 @@ class SessionSweep {
             Notifier notifier,
             SessionConfig config,
             Sweeps sweeps,
+            SessionLifecycle lifecycle,
             @ConfigProperty(name = "sweeps.retention-interval") Duration retentionInterval,
             MeterRegistry metrics) {
         this.database = database;
         this.notifier = notifier;
         this.config = config;
         this.sweeps = sweeps;
+        this.lifecycle = lifecycle;
         this.stalls = metrics.counter("sessions.stalled");
         this.retentionInterval = retentionInterval;
         if (config.staleThreshold().compareTo(config.heartbeatInterval()) <= 0) {
@@ -104,14 +107,11 @@ class SessionSweep {
         int batch = config.sweepBatch();
         return Uni.join()
                 .all(
-                        drained(
-                                "stale, hosted outside",
-                                batch,
-                                SessionSweepSql.SWEEP_SILENT,
-                                stale,
-                                outageThreshold().toMillis()),
+                        drained("stale, hosted outside", batch, () -> silent(stale, batch)),
                         drained("resumed, pause expired", batch, SessionSweepSql.SWEEP_PAUSES),
-                        Uni.createFrom().deferred(() -> inactive.next(config.inactivityTimeout())),
+                        Uni.createFrom()
+                                .deferred(() -> inactive.next(config.inactivityTimeout()))
+                                .invoke(n -> lifecycle.ended(SessionStatus.CANCELLED, SessionEnd.INACTIVE, n)),
                         Uni.createFrom()
                                 .deferred(() -> stalled.next(config.stalledAfter()))
                                 .invoke(n -> stalls.increment(n)))
@@ -144,9 +144,26 @@ class SessionSweep {
                 .map(counts -> counts.stream().mapToInt(Integer::intValue).sum());
     }
 
+    /** Ends a batch of the sessions that are stale. */
+    private Uni<Row> silent(long stale, int batch) {
+        return database.row(
+                        SessionSweepSql.batched(SessionSweepSql.SWEEP_SILENT, batch),
+                        stale,
+                        outageThreshold().toMillis())
+                .invoke(row -> {
+                    long failed = row.getLong("failed");
+                    lifecycle.ended(SessionStatus.ERROR, SessionEnd.STALE, failed);
+                    lifecycle.ended(SessionStatus.CANCELLED, SessionEnd.STALE, row.getLong("n") - failed);
+                });
+    }
+
     private Uni<Integer> drained(String label, int batch, String sweep, Object... arguments) {
         String sql = SessionSweepSql.batched(sweep, batch);
-        return Sweeps.drain(batch, () -> swept(label, () -> database.row(sql, arguments)));
+        return drained(label, batch, () -> database.row(sql, arguments));
+    }
+
+    private Uni<Integer> drained(String label, int batch, Supplier<Uni<Row>> statement) {
+        return Sweeps.drain(batch, () -> swept(label, statement));
     }
 
     private Uni<Integer> swept(String label, Supplier<Uni<Row>> statement) {

@@ -24,7 +24,8 @@ final class SessionSweepSql {
             case when s.status = 'running'
                 then format('No heartbeat for %s s', extract(epoch from now() - h.beat_at)::bigint) end as message""";
 
-    private static final String SWEPT = "select count(*) as n from moved";
+    private static final String SWEPT =
+            "select count(*) as n, count(*) filter (where status = 'error') as failed from moved";
 
     /**
      * Since when the fleet has been there for who beats, without a break of $2 ms between two of these sweeps: from the

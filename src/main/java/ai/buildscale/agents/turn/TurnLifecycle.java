@@ -2,6 +2,9 @@ package ai.buildscale.agents.turn;
 
 import ai.buildscale.agents.engine.Turn;
 import ai.buildscale.agents.platform.TextRules;
+import ai.buildscale.agents.session.SessionEnd;
+import ai.buildscale.agents.session.SessionLifecycle;
+import ai.buildscale.agents.session.SessionStatus;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
@@ -25,9 +28,11 @@ public class TurnLifecycle {
     /** The states from which a claim resumes a turn: its owner was lost, or has left it. */
     private static final Set<TurnState> LEFT = EnumSet.of(TurnState.RUNNING, TurnState.PARKED, TurnState.PAUSED);
 
+    private final SessionLifecycle sessions;
     private final Map<String, Counter> counters;
 
-    TurnLifecycle(MeterRegistry metrics) {
+    TurnLifecycle(SessionLifecycle sessions, MeterRegistry metrics) {
+        this.sessions = sessions;
         this.counters = TurnOutcome.names()
                 .collect(Collectors.toMap(
                         Function.identity(), outcome -> metrics.counter("chat.turns", "outcome", outcome)));
@@ -65,6 +70,9 @@ public class TurnLifecycle {
     void closed(TurnClosing closing, Set<TurnState> from) {
         TurnOutcome outcome = closing.outcome();
         counters.get(outcome.counted()).increment();
+        if (outcome instanceof TurnOutcome.Failed) {
+            sessions.ended(SessionStatus.ERROR, SessionEnd.TURN_FAILED, 1);
+        }
         log(closing.fence(), from, outcome.state(), reason(outcome));
     }
 

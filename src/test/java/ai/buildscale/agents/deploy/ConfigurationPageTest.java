@@ -127,6 +127,10 @@ class ConfigurationPageTest {
             known.remove(property);
             String otherwise = variable.group(2);
             known.put(variable.group(1), otherwise == null || otherwise.isEmpty() ? NO_DEFAULT : otherwise);
+        } else if (variable.reset().find()) {
+            // a part of the value: either may be set
+            known.put(variable.group(1), variable.group(2));
+            known.put(property, variable.replaceFirst(variable.group(2)));
         } else if (OF_QUARKUS.contains(property) || !isOfAnotherLibrary(property)) {
             known.put(property, value);
         } else {
@@ -157,6 +161,7 @@ class ConfigurationPageTest {
     void settingsOfEveryKindAreFound() {
         assertThat(known())
                 .containsEntry("sessions.stale-threshold", "120S")
+                .containsEntry("STALE_SESSION_THRESHOLD_SECONDS", "120")
                 .containsEntry("llm.models.\"name\".retries", "2")
                 .containsEntry("llm.breaker.delay", "15S")
                 .containsEntry("idempotency.retention", "24H")

@@ -226,6 +226,7 @@ class ObservabilityIT {
                 "server_fenced_total",
                 "server_demoted_total",
                 "server_writes_fenced_total",
+                "sessions_ended_total",
                 "sessions_stalled_total",
                 "events_streams_slow_total",
                 "vertx_http_connections_rejected_total")) {

@@ -146,4 +146,30 @@ class SessionLifecycleTest {
         assertThat(metrics.counter("sessions.commands", "command", "pause").count())
                 .isEqualTo(1);
     }
+
+    private double ended(String status, String reason) {
+        return metrics.get("sessions.ended")
+                .tag("status", status)
+                .tag("reason", reason)
+                .counter()
+                .count();
+    }
+
+    @Test
+    void endsAreCountedByTheirReasons() {
+        lifecycle.applied(db, SessionCommand.PAUSE, null, moved(SessionStatus.RUNNING, SessionStatus.PAUSED));
+        lifecycle.applied(db, SessionCommand.COMPLETE, null, moved(SessionStatus.RUNNING, SessionStatus.COMPLETED));
+        lifecycle.applied(db, SessionCommand.FAIL, null, moved(SessionStatus.RUNNING, SessionStatus.ERROR));
+        lifecycle.applied(db, SessionCommand.CANCEL, null, moved(SessionStatus.PAUSED, SessionStatus.CANCELLED));
+        lifecycle.ended(SessionStatus.ERROR, SessionEnd.STALE, 7);
+        lifecycle.ended(SessionStatus.CANCELLED, SessionEnd.STALE, 2);
+
+        assertThat(ended("completed", "completed")).isEqualTo(1);
+        assertThat(ended("error", "failed")).isEqualTo(1);
+        assertThat(ended("cancelled", "cancelled")).isEqualTo(1);
+        assertThat(ended("error", "stale")).isEqualTo(7);
+        assertThat(ended("cancelled", "stale")).isEqualTo(2);
+        assertThat(ended("cancelled", "inactive")).isZero();
+        assertThat(ended("error", "turn_failed")).isZero();
+    }
 }

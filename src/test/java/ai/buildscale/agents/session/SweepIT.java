@@ -129,6 +129,8 @@ class SweepIT {
         assertThat(session.get("version").asInt()).isEqualTo(3);
         assertThat(lastEvent(id).get("reason").asText()).isEqualTo("stale");
         assertThat(lastEvent(id).get("previous_status").asText()).isEqualTo("running");
+        assertThat(Metrics.of(service).value("sessions_ended_total", "reason=\"stale\"", "status=\"error\""))
+                .isPositive();
         assertThat(owner.statuses(id)).containsExactly("idle", "running", "error");
         JsonNode lease = owner.command(id, "heartbeat", "{\"epoch\":1}").expect(200);
         assertThat(lease.get("lease_extended").asBoolean()).isFalse();
