@@ -102,8 +102,8 @@ class Http2IT {
             assertThat(send(client, "POST", "/workspaces", unannounced(blanks)).status())
                     .isEqualTo(413);
         } catch (IOException e) {
-            // Quarkus answers, and ends the connection: that may overtake the answer
-            assertThat(e).hasMessageContaining("EOF");
+            // Quarkus answers, and ends the connection: that may overtake the answer, or meet the rest of the body
+            assertThat(e.getMessage()).containsPattern("EOF|Broken pipe|Connection reset");
         }
         assertThat(USER.get("/workspaces").expect(200).get("count").asInt()).isEqualTo(before);
     }
