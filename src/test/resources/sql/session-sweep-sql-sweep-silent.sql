@@ -137,4 +137,4 @@ spent as (
     set turns = w.turns + excluded.turns, input_tokens = w.input_tokens + excluded.input_tokens,
         output_tokens = w.output_tokens + excluded.output_tokens)
 
-select count(*) as n from moved
+select count(*) as n, count(*) filter (where status = 'error') as failed from moved

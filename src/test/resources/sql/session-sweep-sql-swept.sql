@@ -1,1 +1,1 @@
-select count(*) as n from moved
+select count(*) as n, count(*) filter (where status = 'error') as failed from moved

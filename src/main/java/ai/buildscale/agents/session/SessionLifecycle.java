@@ -59,7 +59,7 @@ public class SessionLifecycle {
 
     /** Sessions have ended; what ends many in one statement is not logged one by one. */
     public void ended(SessionStatus status, SessionEnd end, long sessions) {
-        counter(status, end).increment(sessions);
+        counter(status, end).increment((double) sessions);
     }
 
     private Counter counter(SessionStatus status, SessionEnd end) {

@@ -104,6 +104,9 @@ public final class Service implements AutoCloseable {
             if (jar) {
                 command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
                 command.add("-Xmx512m");
+                // no process here lives long enough for the second compiler, which costs a third of a start on two
+                // cores
+                command.add("-XX:TieredStopAtLevel=1");
                 command.addAll(List.of(flags));
             } else {
                 command.add(artifact.toString());
