@@ -171,7 +171,7 @@ class ConfigurationPageTest {
                 .containsEntry("server.url", NO_DEFAULT);
     }
 
-    /** Each table but those of variables is of the prefixes that its heading names. */
+    /** Each table but those of variables is of the prefixes that its heading names; a variable may stand beside its property. */
     @Test
     void eachSettingStandsUnderItsPrefix() {
         Pattern.compile("(?m)^## ").splitAsStream(Settings.page()).forEach(ConfigurationPageTest::requirePrefix);
@@ -185,8 +185,8 @@ class ConfigurationPageTest {
         if (!prefixes.isEmpty()) {
             assertThat(ROW.matcher(section).results().map(row -> row.group(1)))
                     .isNotEmpty()
-                    .allMatch(name ->
-                            name.equals("DATABASE_POOL") || prefixes.stream().anyMatch(name::startsWith));
+                    .allMatch(name -> name.equals(name.toUpperCase(Locale.ROOT))
+                            || prefixes.stream().anyMatch(name::startsWith));
         }
     }
 }
