@@ -52,7 +52,7 @@ class ObservabilityIT {
             "(server|fleet|sessions|events|chat|llm|sweep|database|requests|issuer|process_resident)_.*");
 
     private static final Set<String> OUR_LABELS =
-            Set.of("reason", "outcome", "sweep", "command", "fenced", "model", "kind");
+            Set.of("reason", "status", "outcome", "sweep", "command", "fenced", "model", "kind");
 
     /** Ids, hashes, addresses, times. */
     private static final Pattern UNBOUNDED =
