@@ -64,8 +64,13 @@ class ChatPlansIT {
     static Stream<Judged> statements() {
         return Stream.of(
                 new Judged("get", Golden.statement("chat-sql-get"), 2),
-                new Judged("list", Golden.statement("chat-sql-list"), 3),
-                new Judged("history", Golden.statement("chat-sql-history"), 3),
+                // as Hibernate writes what ChatRepository and MessageRepository ask for
+                new Judged("list", """
+                        select * from chats c where c.workspace_id = $1 and c.last_message_id < $2
+                        order by c.last_message_id desc fetch first $3 rows only""", 3),
+                new Judged("history", """
+                        select * from messages m where m.chat_id = $1 and m.position < $2
+                        order by m.position desc fetch first $3 rows only""", 3),
                 new Judged("memory", Golden.statement("turn-sql-memory"), 3),
                 new Judged("post", Golden.statement("inbox-sql-post"), 9),
                 new Judged("task", Golden.statement("inbox-sql-task"), 10),
