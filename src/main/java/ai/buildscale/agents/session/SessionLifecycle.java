@@ -50,11 +50,7 @@ public class SessionLifecycle {
         if (end != null) {
             ended(command.target(), end, 1);
         }
-        log(
-                db,
-                outcome.session(),
-                outcome.oldStatus(),
-                reason == null ? command.toString() : TextRules.oneLine(reason));
+        log(db, outcome.session(), outcome.oldStatus(), reason == null ? command.toString() : reason);
     }
 
     /** Sessions have ended; what ends many in one statement is not logged one by one. */
@@ -70,7 +66,7 @@ public class SessionLifecycle {
         if (LOG.isDebugEnabled()) {
             db.afterCommit(() -> LOG.debugf(
                     "session %s from %s to %s epoch %d reason %s",
-                    session.id(), from, session.status(), session.epoch(), reason));
+                    session.id(), from, session.status(), session.epoch(), TextRules.oneLine(reason)));
         }
     }
 }

@@ -76,6 +76,11 @@ public class TurnLifecycle {
         log(closing.fence(), from, outcome.state(), reason(outcome));
     }
 
+    /** A host has told late what its turn used, which had ended with its session: no transition, but counted. */
+    void bookedLate(TurnClosing closing) {
+        counters.get(closing.outcome().counted()).increment();
+    }
+
     /** A turn that nobody ran was closed: it was counted when its owner left it. */
     void closedAtRest(OpenTurn open, TurnClosing closing) {
         log(
@@ -85,9 +90,9 @@ public class TurnLifecycle {
                 reason(closing.outcome()));
     }
 
-    /** The reason on one line; what an agent asks stays out of the log. */
+    /** What an agent asks stays out of the log. */
     private static String reason(TurnOutcome outcome) {
-        return outcome instanceof TurnOutcome.Waiting ? "question" : TextRules.oneLine(outcome.why());
+        return outcome instanceof TurnOutcome.Waiting ? "question" : outcome.why();
     }
 
     private static void log(FencingToken fence, Set<TurnState> from, TurnState to, String reason) {
@@ -101,7 +106,7 @@ public class TurnLifecycle {
                             : from.stream().map(TurnState::toString).collect(Collectors.joining("|")),
                     to,
                     fence.epoch(),
-                    reason == null ? "-" : reason);
+                    reason == null ? "-" : TextRules.oneLine(reason));
         }
     }
 }

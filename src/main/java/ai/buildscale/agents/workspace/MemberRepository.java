@@ -37,6 +37,11 @@ class MemberRepository implements PanacheRepositoryBase<WorkspaceMember, Workspa
         return list("workspaceId", Sort.by("createdAt", "userId"), workspaceId);
     }
 
+    /** Writes what was changed and reads it back, with the database's time. */
+    Uni<Void> refresh(WorkspaceMember member) {
+        return flush().chain(this::getSession).chain(session -> session.refresh(member));
+    }
+
     /** Whether the workspace has an owner beside this user. */
     Uni<Boolean> hasOtherOwner(UUID workspaceId, UUID userId) {
         return count("workspaceId = ?1 and userId <> ?2 and role = ?3", workspaceId, userId, Role.OWNER.toString())

@@ -68,10 +68,10 @@ public class WorkspaceService {
         Role needed = maxLiveSessions == null ? Role.ADMIN : Role.OWNER;
         String newName = name == null ? null : stripped(name);
         return edit(caller, needed, id, (workspace, _) -> {
-                    workspace.change(newName, maxLiveSessions);
-                    return Uni.createFrom().voidItem();
-                })
-                .chain(() -> get(caller, id));
+            workspace.change(newName, maxLiveSessions);
+            // Hibernate writes before it reads
+            return workspaces.view(id, caller.userId());
+        });
     }
 
     /** Deletes the workspace with its members and sessions; their streams end. */
@@ -131,8 +131,8 @@ public class WorkspaceService {
                                 .call(member -> role == Role.OWNER
                                         ? requireOwnerRole(actual)
                                         : requireNotLastOwner(member, actual))
-                                .invoke(member -> member.changeRole(role)))
-                .chain(() -> entities.read(() -> member(id, userId)))
+                                .invoke(member -> member.changeRole(role))
+                                .call(members::refresh))
                 .map(WorkspaceMember::view);
     }
 

@@ -28,9 +28,9 @@ public class ApiDocument implements OASFilter {
     private static final String BEARER = "bearer";
     private static final List<Schema.SchemaType> STRING = List.of(Schema.SchemaType.STRING);
 
-    /** The only POSTs without a key: one hands out work, and the others a secret, which is not kept. */
+    /** The only POSTs without a key: one hands out work, the other a secret, which is not kept. */
     private static final Set<String> NEVER_REPEATED =
-            Set.of("/api/v1/agent-hosts/{hostId}/work", "/api/v1/stream-tokens", "/api/v1/dev/tokens");
+            Set.of("/api/v1/agent-hosts/{hostId}/work", "/api/v1/stream-tokens");
 
     /** Answers with one session, whose version they have as an entity tag. */
     private static final Set<String> TAGGED =

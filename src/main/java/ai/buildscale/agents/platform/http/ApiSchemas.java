@@ -2,7 +2,8 @@ package ai.buildscale.agents.platform.http;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -137,11 +138,11 @@ final class ApiSchemas {
 
     /** Visits a schema and all that it is made of, but for what it refers to. */
     private static void visit(Schema schema, Consumer<Schema> visitor) {
-        visit(schema, visitor, new HashSet<>());
+        visit(schema, visitor, Collections.newSetFromMap(new IdentityHashMap<>()));
     }
 
-    private static void visit(Schema schema, Consumer<Schema> visitor, Set<Integer> seen) {
-        if (schema == null || !seen.add(System.identityHashCode(schema))) {
+    private static void visit(Schema schema, Consumer<Schema> visitor, Set<Schema> seen) {
+        if (schema == null || !seen.add(schema)) {
             return;
         }
         visitor.accept(schema);
