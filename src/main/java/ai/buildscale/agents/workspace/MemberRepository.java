@@ -37,9 +37,11 @@ class MemberRepository implements PanacheRepositoryBase<WorkspaceMember, Workspa
         return list("workspaceId", Sort.by("createdAt", "userId"), workspaceId);
     }
 
-    /** Writes what was changed and reads it back, with the database's time. */
-    Uni<Void> refresh(WorkspaceMember member) {
-        return flush().chain(this::getSession).chain(session -> session.refresh(member));
+    /** The membership with the database's time of its change: Hibernate writes before it reads. */
+    Uni<MemberView> view(UUID workspaceId, UUID userId) {
+        return find("workspaceId = ?1 and userId = ?2", workspaceId, userId)
+                .project(MemberView.class)
+                .singleResult();
     }
 
     /** Whether the workspace has an owner beside this user. */

@@ -69,7 +69,6 @@ public class WorkspaceService {
         String newName = name == null ? null : stripped(name);
         return edit(caller, needed, id, (workspace, _) -> {
             workspace.change(newName, maxLiveSessions);
-            // Hibernate writes before it reads
             return workspaces.view(id, caller.userId());
         });
     }
@@ -124,16 +123,14 @@ public class WorkspaceService {
      */
     public Uni<MemberView> changeRole(Caller caller, UUID id, UUID userId, Role role) {
         return edit(
-                        caller,
-                        Role.ADMIN,
-                        id,
-                        (_, actual) -> member(id, userId)
-                                .call(member -> role == Role.OWNER
-                                        ? requireOwnerRole(actual)
-                                        : requireNotLastOwner(member, actual))
-                                .invoke(member -> member.changeRole(role))
-                                .call(members::refresh))
-                .map(WorkspaceMember::view);
+                caller,
+                Role.ADMIN,
+                id,
+                (_, actual) -> member(id, userId)
+                        .call(member ->
+                                role == Role.OWNER ? requireOwnerRole(actual) : requireNotLastOwner(member, actual))
+                        .invoke(member -> member.changeRole(role))
+                        .chain(() -> members.view(id, userId)));
     }
 
     /**
