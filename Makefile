@@ -90,8 +90,8 @@ bench-actors: jdk $(PRODUCT) $(BENCH) ## only: messages through chat actors, and
 bench-langgraph: jdk $(PRODUCT) $(BENCH) ## only: get, search, talk, create, against LangGraph's local agent server for JavaScript
 	@$(BENCH_RUN) langgraph
 
-bench-start: jdk $(CACHE) $(BENCH) ## only: from the start to the first answer, and idle memory: native if it is built, JVM, bare Vert.x
-	@$(BENCH_RUN) start
+bench-start: jdk $(CACHE) $(BENCH) ## only: from the start to the first answer, and idle memory: native if it is built, JVM, bare Vert.x (BEFORE=an earlier build's target, to be measured beside)
+	@"$(JDK)/bin/java" $(JVM_ARGS) $(if $(BEFORE),-Dbench.before="$(BEFORE)") -cp "$(BENCH_CLASSES)" ai.buildscale.agents.bench.Bench start
 
 bench-upkeep: jdk $(PRODUCT) $(BENCH) ## only: what each statement costs by which a fleet watches and moves itself
 	@$(BENCH_RUN) upkeep

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -20,17 +21,19 @@ import java.util.stream.Stream;
 /**
  * From the start of the process to the first answer that read the database (a session by id, with a JWT), on a database
  * that has its schema; and the memory that is resident after ten idle seconds: the native executable (where it was built),
- * the jar with its trained cache and without, and bare Vert.x with a cache of its own. All may use the same heap, of a pod's
- * memory.
+ * the jar with its trained cache and without, and bare Vert.x with a cache of its own; and the same of an earlier build, in
+ * turns with this one, if {@code bench.before} names its {@code target}. All may use the same heap, of a pod's memory.
  */
 final class StartRow implements Bench.Row {
     private static final Path TARGET = Path.of("target").toAbsolutePath();
-    private static final Path JAR = TARGET.resolve("quarkus-app/quarkus-run.jar");
-    private static final Path CACHE = TARGET.resolve("quarkus-app/app.aot");
+    /** The earlier build's. */
+    private static final String BEFORE = System.getProperty("bench.before", "");
+
     private static final Path BARE_CACHE = Lab.FOLDER.resolve("bare.aot");
     /** The heap that a JVM has in a pod, for the executable. */
     private static final String HEAP = "-Xmx460m";
 
+    private static final String EARLIER = ", earlier build";
     private static final int IDLE_SECONDS = 10;
     private static final int TRAINING_REQUESTS = 2_000;
     private static final String PATH = "/api/v1/agent-sessions/" + Lab.SESSION + Lab.FIRST;
@@ -76,6 +79,18 @@ final class StartRow implements Bench.Row {
             }
         }
         for (Side side : sides) {
+            sides.stream()
+                    .filter(earlier -> earlier.name().equals(side.name() + EARLIER))
+                    .forEach(earlier -> report.line(
+                            side.name() + ": start, against the earlier build",
+                            Spread.of(side.millis()).in("%.0f", "ms"),
+                            Spread.of(earlier.millis()).in("%.0f", "ms"),
+                            String.format(
+                                    Locale.ROOT,
+                                    "%.2f ×",
+                                    Spread.of(side.millis()).median()
+                                            / Spread.of(earlier.millis()).median()),
+                            "≤ 1.10 ×"));
             report.figure(
                     side.name() + ": start → first answer that read the database",
                     Spread.of(side.millis()).in("%.0f", "ms"),
@@ -88,30 +103,40 @@ final class StartRow implements Bench.Row {
     }
 
     private List<Side> sides(String database) throws Exception {
-        List<Side> sides = new ArrayList<>();
-        Path executable = executable();
-        if (executable == null) {
-            System.out.println("    no native executable: make native builds one");
-        } else {
-            sides.add(new Side("native", service(List.of(executable.toString(), HEAP)), "≤ 150 ms", "≤ 80 MB"));
+        List<Side> sides = builds(TARGET, "");
+        if (!BEFORE.isEmpty()) {
+            sides.addAll(builds(Path.of(BEFORE).toAbsolutePath(), EARLIER));
         }
-        if (!Files.exists(CACHE)) {
-            throw new IllegalStateException(CACHE + " is missing: make package makes it");
-        }
-        sides.add(new Side(
-                "JVM, trained cache",
-                service(java(
-                        Artefact.inPod(List.of("-XX:AOTCache=" + CACHE, "-XX:AOTMode=on")), "-jar", JAR.toString())),
-                "≤ 1,500 ms",
-                "≤ 200 MB"));
-        sides.add(new Side("JVM, no cache", service(java(Artefact.inPod(List.of()), "-jar", JAR.toString())), "", ""));
         List<String> trained = List.of("-XX:AOTCache=" + trained(database), "-XX:AOTMode=on");
         sides.add(new Side("bare Vert.x, its own cache", bare(Artefact.inPod(trained), database), "", ""));
         return sides;
     }
 
-    private static Path executable() throws IOException {
-        try (Stream<Path> files = Files.list(TARGET)) {
+    /** The service as a build has left it: native, with its cache, without. */
+    private List<Side> builds(Path target, String which) throws IOException {
+        List<Side> sides = new ArrayList<>();
+        Path executable = executable(target);
+        if (executable == null) {
+            System.out.println("    no native executable in " + target + ": make native builds one");
+        } else {
+            sides.add(new Side("native" + which, service(List.of(executable.toString(), HEAP)), "≤ 150 ms", "≤ 80 MB"));
+        }
+        String jar = target.resolve("quarkus-app/quarkus-run.jar").toString();
+        Path cache = target.resolve("quarkus-app/app.aot");
+        if (!Files.exists(cache)) {
+            throw new IllegalStateException(cache + " is missing: make package makes it");
+        }
+        sides.add(new Side(
+                "JVM, trained cache" + which,
+                service(java(Artefact.inPod(List.of("-XX:AOTCache=" + cache, "-XX:AOTMode=on")), "-jar", jar)),
+                "≤ 1,500 ms",
+                "≤ 200 MB"));
+        sides.add(new Side("JVM, no cache" + which, service(java(Artefact.inPod(List.of()), "-jar", jar)), "", ""));
+        return sides;
+    }
+
+    private static Path executable(Path target) throws IOException {
+        try (Stream<Path> files = Files.list(target)) {
             return files.filter(file -> file.toString().endsWith("-runner"))
                     .findFirst()
                     .orElse(null);
