@@ -5,6 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.restassured.RestAssured;
+import io.restassured.config.EncoderConfig;
+import io.restassured.config.RedirectConfig;
+import io.restassured.config.RestAssuredConfig;
+import io.restassured.specification.RequestSpecification;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -18,7 +23,8 @@ import java.util.UUID;
 
 /**
  * A user of the service: calls it with a token, reads JSON, and takes no answer that the API's document does not have.
- * Safe for many threads.
+ * Contract tests send their requests by REST Assured ({@link #given()}); those that speak to processes of their own by
+ * the short forms. Safe for many threads.
  */
 public final class Api {
     static final HttpClient HTTP = HttpClient.newBuilder()
@@ -27,6 +33,13 @@ public final class Api {
             .build();
 
     public static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Requests go out as they are written. */
+    private static final RestAssuredConfig AS_WRITTEN = RestAssuredConfig.config()
+            .encoderConfig(EncoderConfig.encoderConfig()
+                    .defaultContentCharset(StandardCharsets.UTF_8)
+                    .appendDefaultContentCharsetToContentTypeIfUndefined(false))
+            .redirect(RedirectConfig.redirectConfig().followRedirects(false));
 
     private final Service service;
     private final UUID userId;
@@ -40,6 +53,11 @@ public final class Api {
         this.token = token;
         this.patience = patience;
         this.contract = contract;
+    }
+
+    /** A new user in these groups, of the service that Quarkus has started. */
+    public static Api newUser(String... groups) {
+        return user(Service.ofQuarkus(), groups);
     }
 
     /** A new user in these groups. */
@@ -116,6 +134,22 @@ public final class Api {
         }
     }
 
+    /** A request below {@code /api/v1} by REST Assured, with JSON if it has a body. */
+    public RequestSpecification given() {
+        RequestSpecification request = RestAssured.given()
+                .config(AS_WRITTEN)
+                .urlEncodingEnabled(false)
+                .filter(contract)
+                .baseUri(service.url("/api/v1"))
+                .contentType("application/json");
+        return token == null ? request : request.header("Authorization", "Bearer " + token);
+    }
+
+    /** The same with an {@code Idempotency-Key}. */
+    public RequestSpecification given(String idempotencyKey) {
+        return given().header("Idempotency-Key", idempotencyKey);
+    }
+
     public Reply get(String path, String... headers) {
         return send("GET", path, (byte[]) null, headers);
     }
@@ -178,6 +212,13 @@ public final class Api {
                 .expect(201)
                 .at("/workspace/id")
                 .asText();
+    }
+
+    /** A new user in a workspace of this one. */
+    public Api newMember(String workspaceId, String role) {
+        Api member = user(service);
+        addMember(workspaceId, member, role);
+        return member;
     }
 
     /** Adds another user to the workspace. */

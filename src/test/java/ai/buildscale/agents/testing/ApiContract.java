@@ -1,23 +1,32 @@
 package ai.buildscale.agents.testing;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.restassured.filter.Filter;
+import io.restassured.filter.FilterContext;
+import io.restassured.http.Header;
+import io.restassured.response.Response;
+import io.restassured.specification.FilterableRequestSpecification;
+import io.restassured.specification.FilterableResponseSpecification;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.net.http.HttpHeaders;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Holds the API's document to what the tests see: an answer with a status, a body, a field or a header that the document
  * does not have for its operation, and an event likewise, fails the test that got it.
  */
-final class ApiContract {
+final class ApiContract implements Filter {
     private static final JsonNode DOCUMENT = read();
 
     static final ApiContract AS_DOCUMENTED = new ApiContract(false);
@@ -55,6 +64,20 @@ final class ApiContract {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    @Override
+    public Response filter(
+            FilterableRequestSpecification request, FilterableResponseSpecification expected, FilterContext context) {
+        Response response = context.next(request, expected);
+        Map<String, List<String>> headers = response.headers().asList().stream()
+                .collect(Collectors.groupingBy(
+                        Header::getName, Collectors.mapping(Header::getValue, Collectors.toList())));
+        check(
+                request.getMethod(),
+                URI.create(request.getURI()).getRawPath(),
+                new Api.Reply(response.statusCode(), HttpHeaders.of(headers, (_, _) -> true), response.asString()));
+        return response;
     }
 
     /** @param path as it was requested, with or without a query */

@@ -20,10 +20,12 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.eclipse.microprofile.config.ConfigProvider;
 
 /**
  * The packaged service (a jar, or the native executable) as a process of its own on a free loopback port. Tests speak
- * to it as clients do. {@link #shared()} is one for all tests that need nothing special.
+ * to it as clients do. {@link #shared()} is one for all tests that need nothing special; contract tests have the one
+ * that Quarkus starts.
  */
 public final class Service implements AutoCloseable {
     private static final Path TARGET = Path.of("target").toAbsolutePath();
@@ -59,6 +61,12 @@ public final class Service implements AutoCloseable {
             Runtime.getRuntime().addShutdownHook(new Thread(shared::close));
         }
         return shared;
+    }
+
+    /** The one that Quarkus has started for a contract test, which it also stops. */
+    public static Service ofQuarkus() {
+        URI url = URI.create(ConfigProvider.getConfig().getValue("test.url", String.class));
+        return new Service(null, url.getPort(), PostgresResource.database(), TARGET.resolve("quarkus.log"));
     }
 
     /**
