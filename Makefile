@@ -16,7 +16,7 @@ SOURCES := $(shell find src/main src/dev pom.xml -type f)
 # what a recipe leaves half done when it fails is not taken for done
 .DELETE_ON_ERROR:
 
-.PHONY: help jdk jdk-home run dev cluster test test-browser chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check lint-openapi golden format package native native-test repeatable clean reset
+.PHONY: help jdk jdk-home run dev cluster test test-browser chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check lint-openapi golden format package native native-test image-check repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -142,6 +142,11 @@ $(EXECUTABLE): $(shell find src/main pom.xml -type f) | jdk $(RUN)
 
 native-test: jdk $(EXECUTABLE) ## pass every test that speaks to the service on the native executable
 	@$(MVN) test-compile failsafe:integration-test@default failsafe:verify@default -DexcludedGroups=jvm \
+	  -Dservice.artifact="$(CURDIR)/$(EXECUTABLE)"
+
+image-check: jdk $(EXECUTABLE) ## run the native executable as its image would, without a container engine: user, read-only files, 256 MB; probes, the demo
+	@missing=$$(.ci/jail missing); if [ -n "$$missing" ]; then echo "image-check cannot be done: $$missing"; exit 1; fi
+	@$(MVN) test-compile failsafe:integration-test@default failsafe:verify@default -Dit.test=ImageCheck \
 	  -Dservice.artifact="$(CURDIR)/$(EXECUTABLE)"
 
 repeatable: jdk ## build the artefact twice, from nothing and in two places: it must be the same to the byte

@@ -2,10 +2,8 @@ package ai.buildscale.agents.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import ai.buildscale.agents.deploy.Dockerfile.Stage;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,40 +11,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Both images, as far as one can see without building them. */
 class DockerfileTest {
-    private static final Path FOLDER = Path.of("src/main/docker");
     /** What a build makes, and a fresh checkout does not have. */
     private static final String BUILT = "target/quarkus-app";
-
-    /** The lines of each stage, one for an instruction; those before the first FROM come first. */
-    private static List<List<String>> stages(String name) {
-        String text =
-                Yaml.text(FOLDER.resolve(name)).replaceAll("(?m)^ *#.*\\n", "").replaceAll(" *\\\\\\n *", " ");
-        // Docker takes "user root" and tabs too: the assertions below would not see them
-        assertThat(text.lines().filter(line -> !line.isBlank()))
-                .allMatch(line ->
-                        line.matches("(FROM|ARG|ENV|COPY|RUN|USER|WORKDIR|EXPOSE|ENTRYPOINT|CMD|ADD) .*[^\\\\]"));
-        return Arrays.stream(("\n" + text).split("(?m)^(?=FROM )"))
-                .map(stage -> stage.lines().filter(line -> !line.isBlank()).toList())
-                .toList();
-    }
-
-    private static List<String> run(String name) {
-        return stages(name).getLast();
-    }
-
-    /** What follows the name of each such instruction. */
-    private static List<String> all(List<String> stage, String instruction) {
-        return stage.stream()
-                .filter(line -> line.startsWith(instruction + " "))
-                .map(line -> line.substring(instruction.length() + 1))
-                .toList();
-    }
-
-    private static List<String> arguments(String instruction) {
-        return Arrays.stream(instruction.split(" +"))
-                .filter(word -> !word.startsWith("--"))
-                .toList();
-    }
 
     /** The last line of .dockerignore that a path matches decides. */
     private static boolean sent(String path) {
@@ -67,37 +33,36 @@ class DockerfileTest {
     @ParameterizedTest
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
     void runsAsANumberedUserThatIsNotRoot(String name) {
-        List<String> run = run(name);
-        assertThat(all(run, "USER").getLast()).matches("[1-9][0-9]*");
-        assertThat(all(run, "EXPOSE").getLast()).isEqualTo(Integer.toString(Settings.port()));
+        Stage run = Dockerfile.of(name).run();
+        assertThat(run.last("USER")).matches("[1-9][0-9]*");
+        assertThat(run.last("EXPOSE")).isEqualTo(Integer.toString(Settings.port()));
         // nothing is made or changed in the image of what runs but by copies
-        assertThat(all(run, "RUN")).isEmpty();
-        assertThat(all(run, "COPY")).isNotEmpty().allMatch(copy -> copy.contains("--chown=0:0 "));
+        assertThat(run.all("RUN")).isEmpty();
+        assertThat(run.all("COPY")).isNotEmpty().allMatch(copy -> copy.contains("--chown=0:0 "));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
-    void startsWithoutAShellSoThatSignalsArrive(String name) throws JsonProcessingException {
-        List<String> run = run(name);
-        String entrypoint = all(run, "ENTRYPOINT").getLast();
-        assertThat(JsonMapper.builder().build().readTree(entrypoint).isArray()).isTrue();
-        assertThat(all(run, "CMD")).isEmpty();
+    void startsWithoutAShellSoThatSignalsArrive(String name) {
+        Stage run = Dockerfile.of(name).run();
+        assertThat(run.entrypoint()).isNotEmpty();
+        assertThat(run.all("CMD")).isEmpty();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
     void takesOnlyWhatIsThereAndSent(String name) {
-        List<String> lines = stages(name).stream().flatMap(List::stream).toList();
-        assertThat(all(lines, "COPY"))
+        List<Stage> stages = Dockerfile.of(name).stages();
+        assertThat(stages.stream().flatMap(stage -> stage.all("COPY").stream()))
                 .filteredOn(copy -> !copy.contains("--from="))
                 .isNotEmpty()
-                .flatExtracting(
-                        copy -> arguments(copy).subList(0, arguments(copy).size() - 1))
+                .flatExtracting(copy -> Dockerfile.arguments(copy)
+                        .subList(0, Dockerfile.arguments(copy).size() - 1))
                 .map(source -> source.replaceAll("/$", ""))
                 .allSatisfy(path -> assertThat(sent(path)).as(path).isTrue())
                 .filteredOn(path -> !path.equals(BUILT))
                 .allSatisfy(path -> assertThat(Path.of(path)).exists());
-        assertThat(all(lines, "ADD")).isEmpty();
+        assertThat(stages).allMatch(stage -> stage.all("ADD").isEmpty());
     }
 
     @ParameterizedTest
@@ -109,40 +74,47 @@ class DockerfileTest {
     @ParameterizedTest
     @ValueSource(strings = {"Dockerfile.native", "Dockerfile.jvm"})
     void imagesHaveATag(String name) {
-        List<List<String>> stages = stages(name);
+        List<Stage> stages = Dockerfile.of(name).stages();
         assertThat(stages.subList(1, stages.size())).isNotEmpty().allSatisfy(stage -> {
-            String image = arguments(all(stage, "FROM").getFirst()).getFirst();
-            assertThat(
-                            image.equals("${JDK_IMAGE}")
-                                    ? all(stages.getFirst(), "ARG").getFirst()
-                                    : image)
+            String image = Dockerfile.arguments(stage.last("FROM")).getFirst();
+            assertThat(image.equals("${JDK_IMAGE}") ? stages.getFirst().last("ARG") : image)
                     .matches("(JDK_IMAGE=)?[a-z0-9.]+/[a-z0-9/-]+:[a-z0-9.-]+");
         });
     }
 
     @Test
     void nativeIsBuiltFromTheSourcesAndOnlyTheExecutableGoesOn() {
-        List<List<String>> stages = stages("Dockerfile.native");
+        List<Stage> stages = Dockerfile.of("Dockerfile.native").stages();
         assertThat(stages).as("nothing, and two stages").hasSize(3);
-        assertThat(stages.get(1)).startsWith("FROM quay.io/quarkus/ubi9-quarkus-mandrel-builder-image:jdk-25 AS build");
-        List<String> steps = all(stages.get(1), "RUN");
+        assertThat(stages.get(1).lines())
+                .startsWith("FROM quay.io/quarkus/ubi9-quarkus-mandrel-builder-image:jdk-25 AS build");
+        List<String> steps = stages.get(1).all("RUN");
         assertThat(steps.getFirst()).contains("./mvnw", "-Dquarkus.native.enabled=true");
         assertThat(steps.getLast()).contains("BillOfMaterials.java", "target/sbom.json target/native");
-        assertThat(all(stages.getLast(), "COPY"))
+        assertThat(stages.getLast().all("COPY"))
                 .allMatch(copy -> copy.startsWith("--from=build "))
-                .extracting(DockerfileTest::arguments)
+                .extracting(Dockerfile::arguments)
                 .containsExactly(
                         List.of("/code/target/native/sbom.json", "/app/sbom.json"),
                         List.of("/code/target/native/licences.txt", "/app/licences.txt"),
                         List.of("/code/target/*-runner", "/app/agent-sessions"));
-        assertThat(all(stages.getLast(), "ENTRYPOINT").getLast()).startsWith("[\"/app/agent-sessions\"");
+        assertThat(stages.getLast().entrypoint()).startsWith("/app/agent-sessions");
+    }
+
+    /** Whatever else it says, ImageTree and Jail must learn first. */
+    @Test
+    void theImageThatRunsHasOnlyWhatImageCheckKnows() {
+        Stage run = Dockerfile.of("Dockerfile.native").run();
+        assertThat(run.last("FROM")).isEqualTo(ImageTree.BASE_IMAGE);
+        assertThat(run.lines()).allMatch(line -> line.matches("(FROM|COPY|EXPOSE|USER|WORKDIR|ENTRYPOINT) .*"));
+        assertThat(run.last("WORKDIR")).isEqualTo("/tmp");
     }
 
     @Test
     void theCacheOfTheJvmIsWhereItIsLookedFor() {
-        List<String> run = run("Dockerfile.jvm");
-        assertThat(arguments(all(run, "COPY").getFirst())).containsExactly(BUILT + "/", "/app/");
-        assertThat(all(run, "ENV").getLast()).startsWith("JDK_JAVA_OPTIONS=").contains("/app/app.aot");
-        assertThat(all(run, "ENTRYPOINT").getLast()).contains("\"/app/quarkus-run.jar\"");
+        Stage run = Dockerfile.of("Dockerfile.jvm").run();
+        assertThat(Dockerfile.arguments(run.last("COPY"))).containsExactly(BUILT + "/", "/app/");
+        assertThat(run.last("ENV")).startsWith("JDK_JAVA_OPTIONS=").contains("/app/app.aot");
+        assertThat(run.entrypoint()).contains("/app/quarkus-run.jar");
     }
 }
