@@ -183,7 +183,10 @@ final class SimulatedServer {
                             renewed(sent);
                             count();
                         }
-                        agenda.in(lease.pause(false), this::renew);
+                        agenda.in(config.leaseRenewal(), this::renew);
+                    } else if (alive && mine == row && !mine.isLost()) {
+                        // an answer that comes late counts all the same
+                        renewed(sent);
                     }
                 },
                 () -> {});

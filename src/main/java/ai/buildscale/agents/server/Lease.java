@@ -8,6 +8,8 @@ import java.time.Duration;
  * its renewal was sent, and ends a tenth earlier than the others wait, for clocks that do not run alike.
  */
 final class Lease {
+    /** The scheduler looks once a second, so a renewal may come so much later than it is due. */
+    static final Duration JITTER = Duration.ofSeconds(1);
     /** The least time that a renewal has for its answer, and the longest wait after one that has failed. */
     private static final Duration HALF_A_SECOND = Duration.ofMillis(500);
 
@@ -27,11 +29,26 @@ final class Lease {
         this.ownsSince = now;
     }
 
-    /** Renews; returns whether the server owns from now on and did not before. */
+    /** Whether a renewal that the scheduler begins late still comes in time; if not, servers that live are given up. */
+    static boolean isLongEnough(Duration renewal, Duration lostAfter) {
+        return lostAfter.compareTo(renewal.multipliedBy(2)) >= 0
+                && held(lostAfter).compareTo(renewal.plus(JITTER).plus(HALF_A_SECOND)) > 0;
+    }
+
+    private static Duration held(Duration lostAfter) {
+        return lostAfter.dividedBy(10).multipliedBy(9);
+    }
+
+    /**
+     * Renews; returns whether the server owns from now on and did not before. The answer to an earlier renewal may come
+     * after that to a later one.
+     */
     synchronized boolean renewed(long sent, long now) {
-        renewedAt = sent;
-        endsAt = sent + lostAfter.toNanos() / 10 * 9;
-        if (owned) {
+        if (sent - renewedAt >= 0) {
+            renewedAt = sent;
+            endsAt = sent + held(lostAfter).toNanos();
+        }
+        if (owned || !holds(now)) {
             return false;
         }
         owned = true;
@@ -65,14 +82,23 @@ final class Lease {
         return Duration.ofNanos(now - renewedAt);
     }
 
-    /** The pause before the next renewal; shorter after one that has failed. */
+    /**
+     * When the timer renews after the end of a renewal: soon after one that has failed; otherwise only if the scheduler
+     * has not renewed by then.
+     */
     Duration pause(boolean failing) {
-        return failing ? shorter(renewal.dividedBy(4), HALF_A_SECOND) : renewal;
+        return failing
+                ? shorter(renewal.dividedBy(4), HALF_A_SECOND)
+                : renewal.plus(JITTER).plus(HALF_A_SECOND);
     }
 
-    /** The time that a renewal has for its answer. */
+    /**
+     * The time after which a renewal without an answer counts as failed: half of what a late one leaves of the lease, so
+     * that there is as much for another.
+     */
     Duration patience() {
-        return renewal.compareTo(HALF_A_SECOND) > 0 ? renewal : HALF_A_SECOND;
+        Duration half = held(lostAfter).minus(renewal).minus(JITTER).dividedBy(2);
+        return shorter(renewal, half.compareTo(HALF_A_SECOND) > 0 ? half : HALF_A_SECOND);
     }
 
     private static Duration shorter(Duration one, Duration other) {

@@ -1,14 +1,15 @@
 package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.platform.Ids;
+import ai.buildscale.agents.platform.jobs.Jobs;
 import ai.buildscale.agents.platform.postgres.Migrations;
-import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.session.AgentRuntime;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
+import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import jakarta.annotation.Priority;
@@ -27,7 +28,9 @@ import org.jboss.logging.Logger;
 /**
  * This process as a member of the fleet: one row with a fresh id, whose lease it renews. It acts as an owner only while
  * it knows that its lease holds, by its own monotonic clock, counted from before the renewal was sent; and a little less
- * long than the others wait. Given up by the others, it stops at once and joins again as a new member.
+ * long than the others wait. Given up by the others, it stops at once and joins again as a new member. The scheduler
+ * renews, also while the server drains; a timer renews after a failure, and where the scheduler does not: it rests until
+ * all that waits for the schema has started, and when the wall clock is set back.
  */
 @Startup // its metrics are there before the database is
 @ApplicationScoped
@@ -41,6 +44,7 @@ class Membership {
     private final ServerLoad load;
     private final AgentRuntime agents;
     private final Vertx vertx;
+    private final Jobs jobs;
     private final ServerConfig config;
     private final String version;
     private final String hostname;
@@ -56,7 +60,8 @@ class Membership {
     private volatile String state = ServerState.ACTIVE.toString();
     private volatile Instant rebalanceAt;
     private volatile boolean failing;
-    private FixedDelayTimer timer;
+    private volatile boolean started;
+    private long timer = -1;
 
     Membership(
             ServerRepository servers,
@@ -64,6 +69,7 @@ class Membership {
             ServerLoad load,
             AgentRuntime agents,
             Vertx vertx,
+            Jobs jobs,
             ServerConfig config,
             @ConfigProperty(name = "quarkus.application.version") String version,
             MeterRegistry metrics) {
@@ -72,6 +78,7 @@ class Membership {
         this.load = load;
         this.agents = agents;
         this.vertx = vertx;
+        this.jobs = jobs;
         this.config = config;
         this.lease = new Lease(config, System.nanoTime());
         this.version = version;
@@ -86,9 +93,18 @@ class Membership {
                 .description("since this server last renewed its lease")
                 .baseUnit("seconds")
                 .register(metrics);
-        if (config.lostAfter().compareTo(config.leaseRenewal().multipliedBy(2)) < 0) {
+        check(config);
+    }
+
+    private static void check(ServerConfig config) {
+        if (config.leaseRenewal().compareTo(Lease.JITTER) < 0) {
+            throw new IllegalArgumentException("server.lease-renewal (" + config.leaseRenewal()
+                    + ") must be a second at least, because the scheduler looks once a second");
+        }
+        if (!Lease.isLongEnough(config.leaseRenewal(), config.lostAfter())) {
             LOG.warnf(
-                    "server.lost-after (%s) is not twice server.lease-renewal (%s): servers that live will be given up",
+                    "server.lost-after (%s) is too short for server.lease-renewal (%s), which may come a second late:"
+                            + " servers that live will be given up",
                     config.lostAfter(), config.leaseRenewal());
         }
     }
@@ -149,13 +165,34 @@ class Membership {
     }
 
     void start(@Observes @Priority(100) Migrations.Applied event) {
-        timer = FixedDelayTimer.start(vertx, () -> lease.pause(failing), this::runOnce);
+        started = true;
         try {
             join().await().atMost(FIRST_JOIN);
         } catch (RuntimeException e) {
             // the timer tries again; what else waits for the schema starts all the same
             failing = true;
             failureLog.met(e);
+        }
+        setTimer();
+    }
+
+    @Scheduled(every = "${server.lease-renewal:2s}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        return jobs.run("lease", config.leaseRenewal(), this::renewInTime);
+    }
+
+    private Uni<Void> renewInTime() {
+        return leaving
+                ? Uni.createFrom().voidItem()
+                : runOnce().onFailure().recoverWithNull().invoke(this::setTimer);
+    }
+
+    /** There is one timer: it is set anew at the end of each renewal, whoever has called for that. */
+    private synchronized void setTimer() {
+        vertx.cancelTimer(timer);
+        if (!leaving) {
+            timer = vertx.setTimer(
+                    lease.pause(failing).toMillis(), _ -> tick().subscribe().with(_ -> {}, failureLog::met));
         }
     }
 
@@ -223,19 +260,29 @@ class Membership {
     private Uni<Void> renew() {
         UUID member = id;
         long sent = System.nanoTime();
-        return servers.renew(member, load.now(), presence.isHeld()).chain(renewed -> {
-            if (!member.equals(id) || leaving) {
-                return Uni.createFrom().voidItem();
-            }
-            if (renewed == null) {
-                return fencedOff(member);
-            }
-            state = renewed.state();
-            rebalanceAt = renewed.rebalanceAt();
-            renewed(sent);
-            load.refresh();
-            return Uni.createFrom().voidItem();
-        });
+        return servers.renew(member, load.now(), presence.isHeld())
+                .invoke(renewed -> {
+                    if (renewed != null && isStill(member)) {
+                        accepted(renewed, sent);
+                    }
+                })
+                // an answer counts also if it comes when it is not waited for any more
+                .memoize()
+                .indefinitely()
+                .chain(renewed -> renewed == null && isStill(member)
+                        ? fencedOff(member)
+                        : Uni.createFrom().voidItem());
+    }
+
+    private boolean isStill(UUID member) {
+        return member.equals(id) && !leaving;
+    }
+
+    private void accepted(ServerRepository.Renewed renewed, long sent) {
+        state = renewed.state();
+        rebalanceAt = renewed.rebalanceAt();
+        renewed(sent);
+        load.refresh();
     }
 
     private void renewed(long sent) {
@@ -275,10 +322,10 @@ class Membership {
     Uni<Void> leave() {
         leaving = true;
         presence.stop();
-        if (timer == null) {
+        setTimer();
+        if (!started) {
             return Uni.createFrom().voidItem();
         }
-        timer.stop();
         // an attempt to join whose answer has not come may have come through
         UUID member = joined ? id : candidate;
         joined = false;

@@ -11,7 +11,7 @@ import java.util.Optional;
 /** Settings of this process as a member of the fleet. The times must be the same on all servers. */
 @ConfigMapping(prefix = "server")
 interface ServerConfig {
-    /** How often the lease is renewed. */
+    /** How often the lease is renewed; a second at least, because the scheduler looks once a second. */
     @WithDefault("2S")
     Duration leaseRenewal();
 

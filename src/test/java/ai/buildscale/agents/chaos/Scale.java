@@ -34,9 +34,9 @@ record Scale(
                         "events.keep-alive",
                         "1S",
                         "server.lease-renewal",
-                        "0.5S",
+                        "1S",
                         "server.lost-after",
-                        "2S",
+                        "4S",
                         "server.watch-interval",
                         "0.25S",
                         "sessions.sweep-interval",
@@ -52,7 +52,7 @@ record Scale(
                 full ? 12 : 4,
                 Duration.ofSeconds(Integer.getInteger("chaos.seconds", full ? 8 : 1)),
                 full ? Duration.ofSeconds(2) : Duration.ofSeconds(1),
-                full ? Duration.ofSeconds(6) : Duration.ofSeconds(2),
+                full ? Duration.ofSeconds(6) : Duration.ofSeconds(4),
                 settings,
                 // those of the short form live for seconds: they start in half the time without the second compiler
                 full ? List.of() : List.of("-XX:TieredStopAtLevel=1"));

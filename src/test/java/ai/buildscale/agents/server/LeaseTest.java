@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class LeaseTest {
     private static final long SECOND = 1_000_000_000;
@@ -45,9 +47,40 @@ class LeaseTest {
     }
 
     @Test
-    void isRenewedSoonerAfterAFailure() {
-        assertThat(lease.pause(false)).isEqualTo(config.leaseRenewal());
+    void anAnswerThatComesAfterThatToALaterRenewalDoesNotShortenIt() {
+        lease.renewed(2 * SECOND, 2 * SECOND);
+        Duration left = lease.left(3 * SECOND);
+
+        lease.renewed(0, 3 * SECOND);
+
+        assertThat(lease.left(3 * SECOND)).isEqualTo(left);
+    }
+
+    @Test
+    void anAnswerThatComesAfterTheEndDoesNotRenew() {
+        assertThat(lease.renewed(0, 6 * SECOND)).isFalse();
+        assertThat(lease.giveUp()).isFalse();
+    }
+
+    @Test
+    void theTimerRenewsAfterAFailureAndOnceTheSchedulerIsLate() {
         assertThat(lease.pause(true)).isEqualTo(Duration.ofMillis(500));
-        assertThat(lease.patience()).isEqualTo(config.leaseRenewal());
+        assertThat(lease.pause(false)).isGreaterThan(config.leaseRenewal().plus(Lease.JITTER));
+    }
+
+    @Test
+    void aRenewalASecondLateMayFailAndLeavesTimeForAnother() {
+        Duration late = config.leaseRenewal().plus(Lease.JITTER);
+        Duration again = late.plus(lease.patience()).plus(lease.pause(true));
+
+        assertThat(config.lostAfter().multipliedBy(9).dividedBy(10).minus(again))
+                .isGreaterThan(Duration.ofMillis(500));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2, 6, true", "1, 4, true", "1, 3, true", "1, 2, false", "10, 19, false", "10, 20, true"})
+    void isLongEnoughForARenewalThatIsASecondLate(int renewal, int lostAfter, boolean enough) {
+        assertThat(Lease.isLongEnough(Duration.ofSeconds(renewal), Duration.ofSeconds(lostAfter)))
+                .isEqualTo(enough);
     }
 }

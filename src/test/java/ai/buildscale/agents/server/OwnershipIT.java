@@ -8,12 +8,18 @@ import ai.buildscale.agents.testing.AtOnce;
 import ai.buildscale.agents.testing.Metrics;
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Servers;
+import ai.buildscale.agents.testing.Service;
 import ai.buildscale.agents.testing.SseStream;
 import com.fasterxml.jackson.databind.JsonNode;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -203,6 +209,49 @@ class OwnershipIT {
                                     + " order by n desc limit 1"))
                     .containsExactly(Map.of("epoch", 2L, "n", many + 1L));
             assertThat(servers.get(2).log()).doesNotContain("Pool closed").doesNotContain("stopping all the same");
+        }
+    }
+
+    @Test
+    void whoIsToldToStopRenewsItsLeaseWhileItDrains() throws SQLException {
+        try (Servers servers = Servers.start(2)) {
+            Api api = servers.operator();
+            String session = servers.sessionsOn(2, 1, api, api.newWorkspace()).getFirst();
+            String leaving = "select extract(epoch from renewed_at)::float8 as renewed, lost_at is null as kept,"
+                    + " left_at is null as here from servers where hostname = 's2'";
+            Set<Object> renewals = new HashSet<>();
+            try (Connection holder = Postgres.connect(servers.database())) {
+                holder.setAutoCommit(false);
+                try (PreparedStatement lock =
+                        holder.prepareStatement("select from agent_sessions where id = ? for update")) {
+                    lock.setObject(1, UUID.fromString(session));
+                    lock.execute();
+                }
+                servers.get(2).handle().destroy();
+                await().until(() -> servers.get(2).log().contains("drains"));
+                await().until(() -> {
+                    renewals.add(Postgres.query(servers.database(), leaving)
+                            .getFirst()
+                            .get("renewed"));
+                    return !servers.get(2).isAlive();
+                });
+                holder.rollback();
+            }
+
+            assertThat(renewals).as("when it said that it lives").hasSizeGreaterThan(3);
+            assertThat(Postgres.query(servers.database(), leaving).getFirst())
+                    .containsEntry("kept", true)
+                    .containsEntry("here", false);
+            await().until(() -> api.session(session).get("epoch").asInt() == 2);
+        }
+    }
+
+    @Test
+    void aLeaseThatTheSchedulerCannotRenewInTimeIsRefused() {
+        try (Service refused = Service.launch(Postgres.newDatabase(), Map.of("server.lease-renewal", "0.5S"))) {
+            await().until(() -> !refused.isAlive());
+
+            assertThat(refused.log()).contains("server.lease-renewal (PT0.5S) must be a second at least");
         }
     }
 

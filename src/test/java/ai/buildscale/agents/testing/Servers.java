@@ -15,12 +15,9 @@ import org.awaitility.core.ConditionFactory;
 
 /** Servers on one database of their own, with short leases; each by its hostname {@code s1}, {@code s2} and so on. */
 public final class Servers implements AutoCloseable {
-    /** How long a server of these may be silent until it is lost, and noticed. */
-    public static final Duration LOST = Duration.ofSeconds(3);
-
     private static final Map<String, String> QUICK = Map.of(
-            "server.lease-renewal", "0.5S",
-            "server.lost-after", "2S",
+            "server.lease-renewal", "1S",
+            "server.lost-after", "4S",
             "server.watch-interval", "0.2S",
             "server.rebalance", "false",
             "sessions.command-timeout", "2S",
@@ -28,24 +25,35 @@ public final class Servers implements AutoCloseable {
 
     private final String database = Postgres.newDatabase();
     private final List<Service> all = new ArrayList<>();
-    private final Map<String, String> settings = new HashMap<>(QUICK);
+    private final Map<String, String> settings;
 
-    private Servers() {}
+    private Servers(Map<String, String> settings) {
+        this.settings = new HashMap<>(settings);
+    }
 
     public static Servers start(int count) {
         return start(count, Map.of());
     }
 
     public static Servers start(int count, Map<String, String> settings) {
-        Servers servers = new Servers();
+        Servers servers = new Servers(QUICK);
         servers.settings.putAll(settings);
-        servers.add(Map.of());
+        return servers.begin(count);
+    }
+
+    /** Servers with the leases that are usual in production. */
+    public static Servers startWithDefaults(int count) {
+        return new Servers(Map.of()).begin(count);
+    }
+
+    private Servers begin(int count) {
+        add(Map.of());
         for (int i = 1; i < count; i++) {
-            servers.launch(Map.of());
+            launch(Map.of());
         }
-        servers.all.forEach(Service::awaitReady);
-        servers.awaitMembers(count);
-        return servers;
+        all.forEach(Service::awaitReady);
+        awaitMembers(count);
+        return this;
     }
 
     private Service launch(Map<String, String> own) {

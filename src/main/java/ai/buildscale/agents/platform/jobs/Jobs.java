@@ -4,8 +4,10 @@ import ai.buildscale.agents.platform.postgres.Migrations;
 import ai.buildscale.agents.platform.schedule.PeriodicTimers;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.scheduler.Scheduler;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.context.BeforeDestroyed;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.util.Map;
@@ -16,7 +18,7 @@ import java.util.function.Supplier;
 /**
  * Runs scheduled jobs, also while the scheduler rests. Its triggers go by the wall clock: set back by an hour, they
  * rest for an hour. A job that the scheduler has not called in time, by a clock that only goes on, is called from here
- * until it does.
+ * until it does: by a timer, as it watches the scheduler. The scheduler goes on while the server drains.
  */
 @ApplicationScoped
 public class Jobs {
@@ -53,11 +55,13 @@ public class Jobs {
 
     private final FailureLog failureLog = new FailureLog(Jobs.class, "a job that is overdue fails");
     private final PeriodicTimers timers;
+    private final Scheduler scheduler;
     private final Map<String, Job> jobs = new ConcurrentHashMap<>();
     private volatile boolean stopping;
 
-    Jobs(PeriodicTimers timers) {
+    Jobs(PeriodicTimers timers, Scheduler scheduler) {
         this.timers = timers;
+        this.scheduler = scheduler;
     }
 
     void start(@Observes Migrations.Applied event) {
@@ -66,6 +70,11 @@ public class Jobs {
 
     void stop(@Observes ShutdownEvent event) {
         stopping = true;
+    }
+
+    /** A singleton outlives the beans that it calls, and would make them anew: this server would join the fleet again. */
+    void rest(@Observes @BeforeDestroyed(ApplicationScoped.class) Object event) {
+        scheduler.pause();
     }
 
     /** Does the work that the scheduler calls for, unless it is under way. */
@@ -77,6 +86,14 @@ public class Jobs {
         Job job = jobs.computeIfAbsent(name, _ -> new Job(every, work));
         job.scheduledAt = now;
         return job.run(now);
+    }
+
+    /** The same for work that goes on by itself once it is begun, and reports its own failures. */
+    public Uni<Void> trigger(String name, Duration every, Runnable work) {
+        return run(name, every, () -> {
+            work.run();
+            return Uni.createFrom().voidItem();
+        });
     }
 
     void callOverdue(long now) {

@@ -11,7 +11,7 @@ class JobsTest {
     private static final Duration EVERY = Duration.ofSeconds(5);
     private static final Duration SECOND = Duration.ofSeconds(1);
 
-    private final Jobs jobs = new Jobs(null);
+    private final Jobs jobs = new Jobs(null, null);
     private long now = System.nanoTime();
     private int runs;
     private UniEmitter<? super Void> open;
