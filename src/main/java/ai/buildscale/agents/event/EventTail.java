@@ -21,7 +21,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /**
  * Reads the log once for all streams of this server and hands each batch to the {@link Subscribers}. Lives on one
  * event loop, so its state needs no lock; sleeps while nobody follows anything. Never passes a transaction that is in
- * flight: where one holds the horizon back, it looks again after milliseconds, not at the next poll.
+ * flight: where one holds the horizon back, it looks again after milliseconds, not at the next poll. A timer polls,
+ * because the scheduler chooses the event loop of what it calls.
  */
 @Startup // its metrics are there before it is needed
 @ApplicationScoped

@@ -1,11 +1,12 @@
 package ai.buildscale.agents.host;
 
 import ai.buildscale.agents.host.HostRepository.WorkRequest;
+import ai.buildscale.agents.platform.jobs.Jobs;
 import ai.buildscale.agents.platform.postgres.Notifier;
-import ai.buildscale.agents.platform.schedule.PeriodicTimers;
 import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.turn.TurnConfig;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
+import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Vertx;
@@ -40,16 +41,22 @@ class HostWaiters {
 
     private final HostRepository hosts;
     private final TurnConfig config;
+    private final Jobs jobs;
     private final Set<WaitingHost> waiting = ConcurrentHashMap.newKeySet();
     private final SingleFlight looking;
     private volatile boolean stopped;
 
-    HostWaiters(HostRepository hosts, TurnConfig config, Vertx vertx, PeriodicTimers timers, Notifier notifier) {
+    HostWaiters(HostRepository hosts, TurnConfig config, Vertx vertx, Jobs jobs, Notifier notifier) {
         this.hosts = hosts;
         this.config = config;
+        this.jobs = jobs;
         this.looking = SingleFlight.onLoop(vertx, REST, this::lookNow, _ -> {});
         notifier.listen(_ -> look());
-        timers.every(LOOK, this::look);
+    }
+
+    @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> poll() {
+        return jobs.trigger("hosts-waiting", LOOK, this::look);
     }
 
     void stop(@Observes ShutdownDelayInitiatedEvent event) {

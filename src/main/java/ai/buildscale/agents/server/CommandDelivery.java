@@ -1,11 +1,11 @@
 package ai.buildscale.agents.server;
 
+import ai.buildscale.agents.platform.jobs.Jobs;
 import ai.buildscale.agents.platform.jobs.Sweeps;
 import ai.buildscale.agents.platform.postgres.Batcher;
 import ai.buildscale.agents.platform.postgres.Migrations;
 import ai.buildscale.agents.platform.postgres.Notification;
 import ai.buildscale.agents.platform.postgres.Notifier;
-import ai.buildscale.agents.platform.schedule.PeriodicTimers;
 import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.platform.telemetry.TraceSpan;
@@ -33,7 +33,7 @@ import org.jboss.logging.Logger;
 
 /**
  * Delivers commands to this server's agents: takes them when a notification names this server, has them carried out,
- * and acknowledges them. A wake-up that is lost costs a second. A cancel or migration that its owner has not carried
+ * and acknowledges them. A wake-up that is lost costs a second or two. A cancel or migration that its owner has not carried
  * out in time is carried out by any server.
  */
 @ApplicationScoped
@@ -65,7 +65,7 @@ class CommandDelivery {
     private final AgentRuntime agents;
     private final Migration migration;
     private final Sweeps sweeps;
-    private final PeriodicTimers timers;
+    private final Jobs jobs;
     private final Counter fenced;
     private final Set<UUID> underWay = ConcurrentHashMap.newKeySet();
     private final Batcher<CarriedOut, AppliedCommands> acknowledgements = new Batcher<>(BATCH, this::applyAll);
@@ -78,7 +78,7 @@ class CommandDelivery {
             Migration migration,
             Sweeps sweeps,
             Vertx vertx,
-            PeriodicTimers timers,
+            Jobs jobs,
             Notifier notifier,
             MeterRegistry metrics) {
         this.queue = queue;
@@ -87,13 +87,18 @@ class CommandDelivery {
         this.migration = migration;
         this.sweeps = sweeps;
         this.deliveries = SingleFlight.onLoop(vertx, this::deliverNow, failureLog::met);
-        this.timers = timers;
+        this.jobs = jobs;
         this.fenced = metrics.counter("server.writes.fenced");
         notifier.listen(this::woken);
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
-        timers.every(POLL, this::deliver);
+        deliver();
+    }
+
+    @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> poll() {
+        return jobs.trigger("commands", POLL, this::deliver);
     }
 
     private void woken(Notification wake) {

@@ -29,7 +29,7 @@ import org.jboss.logging.Logger;
  * Watches the fleet a few times a second and declares servers lost: those whose lease has run out, or whose connection
  * to Postgres has been gone for two looks in a row. No server is judged until this server has itself seen the database
  * steadily for longer than the others need to renew: after an outage all leases look old. Declaring a live server lost
- * is safe, because its writes are fenced; it only wastes work.
+ * is safe, because its writes are fenced; it only wastes work. A timer looks, as the scheduler looks once a second.
  */
 @Startup // its metrics are there before the database is
 @ApplicationScoped

@@ -1,18 +1,17 @@
 package ai.buildscale.agents.server;
 
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.jobs.Jobs;
 import ai.buildscale.agents.platform.postgres.Migrations;
-import ai.buildscale.agents.platform.schedule.FixedDelayTimer;
 import ai.buildscale.agents.server.RebalancePolicy.Candidate;
 import ai.buildscale.agents.server.RebalancePolicy.PlannedMove;
 import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.Vertx;
 import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
@@ -39,27 +38,29 @@ class Rebalancing {
     private final FleetMonitor fleet;
     private final Membership self;
     private final Ownership ownership;
-    private final Vertx vertx;
+    private final Drain drain;
+    private final Jobs jobs;
     private final ServerConfig config;
     private final Counter migrated;
     private long nextAt = System.nanoTime();
     private int rest = 1;
     private Instant answered;
-    private volatile FixedDelayTimer timer;
 
     Rebalancing(
             Placement placement,
             FleetMonitor fleet,
             Membership self,
             Ownership ownership,
-            Vertx vertx,
+            Drain drain,
+            Jobs jobs,
             ServerConfig config,
             MeterRegistry metrics) {
         this.placement = placement;
         this.fleet = fleet;
         this.self = self;
         this.ownership = ownership;
-        this.vertx = vertx;
+        this.drain = drain;
+        this.jobs = jobs;
         this.config = config;
         this.migrated = metrics.counter("server.migrated", "reason", "rebalance");
     }
@@ -93,16 +94,11 @@ class Rebalancing {
 
     void start(@Observes @Priority(400) Migrations.Applied event) {
         nextAt = System.nanoTime() + config.rebalanceInterval().toNanos();
-        timer = FixedDelayTimer.start(
-                vertx,
-                () -> LOOK.compareTo(config.rebalanceInterval()) < 0 ? LOOK : config.rebalanceInterval(),
-                this::runOnce);
     }
 
-    void stop(@Observes ShutdownEvent event) {
-        if (timer != null) {
-            timer.stop();
-        }
+    @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        return jobs.run("rebalancing", LOOK, () -> runOnce().onFailure().recoverWithNull());
     }
 
     /** Gives away this server's part of the plan, if it is time to or an operator has asked. */
@@ -110,7 +106,7 @@ class Rebalancing {
         Instant asked = self.rebalanceAt();
         boolean wanted = asked != null && !asked.equals(answered);
         boolean due = config.rebalance() && System.nanoTime() - nextAt >= 0;
-        if (!self.owns() || !WireEnum.is(ServerState.ACTIVE, self.state()) || !(wanted || due)) {
+        if (!self.owns() || drain.isDraining() || !WireEnum.is(ServerState.ACTIVE, self.state()) || !(wanted || due)) {
             return Uni.createFrom().voidItem();
         }
         UUID me = self.id();

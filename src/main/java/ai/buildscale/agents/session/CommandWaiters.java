@@ -15,7 +15,10 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 
-/** Holds callers until their command is applied: each notification looks for all of them in one statement. */
+/**
+ * Holds callers until their command is applied: each notification, and a timer beneath, looks for all of them in one
+ * statement. Callers wait here, so the poll is quicker than the scheduler's second.
+ */
 @ApplicationScoped
 class CommandWaiters {
     private static final Duration LOOK = Duration.ofMillis(250);

@@ -4,10 +4,10 @@ import ai.buildscale.agents.engine.Engine;
 import ai.buildscale.agents.engine.Engines;
 import ai.buildscale.agents.platform.Unknown;
 import ai.buildscale.agents.platform.WireEnum;
+import ai.buildscale.agents.platform.jobs.Jobs;
 import ai.buildscale.agents.platform.postgres.Migrations;
 import ai.buildscale.agents.platform.postgres.Notification;
 import ai.buildscale.agents.platform.postgres.Notifier;
-import ai.buildscale.agents.platform.schedule.PeriodicTimers;
 import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.session.SessionPlacement;
@@ -17,6 +17,7 @@ import ai.buildscale.agents.turn.TurnOutcome.Failed;
 import ai.buildscale.agents.turn.TurnOutcome.Parked;
 import ai.buildscale.agents.turn.TurnOutcome.Paused;
 import ai.buildscale.agents.turn.TurnOutcome.Stopped;
+import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import jakarta.annotation.Priority;
@@ -56,7 +57,7 @@ class TurnDispatcher implements AgentActor.Supervisor {
     private final SessionPlacement placement;
     private final Notifier notifier;
     private final Vertx vertx;
-    private final PeriodicTimers timers;
+    private final Jobs jobs;
     private final TurnConfig config;
     private final TurnLifecycle lifecycle;
     /** Sessions that are free, and have messages. */
@@ -76,7 +77,7 @@ class TurnDispatcher implements AgentActor.Supervisor {
             SessionPlacement placement,
             Notifier notifier,
             Vertx vertx,
-            PeriodicTimers timers,
+            Jobs jobs,
             TurnConfig config,
             TurnLifecycle lifecycle) {
         this.agents = agents;
@@ -87,7 +88,7 @@ class TurnDispatcher implements AgentActor.Supervisor {
         this.placement = placement;
         this.notifier = notifier;
         this.vertx = vertx;
-        this.timers = timers;
+        this.jobs = jobs;
         this.config = config;
         this.lifecycle = lifecycle;
         this.beginning = SingleFlight.onLoop(vertx, this::beginNow, failureLog::met);
@@ -97,13 +98,22 @@ class TurnDispatcher implements AgentActor.Supervisor {
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
-        timers.every(POLL, () -> {
+        dispatch();
+    }
+
+    @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> poll() {
+        return jobs.trigger("turns", POLL, () -> {
             agents.passivate();
             goneSessions.look();
             findWaiting();
             dispatch();
         });
-        timers.every(ORPHAN_POLL, this::findOrphaned);
+    }
+
+    @Scheduled(every = "5s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> pollOrphaned() {
+        return jobs.trigger("turns-orphaned", ORPHAN_POLL, this::findOrphaned);
     }
 
     private void notified(Notification notification) {

@@ -24,7 +24,8 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
  * Watches all connections to Postgres of this process, in whatever pool they are and whoever holds them. A connection
  * that rests is asked something every few seconds; one that owes an answer for longer than any statement may take is
  * closed, and those that were not heard meanwhile must answer at once; one that takes no writes is closed too. A pool
- * opens another in its place, a holder is told that it is gone.
+ * opens another in its place, a holder is told that it is gone. A timer looks, twice a second and before the schema is
+ * there: the scheduler does neither.
  */
 @Singleton
 public class Connections {

@@ -6,8 +6,9 @@ import java.time.Duration;
 import java.util.function.Supplier;
 
 /**
- * Runs work repeatedly, each run a delay after the end of the one before. For what must not wait for the scheduler,
- * which looks once a second. A run that fails does not keep the next from its turn.
+ * Runs work repeatedly, each run a delay after the end of the one before. For what the scheduler cannot do: run more
+ * often than once a second, before the schema is there, or at intervals that change. A run that fails does not keep the
+ * next from its turn.
  */
 public final class FixedDelayTimer {
     private final Vertx vertx;

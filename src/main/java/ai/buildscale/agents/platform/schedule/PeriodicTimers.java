@@ -10,7 +10,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Starts periodic timers on Vert.x and cancels all of them when the service stops: Vert.x outlives the beans that the timers
- * call. They go on while the server drains.
+ * call. They go on while the server drains. For what the scheduler cannot do: run more often than once a second, or on
+ * an event loop of its caller's choice.
  */
 @ApplicationScoped
 public class PeriodicTimers {

@@ -15,7 +15,8 @@ import org.jboss.logging.Logger;
 /**
  * The issuer's keys as they were when it was last asked: at the start, every {@link TokenConfig#keysRefresh}, and when a
  * token comes that they do not fit, but then not sooner than {@link TokenConfig#keysRetry} after the last time. One
- * request at a time, off the event loops. While the issuer does not answer, the keys that are known go on.
+ * request at a time, off the event loops. While the issuer does not answer, the keys that are known go on. A timer asks,
+ * because the interval depends on the last answer, and because keys are needed before the scheduler starts.
  */
 final class IssuerKeys {
     private static final Logger LOG = Logger.getLogger(IssuerKeys.class);
