@@ -16,7 +16,7 @@ SOURCES := $(shell find src/main src/dev pom.xml -type f)
 # what a recipe leaves half done when it fails is not taken for done
 .DELETE_ON_ERROR:
 
-.PHONY: help jdk jdk-home run dev cluster test test-browser chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check lint-openapi golden format package native native-test image-check repeatable clean reset
+.PHONY: help jdk jdk-home run dev cluster test test-browser busy chaos rolling demo bench bench-get bench-write bench-heartbeats bench-sse bench-cluster bench-actors bench-langgraph bench-upkeep bench-start bench-growth bench-before simulate deploy-check lint-openapi golden format package native native-test image-check repeatable clean reset
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -57,6 +57,9 @@ test-browser: jdk ## pass the tests of pages, in Chromium (the one on the path, 
 
 chaos: jdk ## servers, Postgres and the network fail under load, for long and with the usual leases; all must hold (SEED=… repeats a run)
 	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=ChaosIT -Dchaos.long=true -Dchaos.seed=$(SEED)
+
+busy: jdk ## three servers with the usual leases live through MINUTES=10 in which other processes take all the processor time
+	@$(MVN) verify -Dtest=NoUnit -Dsurefire.failIfNoSpecifiedTests=false -Dit.test=BusyProcessors -Dbusy.minutes=$(or $(MINUTES),10)
 
 rolling: jdk ## servers of the build at PREVIOUS (a commit; the one in .ci/previous) are replaced by this one's under load, on one schema
 	@rm -rf target/previous && git worktree prune && git worktree add --quiet --detach target/previous $(or $(PREVIOUS),$$(cat .ci/previous))
