@@ -41,6 +41,8 @@ public final class Service implements AutoCloseable {
             new AtomicInteger(20_000 + (int) (ProcessHandle.current().pid() % 10_000));
 
     private static Service shared;
+    /** The database of the service of Quarkus' that is known to be ready. */
+    private static String ready;
 
     private final WatchedProcess process;
     private final int port;
@@ -63,10 +65,16 @@ public final class Service implements AutoCloseable {
         return shared;
     }
 
-    /** The one that Quarkus has started for a contract test, which it also stops. */
-    public static Service ofQuarkus() {
+    /** The one that Quarkus has started for a contract test, which it also stops. Returns once it is ready. */
+    public static synchronized Service ofQuarkus() {
         URI url = URI.create(ConfigProvider.getConfig().getValue("test.url", String.class));
-        return new Service(null, url.getPort(), PostgresResource.database(), TARGET.resolve("quarkus.log"));
+        Service service = new Service(null, url.getPort(), PostgresResource.database(), TARGET.resolve("quarkus.log"));
+        // Quarkus does not wait for the schema, and starts another one on a new database after a test that failed
+        if (!service.databaseUrl.equals(ready)) {
+            service.awaitReady();
+            ready = service.databaseUrl;
+        }
+        return service;
     }
 
     /**
@@ -163,7 +171,7 @@ public final class Service implements AutoCloseable {
     public void awaitReady() {
         Instant deadline = Instant.now().plus(START_TIMEOUT);
         while (statusOf("/q/health/ready") != 200) {
-            if (!process.isAlive() || Instant.now().isAfter(deadline)) {
+            if ((process != null && !process.isAlive()) || Instant.now().isAfter(deadline)) {
                 throw new AssertionError("the service did not become ready:\n" + log());
             }
             try {
