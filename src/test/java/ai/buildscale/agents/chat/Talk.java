@@ -29,7 +29,7 @@ public record Talk(Api owner, String workspaceId, String chatId, String sessionI
         return new Talk(other, workspaceId, chatId, sessionId);
     }
 
-    String path() {
+    public String path() {
         return "/workspaces/" + workspaceId + "/chats/" + chatId;
     }
 
