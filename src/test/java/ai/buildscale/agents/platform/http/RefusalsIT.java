@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.Metrics;
 import ai.buildscale.agents.testing.OpenApi;
+import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.RawHttp;
 import ai.buildscale.agents.testing.Service;
 import ai.buildscale.agents.testing.SseStream;
@@ -14,8 +15,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
@@ -327,6 +331,35 @@ class RefusalsIT {
             assertThat(stream.status()).isEqualTo(200);
             assertThat(stream.header("content-type")).startsWith("text/event-stream");
             stream.await(event -> event.type().equals("snapshot"));
+        }
+    }
+
+    @Test
+    void whatNobodyExpectedIsInTheLogAndNotInTheAnswer() {
+        try (Service broken = Service.start(Map.of())) {
+            Api caller = Api.user(broken);
+            String workspace = caller.newWorkspace();
+            Postgres.execute(broken.databaseUrl(), "alter table workspaces rename to hidden");
+
+            for (Supplier<Api.Reply> call : Set.<Supplier<Api.Reply>>of(
+                    () -> caller.get("/workspaces", "X-Request-Id", "trace-1"),
+                    () -> caller.delete("/workspaces/" + workspace, "X-Request-Id", "trace-2"),
+                    () -> caller.post(
+                            "/workspaces", "{\"name\":\"x\"}", "Idempotency-Key", "k", "X-Request-Id", "trace-3"))) {
+                Api.Reply reply = call.get();
+
+                JsonNode problem = reply.expectProblem(500, "INTERNAL_ERROR");
+                String id = problem.get("error_id").asText();
+                assertThat(problem.get("detail").asText()).contains(id);
+                assertThat(reply.text()).doesNotContain("relation", "hidden", "PgException", "Exception", "select");
+                assertThat(reply.header("x-request-id")).startsWith("trace-");
+                assertThat(broken.log().lines().filter(line -> line.contains("error " + id)))
+                        .as("the log line")
+                        .singleElement()
+                        .satisfies(line ->
+                                assertThat(line).contains(" ERROR ", reply.header("x-request-id"), "does not exist"));
+            }
+            assertThat(broken.statusOf("/q/health/live")).isEqualTo(200);
         }
     }
 }
