@@ -4,6 +4,7 @@ import static ai.buildscale.agents.testing.Servers.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.testing.Api;
+import ai.buildscale.agents.testing.AtOnce;
 import ai.buildscale.agents.testing.Postgres;
 import ai.buildscale.agents.testing.Servers;
 import ai.buildscale.agents.testing.Service;
@@ -263,5 +264,55 @@ class FleetIT {
 
         assertThat(again).isEqualTo(first);
         assertThat(servers.living("s2").get("state").asText()).isEqualTo("active");
+    }
+
+    private static Api.Reply create(Api caller, String name, String key) {
+        return caller.post("/workspaces", "{\"name\":\"" + name + "\"}", "Idempotency-Key", key);
+    }
+
+    private static long workspaces(Api user) {
+        return user.get("/workspaces").expect(200).get("count").asLong();
+    }
+
+    /** What they ask under one {@code Idempotency-Key}, at two servers, is done once. */
+    @Test
+    void fiftyCallersAtOnce() {
+        Api user = Api.user(servers.get(1));
+        Api elsewhere = user.at(servers.get(2));
+        for (int round = 0; round < 5; round++) {
+            String key = "key-" + round;
+            long before = workspaces(user);
+
+            List<Api.Reply> replies = AtOnce.run(50, i -> create(i % 2 == 0 ? user : elsewhere, "Once", key));
+
+            List<Api.Reply> done =
+                    replies.stream().filter(reply -> reply.status() == 201).toList();
+            assertThat(done).isNotEmpty();
+            assertThat(done.stream().map(Api.Reply::json).collect(Collectors.toSet()))
+                    .hasSize(1);
+            assertThat(replies).filteredOn(reply -> reply.status() != 201).allSatisfy(reply -> {
+                JsonNode problem = reply.expectProblem(409, "CONFLICT");
+                assertThat(problem.get("in_flight").asBoolean()).isTrue();
+                assertThat(reply.header("retry-after")).isEqualTo("1");
+            });
+            assertThat(workspaces(user)).isEqualTo(before + 1);
+            assertThat(create(elsewhere, "Once", key).json())
+                    .isEqualTo(done.getFirst().json());
+        }
+    }
+
+    /** An {@code Idempotency-Key} is the same one. */
+    @Test
+    void onAnyServer() {
+        Api user = Api.user(servers.get(1));
+        Api elsewhere = user.at(servers.get(2));
+        Api.Reply first = create(user, "x", "key");
+
+        Api.Reply again = create(elsewhere, "x", "key");
+
+        assertThat(again.expect(201)).isEqualTo(first.expect(201));
+        assertThat(again.header("location")).isEqualTo(first.header("location"));
+        create(elsewhere, "y", "key").expectProblem(422, "IDEMPOTENCY_MISMATCH");
+        assertThat(workspaces(user)).isEqualTo(1);
     }
 }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What time does to sessions. The tests move the database's time stamps, not the clock, and let one sweep pass. */
+/** What time does to sessions and to keys. The tests move the database's time stamps, not the clock, and let one sweep pass. */
 class SweepIT {
     private static Service service;
     private static Api owner;
@@ -282,6 +282,25 @@ class SweepIT {
                         .map(session -> session.get("id").asText()))
                 .containsExactlyInAnyOrder(younger, live);
         assertThat(all.get("total").asInt()).isEqualTo(2);
+    }
+
+    @Test
+    void aKeyIsForgottenAfterItsTime() {
+        Api user = Api.user(service);
+        user.post("/workspaces", "{\"name\":\"Old\"}", "Idempotency-Key", "yesterday")
+                .expect(201);
+        int aged = sql(
+                "update idempotency_keys set created_at = now() - interval '25 hours' where user_id = ?",
+                user.userId());
+        assertThat(aged).isEqualTo(1);
+
+        letASweepPass("housekeeping");
+
+        assertThat(value("select count(*) from idempotency_keys where user_id = '" + user.userId() + "'"))
+                .isEqualTo(0L);
+        user.post("/workspaces", "{\"name\":\"New\"}", "Idempotency-Key", "yesterday")
+                .expect(201);
+        assertThat(user.get("/workspaces").expect(200).get("count").asInt()).isEqualTo(2);
     }
 
     /** One statement's events share its transaction's places in the log, or they would stand in those of others. */
