@@ -20,7 +20,7 @@ public record Host(Api api, String id) {
     }
 
     /** What it is given within that many seconds. */
-    List<JsonNode> ask(int wait, int limit) {
+    public List<JsonNode> ask(int wait, int limit) {
         List<JsonNode> work = new ArrayList<>();
         api.post(path() + "/work?wait=" + wait, "{\"limit\":" + limit + "}")
                 .expect(200)
@@ -30,7 +30,7 @@ public record Host(Api api, String id) {
     }
 
     /** The same at once, where it says what it has. */
-    List<JsonNode> ask(List<JsonNode> has) {
+    public List<JsonNode> ask(List<JsonNode> has) {
         List<JsonNode> work = new ArrayList<>();
         String turns = has.stream()
                 .map(one -> "{\"turn_id\":" + one.get("turn_id") + ",\"epoch\":" + one.get("epoch") + "}")

@@ -1,14 +1,18 @@
 package ai.buildscale.agents.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import ai.buildscale.agents.chat.Talk;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.AtOnce;
 import ai.buildscale.agents.testing.Service;
 import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -17,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What a host says again, because it did not hear the answer: the same is the same success whenever it comes. */
+/** What a host says again, because it did not hear the answer: the same is the same success whenever and wherever it comes. */
 class HostRepeatIT {
     private static Service service;
     private static Service other;
@@ -203,5 +207,35 @@ class HostRepeatIT {
         assertThat(talk.told()).containsExactly("user: One", "assistant: one");
         assertThat(owner.history(talk.sessionId()).getLast().at("/data/status").asText())
                 .isEqualTo("cancelled");
+    }
+
+    /** Each turn is given once, by whichever server. */
+    @Test
+    void aHostMayAskAnyServer() {
+        Host there = new Host(owner.at(other), host.id());
+        CompletableFuture<JsonNode> waiting = CompletableFuture.supplyAsync(there::next);
+        await().pollDelay(Duration.ofMillis(300)).until(() -> true);
+        long said = System.nanoTime();
+        talk.say("Go");
+        JsonNode work = waiting.join();
+        assertThat(Duration.ofNanos(System.nanoTime() - said)).isLessThan(Duration.ofMillis(900));
+        host.tell(work, Host.chunk("one")).expect(200);
+        there.result(work, "done", "").expect(200);
+        assertThat(talk.told()).endsWith("assistant: one");
+
+        for (int i = 0; i < 40; i++) {
+            Talk.begin(owner, workspace, "{\"hosting\":\"external\"}").say("Go");
+        }
+        List<String> given = new ArrayList<>();
+        AtOnce.run(8, n -> {
+                    List<JsonNode> mine = new ArrayList<>();
+                    for (int i = 0; i < 10; i++) {
+                        mine.addAll((n % 2 == 0 ? host : there).ask(1, 1));
+                    }
+                    return mine;
+                })
+                .forEach(
+                        mine -> mine.forEach(one -> given.add(one.get("chat_id").asText())));
+        assertThat(given).hasSize(40).doesNotHaveDuplicates();
     }
 }

@@ -1,14 +1,20 @@
-package ai.buildscale.agents.host;
+package ai.buildscale.agents.contract;
 
+import static ai.buildscale.agents.testing.Problems.problem;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.hamcrest.Matchers.is;
 
 import ai.buildscale.agents.chat.Talk;
+import ai.buildscale.agents.host.Host;
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.AtOnce;
-import ai.buildscale.agents.testing.Service;
+import ai.buildscale.agents.testing.PostgresResource;
 import ai.buildscale.agents.testing.SseStream;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.response.Response;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -20,32 +26,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Agents on hosts outside the service: what they are given, what they say, what they are told. */
-class HostIT {
+@QuarkusTest
+@QuarkusTestResource(PostgresResource.class)
+class HostTest {
     private static final String EXTERNAL = "{\"hosting\":\"external\",\"goal\":\"Be useful\"}";
     private static final String COURSE = "message running agent_task session_init ";
 
-    private static Service service;
-
-    private Api owner;
-    private String workspace;
-
-    @BeforeAll
-    static void begin() {
-        service = Service.shared();
-    }
-
-    @BeforeEach
-    void anew() {
-        owner = Api.user(service, "agent-host");
-        workspace = owner.newWorkspace();
-    }
+    private final Api owner = Api.newUser("agent-host");
+    private final String workspace = owner.newWorkspace();
 
     private Talk talk() {
         return Talk.begin(owner, workspace, EXTERNAL);
@@ -172,8 +165,7 @@ class HostIT {
             all.addAll(host.ask(1, 10));
         }
         assertThat(host.ask(1, 10)).isEmpty();
-        JsonNode seen = owner.get(host.path()).expect(200).get("host");
-        assertThat(seen.get("turns").asInt()).isEqualTo(5);
+        owner.given().get(host.path()).then().statusCode(200).body("host.turns", is(5));
 
         host.result(all.getFirst(), "done", "").expect(200);
         assertThat(host.ask(5, 10)).hasSize(1);
@@ -197,39 +189,6 @@ class HostIT {
     }
 
     @Test
-    void aHostMayAskAnyServer() {
-        try (Service other = Service.start(service.databaseUrl(), Map.of())) {
-            Host host = host();
-            Host there = new Host(owner.at(other), host.id());
-            Talk talk = talk();
-            CompletableFuture<JsonNode> waiting = CompletableFuture.supplyAsync(there::next);
-            await().pollDelay(Duration.ofMillis(300)).until(() -> true);
-            long said = System.nanoTime();
-            talk.say("Go");
-            JsonNode work = waiting.join();
-            assertThat(Duration.ofNanos(System.nanoTime() - said)).isLessThan(Duration.ofMillis(900));
-            host.tell(work, Host.chunk("one")).expect(200);
-            there.result(work, "done", "").expect(200);
-            assertThat(talk.told()).endsWith("assistant: one");
-
-            for (int i = 0; i < 40; i++) {
-                talk().say("Go");
-            }
-            List<String> given = new ArrayList<>();
-            AtOnce.run(8, n -> {
-                        List<JsonNode> mine = new ArrayList<>();
-                        for (int i = 0; i < 10; i++) {
-                            mine.addAll((n % 2 == 0 ? host : there).ask(1, 1));
-                        }
-                        return mine;
-                    })
-                    .forEach(mine ->
-                            mine.forEach(one -> given.add(one.get("chat_id").asText())));
-            assertThat(given).hasSize(40).doesNotHaveDuplicates();
-        }
-    }
-
-    @Test
     void workComesAsAStreamToo() {
         Host host = host();
         Talk talk = talk();
@@ -248,8 +207,8 @@ class HostIT {
             another.say("Three");
             return host.ask(1, 1).size() == 1;
         });
-        owner.delete(host.path()).expect(204);
-        assertThat(owner.get(host.path() + "/work").status()).isEqualTo(404);
+        owner.given().delete(host.path()).then().statusCode(204);
+        owner.given().get(host.path() + "/work").then().statusCode(404);
     }
 
     @Test
@@ -318,7 +277,7 @@ class HostIT {
 
         talk.say("Again");
         JsonNode second = host.next();
-        owner.delete("/agent-sessions/" + talk.sessionId()).expect(200);
+        owner.given().delete("/agent-sessions/{id}", talk.sessionId()).then().statusCode(200);
         assertThat(host.wanted(second)).isEqualTo("cancelled");
         assertThat(host.tell(second, Host.chunk("x"))
                         .expect(200)
@@ -408,7 +367,11 @@ class HostIT {
         assertThat(lease.get("desired_status").asText()).isEqualTo("paused");
         host.result(work, "paused", "").expect(200);
         assertThat(talk.session().at("/pause/reason").asText()).startsWith("budget: ");
-        owner.patch("/agent-sessions/" + talk.sessionId(), "{\"budget\":null}").expect(200);
+        owner.given()
+                .body("{\"budget\":null}")
+                .patch("/agent-sessions/{id}", talk.sessionId())
+                .then()
+                .statusCode(200);
         talk.command("resume").expect(200);
         assertThat(host.next().get("said").asText()).isEqualTo("one");
     }
@@ -420,7 +383,7 @@ class HostIT {
         talk.say("Go");
         JsonNode work = first.next();
         first.tell(work, Host.chunk("one ")).expect(200);
-        owner.delete(first.path()).expect(204);
+        owner.given().delete(first.path()).then().statusCode(204);
         first.tell(work, Host.chunk("late")).expectProblem(404, "NOT_FOUND");
         JsonNode again = host().next();
         assertThat(again.get("turn_id")).isEqualTo(work.get("turn_id"));
@@ -431,10 +394,10 @@ class HostIT {
 
     @Test
     void aHostServesTheWorkspacesOfItsUser() {
-        Api stranger = Api.user(service, "agent-host");
-        Api member = Api.user(service, "agent-host");
-        Api viewer = Api.user(service, "agent-host");
-        Api operator = Api.user(service, "agent-host", "admin");
+        Api stranger = Api.newUser("agent-host");
+        Api member = Api.newUser("agent-host");
+        Api viewer = Api.newUser("agent-host");
+        Api operator = Api.newUser("agent-host", "admin");
         owner.addMember(workspace, member, "member");
         owner.addMember(workspace, viewer, "viewer");
         Talk planner =
@@ -457,46 +420,56 @@ class HostIT {
 
     @Test
     void aHostIsItsUsersAlone() {
-        Api stranger = Api.user(service, "agent-host");
+        Api stranger = Api.newUser("agent-host");
         Host host = host();
         Talk talk = talk();
         talk.say("Go");
         JsonNode work = host.next();
         Host stolen = new Host(stranger, host.id());
 
-        Api.user(service).post("/agent-hosts", "{\"name\":\"h\"}").expectProblem(403, "FORBIDDEN");
+        register(Api.newUser()).then().spec(problem(403, "FORBIDDEN"));
         stolen.tell(work, Host.chunk("x")).expectProblem(403, "FORBIDDEN");
         stolen.result(work, "done", "").expectProblem(403, "FORBIDDEN");
-        stranger.post(host.path() + "/work?wait=0", "{}").expectProblem(403, "FORBIDDEN");
-        stranger.post(host.path() + "/heartbeat", "{}").expectProblem(403, "FORBIDDEN");
-        stranger.get(host.path()).expectProblem(403, "FORBIDDEN");
-        stranger.delete(host.path()).expectProblem(403, "FORBIDDEN");
+        ask(stranger, host).then().spec(problem(403, "FORBIDDEN"));
+        beat(stranger, host).then().spec(problem(403, "FORBIDDEN"));
+        stranger.given().get(host.path()).then().spec(problem(403, "FORBIDDEN"));
+        stranger.given().delete(host.path()).then().spec(problem(403, "FORBIDDEN"));
         assertThat(stranger.stream(host.path() + "/work").status()).isEqualTo(403);
-        stranger.get("/agent-hosts/" + UUID.randomUUID()).expectProblem(404, "NOT_FOUND");
+        stranger.given().get("/agent-hosts/{id}", UUID.randomUUID()).then().spec(problem(404, "NOT_FOUND"));
         Host own = Host.register(stranger, "");
         own.tell(work, Host.chunk("x")).expectProblem(409, "FENCED");
         assertThat(own.wanted(work)).isEqualTo("idle");
-        assertThat(stranger.get("/agent-hosts").expect(200).get("count").asInt())
-                .isEqualTo(1);
-        Api admin = Api.user(service, "admin");
-        admin.get(host.path()).expect(200);
-        admin.post(host.path() + "/work?wait=0", "{}").expectProblem(403, "FORBIDDEN");
+        stranger.given().get("/agent-hosts").then().statusCode(200).body("count", is(1));
+        Api admin = Api.newUser("admin");
+        admin.given().get(host.path()).then().statusCode(200);
+        ask(admin, host).then().spec(problem(403, "FORBIDDEN"));
         JsonNode unknown = host.beat(Api.JSON
                 .createObjectNode()
                 .put("turn_id", UUID.randomUUID().toString())
                 .put("epoch", 1));
         assertThat(unknown.get("desired_status").asText()).isEqualTo("idle");
         assertThat(unknown.get("epoch").isNull()).isTrue();
-        owner.post(host.path() + "/heartbeat", "{}").expect(200);
+        beat(owner, host).then().statusCode(200);
+    }
+
+    private static Response register(Api user) {
+        return user.given("k").body(Map.of("name", "h")).post("/agent-hosts");
+    }
+
+    private static Response ask(Api user, Host host) {
+        return user.given().body("{}").post(host.path() + "/work?wait=0");
+    }
+
+    private static Response beat(Api user, Host host) {
+        return user.given().body("{}").post(host.path() + "/heartbeat");
     }
 
     @Test
     void registeringIsIdempotent() {
-        Api.Reply first = owner.post("/agent-hosts", "{\"name\":\"h\"}", "Idempotency-Key", "k");
-        first.expect(201);
-        assertThat(owner.post("/agent-hosts", "{\"name\":\"h\"}", "Idempotency-Key", "k")
-                        .text())
-                .isEqualTo(first.text());
+        Response first = register(owner);
+        first.then().statusCode(201);
+
+        register(owner).then().body(is(first.asString()));
     }
 
     @ParameterizedTest
@@ -533,7 +506,7 @@ class HostIT {
         Process example = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin/java").toString(),
                         "src/dev/java/ai/buildscale/agents/dev/ExampleHost.java",
-                        service.url(""),
+                        owner.service().url(""),
                         owner.token())
                 .redirectErrorStream(true)
                 .start();
