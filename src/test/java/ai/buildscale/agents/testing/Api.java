@@ -9,17 +9,24 @@ import io.restassured.RestAssured;
 import io.restassured.config.EncoderConfig;
 import io.restassured.config.RedirectConfig;
 import io.restassured.config.RestAssuredConfig;
+import io.restassured.http.ContentType;
+import io.restassured.http.Header;
+import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /**
  * A user of the service: calls it with a token, reads JSON, and takes no answer that the API's document does not have.
@@ -38,6 +45,7 @@ public final class Api {
     private static final RestAssuredConfig AS_WRITTEN = RestAssuredConfig.config()
             .encoderConfig(EncoderConfig.encoderConfig()
                     .defaultContentCharset(StandardCharsets.UTF_8)
+                    .encodeContentTypeAs("application/x-www-form-urlencoded", ContentType.TEXT)
                     .appendDefaultContentCharsetToContentTypeIfUndefined(false))
             .redirect(RedirectConfig.redirectConfig().followRedirects(false));
 
@@ -99,7 +107,15 @@ public final class Api {
     }
 
     /** An answer: its status, headers and JSON (null where there is no body). */
-    public record Reply(int status, java.net.http.HttpHeaders headers, String text) {
+    public record Reply(int status, HttpHeaders headers, String text) {
+        /** What REST Assured has got. */
+        public static Reply of(Response response) {
+            Map<String, List<String>> headers = response.headers().asList().stream()
+                    .collect(Collectors.groupingBy(
+                            Header::getName, Collectors.mapping(Header::getValue, Collectors.toList())));
+            return new Reply(response.statusCode(), HttpHeaders.of(headers, (_, _) -> true), response.asString());
+        }
+
         public JsonNode json() {
             try {
                 return text.isEmpty() ? null : JSON.readTree(text);
@@ -255,8 +271,8 @@ public final class Api {
     }
 
     /** The statuses that the session's history tells, in order. */
-    public java.util.List<String> statuses(String sessionId) {
-        java.util.List<String> statuses = new java.util.ArrayList<>();
+    public List<String> statuses(String sessionId) {
+        List<String> statuses = new java.util.ArrayList<>();
         get("/agent-sessions/" + sessionId + "/events?limit=1000")
                 .expect(200)
                 .get("events")
@@ -269,15 +285,15 @@ public final class Api {
     }
 
     /** The session's history but for what its owner says of commands, in order. */
-    public java.util.List<JsonNode> changes(String sessionId) {
+    public List<JsonNode> changes(String sessionId) {
         return history(sessionId).stream()
                 .filter(event -> !event.get("event").asText().equals("agent_command"))
                 .toList();
     }
 
     /** The session's history, all of it, in order. */
-    public java.util.List<JsonNode> history(String sessionId) {
-        java.util.List<JsonNode> all = new java.util.ArrayList<>();
+    public List<JsonNode> history(String sessionId) {
+        List<JsonNode> all = new java.util.ArrayList<>();
         for (long after = 0; ; ) {
             JsonNode page = get("/agent-sessions/" + sessionId + "/events?limit=1000&after=" + after)
                     .expect(200);

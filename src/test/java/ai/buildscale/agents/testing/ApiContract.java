@@ -3,7 +3,6 @@ package ai.buildscale.agents.testing;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.restassured.filter.Filter;
 import io.restassured.filter.FilterContext;
-import io.restassured.http.Header;
 import io.restassured.response.Response;
 import io.restassured.specification.FilterableRequestSpecification;
 import io.restassured.specification.FilterableResponseSpecification;
@@ -16,11 +15,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 /**
  * Holds the API's document to what the tests see: an answer with a status, a body, a field or a header that the document
@@ -70,13 +67,7 @@ final class ApiContract implements Filter {
     public Response filter(
             FilterableRequestSpecification request, FilterableResponseSpecification expected, FilterContext context) {
         Response response = context.next(request, expected);
-        Map<String, List<String>> headers = response.headers().asList().stream()
-                .collect(Collectors.groupingBy(
-                        Header::getName, Collectors.mapping(Header::getValue, Collectors.toList())));
-        check(
-                request.getMethod(),
-                URI.create(request.getURI()).getRawPath(),
-                new Api.Reply(response.statusCode(), HttpHeaders.of(headers, (_, _) -> true), response.asString()));
+        check(request.getMethod(), URI.create(request.getURI()).getRawPath(), Api.Reply.of(response));
         return response;
     }
 
