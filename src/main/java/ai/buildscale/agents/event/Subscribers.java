@@ -2,6 +2,7 @@ package ai.buildscale.agents.event;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.EventLoop;
+import io.quarkus.runtime.Startup;
 import io.vertx.core.Context;
 import io.vertx.core.impl.ContextInternal;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -14,6 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /** Holds the open streams of this server, by the event loop that writes them: a batch visits each loop once. */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class Subscribers {
     private final Map<EventLoop, EventLoopSubscribers> loops = new ConcurrentHashMap<>();

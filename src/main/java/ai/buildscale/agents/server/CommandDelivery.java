@@ -16,6 +16,7 @@ import ai.buildscale.agents.session.CommandView;
 import ai.buildscale.agents.session.DeliveredCommand;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
@@ -36,6 +37,7 @@ import org.jboss.logging.Logger;
  * and acknowledges them. A wake-up that is lost costs a second or two. A cancel or migration that its owner has not carried
  * out in time is carried out by any server.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class CommandDelivery {
     private static final Logger LOG = Logger.getLogger(CommandDelivery.class);

@@ -9,6 +9,7 @@ import ai.buildscale.agents.session.Ownership;
 import ai.buildscale.agents.session.Ownership.HandoverTargets;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -29,6 +30,7 @@ import org.jboss.logging.Logger;
  * when an operator asks. Nothing is moved while sessions wait to be recovered. Where it does not help (what it could
  * give nobody may take), it rests longer and longer.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class Rebalancing {
     private static final Logger LOG = Logger.getLogger(Rebalancing.class);

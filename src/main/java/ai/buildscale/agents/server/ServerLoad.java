@@ -5,6 +5,7 @@ import ai.buildscale.agents.platform.telemetry.FailureLog;
 import ai.buildscale.agents.session.Ownership;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
@@ -14,6 +15,7 @@ import java.util.UUID;
  * Measures this server's load: its sessions, their open work, and the moving average. They are counted anew at most as
  * often as the lease is renewed, and so seldom that counting takes a twentieth of the time at most.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class ServerLoad {
     private static final long TIMES_THE_COUNT = 20;

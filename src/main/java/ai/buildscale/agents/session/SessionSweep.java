@@ -5,6 +5,7 @@ import ai.buildscale.agents.platform.postgres.Database;
 import ai.buildscale.agents.platform.postgres.Notifier;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
@@ -19,6 +20,7 @@ import org.jboss.logging.Logger;
  * Time-based transitions of sessions: fail stale ones, expire pauses, cancel inactive ones, report stalled ones,
  * remove ended ones. Works in batches of locked rows that others skip, so any number of servers may sweep at once.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class SessionSweep {
     private static final Logger LOG = Logger.getLogger(SessionSweep.class);

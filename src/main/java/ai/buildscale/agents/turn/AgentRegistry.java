@@ -4,6 +4,7 @@ import ai.buildscale.agents.platform.postgres.Migrations;
 import ai.buildscale.agents.turn.TurnOutcome.Stopped;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
@@ -24,6 +25,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * Registers the actors of this server's agents: makes them, each on one of the event loops, and forgets those that rest
  * or are not this server's any more.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 class AgentRegistry {
     /** What the agent of a session that has ended has for its last write. */

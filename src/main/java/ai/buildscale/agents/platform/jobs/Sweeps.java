@@ -5,6 +5,7 @@ import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -20,6 +21,7 @@ import java.util.function.Supplier;
  * each interval, and the others learn how long ago the last run ended. A sweep must be safe to run twice at once all
  * the same: a slow run is overtaken after its interval.
  */
+@Startup // its metrics are there before it is needed
 @ApplicationScoped
 public class Sweeps {
     private final FailureLog failureLog = new FailureLog(Sweeps.class, "sweeps do not finish", Duration.ofSeconds(5));
