@@ -20,6 +20,8 @@ public final class PostgresResource implements QuarkusTestResourceLifecycleManag
     @Override
     public Map<String, String> start() {
         System.setProperty(DATABASE, Postgres.newDatabase());
+        // DatabaseUrl reads it before there is a configuration
+        System.setProperty("DATABASE_URL", database());
         return Map.of(
                 "DATABASE_URL",
                 database(),
@@ -39,5 +41,7 @@ public final class PostgresResource implements QuarkusTestResourceLifecycleManag
     }
 
     @Override
-    public void stop() {}
+    public void stop() {
+        System.clearProperty("DATABASE_URL");
+    }
 }
