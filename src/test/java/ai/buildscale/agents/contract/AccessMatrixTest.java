@@ -1,10 +1,16 @@
-package ai.buildscale.agents.workspace;
+package ai.buildscale.agents.contract;
 
+import static ai.buildscale.agents.testing.Problems.problem;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.buildscale.agents.testing.Api;
 import ai.buildscale.agents.testing.OpenApi;
+import ai.buildscale.agents.testing.PostgresResource;
 import ai.buildscale.agents.testing.Service;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.response.Response;
+import io.restassured.specification.RequestSpecification;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,8 +25,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Every operation of the OpenAPI document, called by everybody: who is let through (anything but 401 and 403) is written
  * down here, and an operation that is not written down fails.
  */
-class AccessMatrixIT {
-    private static final Service SERVICE = Service.shared();
+@QuarkusTest
+@QuarkusTestResource(PostgresResource.class)
+class AccessMatrixTest {
     private static final String STRANGER = "stranger";
     private static final String OWNER = "workspace owner";
     private static final String ADMIN = "workspace admin";
@@ -28,6 +35,9 @@ class AccessMatrixIT {
     private static final String VIEWER = "viewer";
     private static final String SESSION_OWNER = "session owner";
     private static final String PLATFORM_ADMIN = "platform admin";
+
+    /** The id of nothing. */
+    private static final String NOBODY = "00000000-0000-7000-8000-000000000000";
 
     private static final List<String> EVERYBODY =
             List.of(STRANGER, OWNER, ADMIN, MEMBER, VIEWER, SESSION_OWNER, PLATFORM_ADMIN);
@@ -41,7 +51,7 @@ class AccessMatrixIT {
     private static final Map<String, List<String>> ALLOWED = new LinkedHashMap<>();
 
     /** A body that the operation accepts, where it needs one. */
-    private static final Map<String, String> BODIES = new LinkedHashMap<>();
+    private static final Map<String, Map<String, ?>> BODIES = new LinkedHashMap<>();
 
     static {
         String workspace = "/api/v1/workspaces/{workspaceId}";
@@ -86,25 +96,22 @@ class AccessMatrixIT {
             ALLOWED.put("POST " + session + "/" + command, ITS_OWNER);
         }
 
-        BODIES.put("POST /api/v1/agent-hosts", "{\"name\":\"h\"}");
-        BODIES.put("POST /api/v1/workspaces", "{\"name\":\"Another\"}");
+        BODIES.put("POST /api/v1/agent-hosts", Map.of("name", "h"));
+        BODIES.put("POST /api/v1/workspaces", Map.of("name", "Another"));
+        BODIES.put("POST /api/v1/stream-tokens", Map.of("path", "/api/v1/workspaces/" + NOBODY + "/events"));
         BODIES.put(
-                "POST /api/v1/stream-tokens",
-                "{\"path\":\"/api/v1/workspaces/00000000-0000-7000-8000-000000000000/events\"}");
-        BODIES.put(
-                "POST /api/v1/agent-sessions/heartbeats",
-                "{\"beats\":[{\"id\":\"00000000-0000-7000-8000-000000000000\",\"epoch\":1}]}");
-        BODIES.put("PATCH " + workspace, "{\"name\":\"Renamed\"}");
-        BODIES.put("POST " + workspace + "/members", "{\"user_id\":\"" + UUID.randomUUID() + "\",\"role\":\"viewer\"}");
-        BODIES.put("PATCH " + workspace + "/members/{userId}", "{\"role\":\"viewer\"}");
-        BODIES.put("POST " + workspace + "/agent-sessions", "{\"agent_type\":\"planner\",\"model\":\"m\"}");
-        BODIES.put("POST " + workspace + "/chats", "{}");
-        BODIES.put("PATCH " + workspace + "/chats/{chatId}", "{\"name\":\"n\"}");
-        BODIES.put("POST " + workspace + "/chats/{chatId}", "{\"content\":\"c\"}");
-        BODIES.put("POST " + workspace + "/chats/{chatId}/answers", "{\"answer\":1}");
-        BODIES.put("PATCH " + session, "{\"current_task\":\"t\"}");
-        BODIES.put("POST " + session + "/fail", "{\"error_message\":\"e\"}");
-        BODIES.put("POST " + session + "/heartbeat", "{\"epoch\":1}");
+                "POST /api/v1/agent-sessions/heartbeats", Map.of("beats", List.of(Map.of("id", NOBODY, "epoch", 1))));
+        BODIES.put("PATCH " + workspace, Map.of("name", "Renamed"));
+        BODIES.put("POST " + workspace + "/members", Map.of("user_id", UUID.randomUUID(), "role", "viewer"));
+        BODIES.put("PATCH " + workspace + "/members/{userId}", Map.of("role", "viewer"));
+        BODIES.put("POST " + workspace + "/agent-sessions", Map.of("agent_type", "planner", "model", "m"));
+        BODIES.put("POST " + workspace + "/chats", Map.of());
+        BODIES.put("PATCH " + workspace + "/chats/{chatId}", Map.of("name", "n"));
+        BODIES.put("POST " + workspace + "/chats/{chatId}", Map.of("content", "c"));
+        BODIES.put("POST " + workspace + "/chats/{chatId}/answers", Map.of("answer", 1));
+        BODIES.put("PATCH " + session, Map.of("current_task", "t"));
+        BODIES.put("POST " + session + "/fail", Map.of("error_message", "e"));
+        BODIES.put("POST " + session + "/heartbeat", Map.of("epoch", 1));
     }
 
     /** What becomes of a session's owner as a member of the workspace. */
@@ -118,45 +125,56 @@ class AccessMatrixIT {
         /** The same, when the session's owner is no member any more, or a viewer. */
         static Scene after(Fate fate) {
             Scene scene = set();
-            String membership = "/workspaces/" + scene.ids().get("workspaceId") + "/members/"
-                    + scene.callers().get(SESSION_OWNER).userId();
             Api owner = scene.callers().get(OWNER);
-            (fate == Fate.LEFT ? owner.delete(membership) : owner.patch(membership, "{\"role\":\"viewer\"}"))
-                    .expect(200);
+            String workspace = scene.ids().get("workspaceId");
+            UUID leaver = scene.callers().get(SESSION_OWNER).userId();
+            String membership = "/workspaces/" + workspace + "/members/" + leaver;
+            (fate == Fate.LEFT
+                            ? owner.given().delete(membership)
+                            : owner.given().body(Map.of("role", "viewer")).patch(membership))
+                    .then()
+                    .statusCode(200);
             return scene;
         }
 
         static Scene set() {
             Map<String, Api> callers = new LinkedHashMap<>();
-            Api owner = Api.user(SERVICE);
+            Api owner = Api.newUser();
             callers.put(OWNER, owner);
-            callers.put(STRANGER, Api.user(SERVICE));
-            callers.put(PLATFORM_ADMIN, Api.user(SERVICE, "admin"));
+            callers.put(STRANGER, Api.newUser());
+            callers.put(PLATFORM_ADMIN, Api.newUser("admin"));
             String workspace = owner.newWorkspace();
-            for (Map.Entry<String, String> role : Map.of(
-                            ADMIN, "admin", MEMBER, "member", VIEWER, "viewer", SESSION_OWNER, "member")
-                    .entrySet()) {
-                callers.put(role.getKey(), Api.user(SERVICE));
-                owner.addMember(workspace, callers.get(role.getKey()), role.getValue());
-            }
-            Api somebody = Api.user(SERVICE);
-            owner.addMember(workspace, somebody, "viewer");
+            callers.put(ADMIN, owner.newMember(workspace, "admin"));
+            callers.put(MEMBER, owner.newMember(workspace, "member"));
+            callers.put(VIEWER, owner.newMember(workspace, "viewer"));
+            Api sessionOwner = owner.newMember(workspace, "member");
+            callers.put(SESSION_OWNER, sessionOwner);
+            Api somebody = owner.newMember(workspace, "viewer");
             owner.addMember(workspace, callers.get(PLATFORM_ADMIN), "viewer");
-            var chat = callers.get(SESSION_OWNER)
-                    .post("/workspaces/" + workspace + "/chats", "{}")
-                    .expect(201);
-            var command = callers.get(SESSION_OWNER)
-                    .command(chat.get("session_id").asText(), "pause", "{}")
-                    .expect(200)
-                    .get("command");
+            Map<String, String> chat = sessionOwner
+                    .given()
+                    .body(Map.of())
+                    .post("/workspaces/{id}/chats", workspace)
+                    .then()
+                    .statusCode(201)
+                    .extract()
+                    .path("$");
+            String command = sessionOwner
+                    .given()
+                    .body(Map.of())
+                    .post("/agent-sessions/{id}/pause", chat.get("session_id"))
+                    .then()
+                    .statusCode(200)
+                    .extract()
+                    .path("command.id");
             return new Scene(
                     callers,
                     Map.of(
                             "workspaceId", workspace,
                             "userId", somebody.userId().toString(),
-                            "id", chat.get("session_id").asText(),
-                            "commandId", command.get("id").asText(),
-                            "chatId", chat.get("chat_id").asText()));
+                            "id", chat.get("session_id"),
+                            "commandId", command,
+                            "chatId", chat.get("chat_id")));
         }
     }
 
@@ -165,7 +183,7 @@ class AccessMatrixIT {
      * on one host elsewhere, which HostIT has.
      */
     static List<OpenApi.Operation> operations() {
-        return OpenApi.of(SERVICE).operations().stream()
+        return OpenApi.of(Service.ofQuarkus()).operations().stream()
                 .filter(operation -> !operation.path().startsWith("/api/v1/servers/{id}")
                         && !operation.path().startsWith("/api/v1/agent-hosts/{hostId}"))
                 .toList();
@@ -186,10 +204,9 @@ class AccessMatrixIT {
     void nobodyIsLetInWithoutAToken(OpenApi.Operation operation) {
         String path = operation.path(_ -> UUID.randomUUID().toString());
 
-        Api.Reply reply =
-                Api.withToken(SERVICE, null, null).send(operation.method(), path, BODIES.get(operation.toString()));
+        Response reply = send(Api.withToken(Service.ofQuarkus(), null, null), operation, path);
 
-        reply.expectProblem(401, "INVALID_TOKEN");
+        reply.then().spec(problem(401, "INVALID_TOKEN"));
     }
 
     @ParameterizedTest(name = "{0} by the {1}")
@@ -218,7 +235,7 @@ class AccessMatrixIT {
 
     static Stream<Arguments> callsToSessionsWithoutAnOwner() {
         return operations().stream()
-                .filter(AccessMatrixIT::isOfOneSession)
+                .filter(AccessMatrixTest::isOfOneSession)
                 .flatMap(operation -> EVERYBODY.stream()
                         .filter(caller -> !caller.equals(SESSION_OWNER))
                         .flatMap(
@@ -260,7 +277,7 @@ class AccessMatrixIT {
         }
         String path = operation.path(_ -> UUID.randomUUID().toString());
 
-        assertThat(status(Api.user(SERVICE), operation, path)).isEqualTo(404);
+        assertThat(status(Api.newUser(), operation, path)).isEqualTo(404);
     }
 
     private static int status(Api api, OpenApi.Operation operation, String path) {
@@ -269,7 +286,14 @@ class AccessMatrixIT {
                 return stream.status();
             }
         }
-        return api.send(operation.method(), path, BODIES.get(operation.toString()))
-                .status();
+        return send(api, operation, path).statusCode();
+    }
+
+    private static Response send(Api api, OpenApi.Operation operation, String path) {
+        RequestSpecification request = api.given();
+        if (BODIES.containsKey(operation.toString())) {
+            request.body(BODIES.get(operation.toString()));
+        }
+        return request.request(operation.method(), api.service().url(path));
     }
 }
