@@ -8,9 +8,9 @@ import java.util.Map;
 import java.util.UUID;
 
 /** A chat's session with its stream, as the tests of events use it. */
-record Chat(Api owner, String workspaceId, String chatId, String sessionId) {
+public record Chat(Api owner, String workspaceId, String chatId, String sessionId) {
     /** A new idle session in a chat of its own; hosted outside, so that every event is one that the test has caused. */
-    static Chat open(Api owner, String workspaceId) {
+    public static Chat open(Api owner, String workspaceId) {
         JsonNode session = owner.newSession(
                 workspaceId, "{\"agent_type\":\"assistant\",\"model\":\"m\",\"hosting\":\"external\"}");
         return new Chat(
@@ -25,7 +25,7 @@ record Chat(Api owner, String workspaceId, String chatId, String sessionId) {
         return new Chat(other, workspaceId, chatId, sessionId);
     }
 
-    String path() {
+    public String path() {
         return "/workspaces/" + workspaceId + "/chats/" + chatId + "/events";
     }
 
@@ -38,7 +38,7 @@ record Chat(Api owner, String workspaceId, String chatId, String sessionId) {
     }
 
     /** Carries out commands, each of which must succeed. */
-    Chat does(String... commands) {
+    public Chat does(String... commands) {
         for (String command : commands) {
             Api.Reply reply = command.equals("cancel")
                     ? owner.delete("/agent-sessions/" + sessionId)
@@ -49,7 +49,7 @@ record Chat(Api owner, String workspaceId, String chatId, String sessionId) {
     }
 
     /** The id of the n-th event of the session's history, from 1. */
-    String idOf(int n) {
+    public String idOf(int n) {
         return owner.history(sessionId).get(n - 1).get("position").asText();
     }
 

@@ -1,0 +1,6 @@
+package ai.buildscale.agents.contract;
+
+import io.quarkus.test.junit.QuarkusIntegrationTest;
+
+@QuarkusIntegrationTest
+class StreamTokenIT extends StreamTokenTest {}
