@@ -6,12 +6,15 @@ import ai.buildscale.agents.platform.telemetry.FailureLog;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.scheduler.Scheduler;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.enterprise.context.BeforeDestroyed;
 import jakarta.enterprise.event.Observes;
+import jakarta.interceptor.Interceptor;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 
@@ -25,6 +28,8 @@ public class Jobs {
     private static final Duration LOOK = Duration.ofSeconds(1);
     /** The scheduler looks once a second, and may be late. */
     static final Duration GRACE = Duration.ofSeconds(3);
+    /** How long a job may go on after the server has left. */
+    private static final Duration LAST = Duration.ofSeconds(1);
 
     private static final class Job {
         private final long every;
@@ -32,6 +37,7 @@ public class Jobs {
         private final AtomicBoolean running = new AtomicBoolean();
         private volatile long scheduledAt;
         private volatile long begunAt;
+        private volatile CompletableFuture<Void> underWay = CompletableFuture.completedFuture(null);
 
         Job(Duration every, Supplier<Uni<Void>> work) {
             this.every = every.toNanos();
@@ -48,7 +54,12 @@ public class Jobs {
                     return Uni.createFrom().voidItem();
                 }
                 begunAt = now;
-                return Uni.createFrom().deferred(work::get).onTermination().invoke(() -> running.set(false));
+                CompletableFuture<Void> run = new CompletableFuture<>();
+                underWay = run;
+                return Uni.createFrom().deferred(work::get).onTermination().invoke(() -> {
+                    running.set(false);
+                    run.complete(null);
+                });
             });
         }
     }
@@ -58,6 +69,7 @@ public class Jobs {
     private final Scheduler scheduler;
     private final Map<String, Job> jobs = new ConcurrentHashMap<>();
     private volatile boolean stopping;
+    private volatile boolean ended;
 
     Jobs(PeriodicTimers timers, Scheduler scheduler) {
         this.timers = timers;
@@ -72,9 +84,16 @@ public class Jobs {
         stopping = true;
     }
 
-    /** A singleton outlives the beans that it calls, and would make them anew: this server would join the fleet again. */
-    void rest(@Observes @BeforeDestroyed(ApplicationScoped.class) Object event) {
+    /**
+     * No job begins once the server has left the fleet; those under way may end before their connections are closed. The
+     * scheduler outlives the beans that it calls, and would make them anew: this server would join the fleet again.
+     */
+    void end(@Observes @Priority(Interceptor.Priority.LIBRARY_AFTER + 500) ShutdownEvent event) {
+        ended = true;
         scheduler.pause();
+        CompletableFuture.allOf(jobs.values().stream().map(job -> job.underWay).toArray(CompletableFuture[]::new))
+                .completeOnTimeout(null, LAST.toMillis(), TimeUnit.MILLISECONDS)
+                .join();
     }
 
     /** Does the work that the scheduler calls for, unless it is under way. */
@@ -83,6 +102,9 @@ public class Jobs {
     }
 
     Uni<Void> run(String name, Duration every, Supplier<Uni<Void>> work, long now) {
+        if (ended) {
+            return Uni.createFrom().voidItem();
+        }
         Job job = jobs.computeIfAbsent(name, _ -> new Job(every, work));
         job.scheduledAt = now;
         return job.run(now);

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every pair of state and command, against the table of the contract. */
 @QuarkusTest
 @QuarkusTestResource(PostgresResource.class)
-class SessionLifecycleTest {
+class SessionTransitionsTest {
     /** The contract's table: what each command makes of each state; a state that is missing refuses it. */
     private static final Map<String, Map<String, String>> EFFECTS = new LinkedHashMap<>();
 

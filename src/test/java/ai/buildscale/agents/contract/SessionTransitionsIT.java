@@ -3,4 +3,4 @@ package ai.buildscale.agents.contract;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
 
 @QuarkusIntegrationTest
-class SessionLifecycleIT extends SessionLifecycleTest {}
+class SessionTransitionsIT extends SessionTransitionsTest {}
