@@ -142,7 +142,7 @@ final class SimulatedServer {
         agenda.at(limit, () -> {
             if (over.compareAndSet(false, true)) {
                 owns();
-                agenda.in(lease.pause(true), this::renew);
+                agenda.in(lease.pause(true, agenda.now()), this::renew);
             }
         });
         postgres.execute(

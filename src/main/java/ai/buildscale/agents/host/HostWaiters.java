@@ -2,6 +2,7 @@ package ai.buildscale.agents.host;
 
 import ai.buildscale.agents.host.HostRepository.WorkRequest;
 import ai.buildscale.agents.platform.jobs.Jobs;
+import ai.buildscale.agents.platform.postgres.Migrations;
 import ai.buildscale.agents.platform.postgres.Notifier;
 import ai.buildscale.agents.platform.schedule.SingleFlight;
 import ai.buildscale.agents.turn.TurnConfig;
@@ -10,6 +11,7 @@ import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Vertx;
+import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
@@ -52,6 +54,10 @@ class HostWaiters {
         this.jobs = jobs;
         this.looking = SingleFlight.onLoop(vertx, REST, this::lookNow, _ -> {});
         notifier.listen(_ -> look());
+    }
+
+    void start(@Observes @Priority(300) Migrations.Applied event) {
+        poll().subscribe().with(_ -> {}, _ -> {});
     }
 
     @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)

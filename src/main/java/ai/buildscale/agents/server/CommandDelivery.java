@@ -95,7 +95,7 @@ class CommandDelivery {
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
-        deliver();
+        poll().subscribe().with(_ -> {}, failureLog::met);
     }
 
     @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)

@@ -44,7 +44,7 @@ final class Lease {
      * after that to a later one.
      */
     synchronized boolean renewed(long sent, long now) {
-        if (sent - renewedAt >= 0) {
+        if (isNewest(sent)) {
             renewedAt = sent;
             endsAt = sent + held(lostAfter).toNanos();
         }
@@ -82,19 +82,24 @@ final class Lease {
         return Duration.ofNanos(now - renewedAt);
     }
 
-    /**
-     * When the timer renews after the end of a renewal: soon after one that has failed; otherwise only if the scheduler
-     * has not renewed by then.
-     */
-    Duration pause(boolean failing) {
-        return failing
-                ? shorter(renewal.dividedBy(4), HALF_A_SECOND)
-                : renewal.plus(JITTER).plus(HALF_A_SECOND);
+    /** Whether no renewal that was sent later has been answered. */
+    synchronized boolean isNewest(long sent) {
+        return sent - renewedAt >= 0;
     }
 
     /**
-     * The time after which a renewal without an answer counts as failed: half of what a late one leaves of the lease, so
-     * that there is as much for another.
+     * When the timer renews: soon after a renewal that has failed; otherwise only if the scheduler is late, counted from
+     * when the last renewal was sent.
+     */
+    synchronized Duration pause(boolean failing, long now) {
+        Duration again = shorter(renewal.dividedBy(4), HALF_A_SECOND);
+        Duration late = renewal.plus(JITTER).plus(HALF_A_SECOND).minus(age(now));
+        return failing || late.compareTo(again) < 0 ? again : late;
+    }
+
+    /**
+     * The time after which a renewal without an answer counts as failed: half of what a late one leaves of the lease. The
+     * other half is for the pause and another renewal.
      */
     Duration patience() {
         Duration half = held(lostAfter).minus(renewal).minus(JITTER).dividedBy(2);

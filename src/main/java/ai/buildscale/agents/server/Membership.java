@@ -21,7 +21,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
@@ -52,7 +51,7 @@ class Membership {
     private final Counter fenced;
     private final Counter demoted;
     private final Lease lease;
-    private final AtomicBoolean joining = new AtomicBoolean();
+    private volatile Uni<Void> joining;
     private volatile UUID candidate = Ids.next();
     private volatile UUID id = candidate;
     private volatile boolean joined;
@@ -184,7 +183,11 @@ class Membership {
     private Uni<Void> renewInTime() {
         return leaving
                 ? Uni.createFrom().voidItem()
-                : runOnce().onFailure().recoverWithNull().invoke(this::setTimer);
+                : Uni.createFrom()
+                        .deferred(this::runOnce)
+                        .onFailure()
+                        .recoverWithNull()
+                        .invoke(this::setTimer);
     }
 
     /** There is one timer: it is set anew at the end of each renewal, whoever has called for that. */
@@ -192,14 +195,15 @@ class Membership {
         vertx.cancelTimer(timer);
         if (!leaving) {
             timer = vertx.setTimer(
-                    lease.pause(failing).toMillis(), _ -> tick().subscribe().with(_ -> {}, failureLog::met));
+                    lease.pause(failing, System.nanoTime()).toMillis(),
+                    _ -> tick().subscribe().with(_ -> {}, failureLog::met));
         }
     }
 
     /** Renews the lease, or joins if it has none. */
     Uni<Void> runOnce() {
         owns();
-        return (joined ? presence.check().chain(this::renew) : join())
+        return (joined ? checked().chain(this::renew) : join())
                 .ifNoItem()
                 .after(lease.patience())
                 .fail()
@@ -217,10 +221,30 @@ class Membership {
                 });
     }
 
-    private Uni<Void> join() {
-        if (leaving || !joining.compareAndSet(false, true)) {
+    /** A slow look at the presence lock must not keep the renewal from going out. */
+    private Uni<Void> checked() {
+        return presence.check()
+                .ifNoItem()
+                .after(lease.patience().dividedBy(2))
+                .recoverWithUni(() -> Uni.createFrom().voidItem());
+    }
+
+    /** One attempt at a time; its answer counts also if it comes when it is not waited for any more. */
+    private synchronized Uni<Void> join() {
+        if (leaving) {
             return Uni.createFrom().voidItem();
         }
+        if (joining == null) {
+            joining = attempt()
+                    .onTermination()
+                    .invoke(() -> joining = null)
+                    .memoize()
+                    .indefinitely();
+        }
+        return joining;
+    }
+
+    private Uni<Void> attempt() {
         // tried again under the same id: an attempt that nobody waited for may have come through
         UUID fresh = candidate;
         long sent = System.nanoTime();
@@ -231,9 +255,7 @@ class Membership {
                         joined(fresh, sent);
                     }
                 })
-                .replaceWithVoid()
-                .onTermination()
-                .invoke(() -> joining.set(false));
+                .replaceWithVoid();
     }
 
     private void joined(UUID fresh, long sent) {
@@ -275,12 +297,14 @@ class Membership {
     }
 
     private boolean isStill(UUID member) {
-        return member.equals(id) && !leaving;
+        return joined && member.equals(id) && !leaving;
     }
 
     private void accepted(ServerRepository.Renewed renewed, long sent) {
-        state = renewed.state();
-        rebalanceAt = renewed.rebalanceAt();
+        if (lease.isNewest(sent)) {
+            state = renewed.state();
+            rebalanceAt = renewed.rebalanceAt();
+        }
         renewed(sent);
         load.refresh();
     }

@@ -150,7 +150,10 @@ class Presence {
                             held = false;
                             connect(server);
                             return Uni.createFrom().voidItem();
-                        });
+                        })
+                        // it goes on to its end, also when nobody waits for it any more
+                        .memoize()
+                        .indefinitely();
     }
 
     private void closed(SqlConnection one, UUID wanted) {

@@ -96,6 +96,7 @@ class Rebalancing {
 
     void start(@Observes @Priority(400) Migrations.Applied event) {
         nextAt = System.nanoTime() + config.rebalanceInterval().toNanos();
+        tick().subscribe().with(_ -> {}, _ -> {});
     }
 
     @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)

@@ -98,7 +98,7 @@ class TurnDispatcher implements AgentActor.Supervisor {
     }
 
     void start(@Observes @Priority(300) Migrations.Applied event) {
-        dispatch();
+        poll().chain(this::pollOrphaned).subscribe().with(_ -> {}, failureLog::met);
     }
 
     @Scheduled(every = "1s", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)

@@ -64,14 +64,22 @@ class LeaseTest {
 
     @Test
     void theTimerRenewsAfterAFailureAndOnceTheSchedulerIsLate() {
-        assertThat(lease.pause(true)).isEqualTo(Duration.ofMillis(500));
-        assertThat(lease.pause(false)).isGreaterThan(config.leaseRenewal().plus(Lease.JITTER));
+        assertThat(lease.pause(true, 0)).isEqualTo(Duration.ofMillis(500));
+        lease.renewed(0, SECOND);
+
+        Duration late = lease.pause(false, SECOND).plusSeconds(1);
+
+        assertThat(late)
+                .as("since it was sent")
+                .isGreaterThan(config.leaseRenewal().plus(Lease.JITTER))
+                .isEqualTo(lease.pause(false, 2 * SECOND).plusSeconds(2));
+        assertThat(lease.pause(false, 5 * SECOND)).isEqualTo(Duration.ofMillis(500));
     }
 
     @Test
     void aRenewalASecondLateMayFailAndLeavesTimeForAnother() {
         Duration late = config.leaseRenewal().plus(Lease.JITTER);
-        Duration again = late.plus(lease.patience()).plus(lease.pause(true));
+        Duration again = late.plus(lease.patience()).plus(lease.pause(true, 0));
 
         assertThat(config.lostAfter().multipliedBy(9).dividedBy(10).minus(again))
                 .isGreaterThan(Duration.ofMillis(500));

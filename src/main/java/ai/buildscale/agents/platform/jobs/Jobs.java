@@ -21,7 +21,7 @@ import java.util.function.Supplier;
 /**
  * Runs scheduled jobs, also while the scheduler rests. Its triggers go by the wall clock: set back by an hour, they
  * rest for an hour. A job that the scheduler has not called in time, by a clock that only goes on, is called from here
- * until it does: by a timer, as it watches the scheduler. The scheduler goes on while the server drains.
+ * until it does: by a timer, as it watches the scheduler. So a job is begun once at the start, to be known here. The scheduler goes on while the server drains.
  */
 @ApplicationScoped
 public class Jobs {
@@ -68,7 +68,6 @@ public class Jobs {
     private final PeriodicTimers timers;
     private final Scheduler scheduler;
     private final Map<String, Job> jobs = new ConcurrentHashMap<>();
-    private volatile boolean stopping;
     private volatile boolean ended;
 
     Jobs(PeriodicTimers timers, Scheduler scheduler) {
@@ -78,10 +77,6 @@ public class Jobs {
 
     void start(@Observes Migrations.Applied event) {
         timers.every(LOOK, () -> callOverdue(System.nanoTime()));
-    }
-
-    void stop(@Observes ShutdownEvent event) {
-        stopping = true;
     }
 
     /**
@@ -119,7 +114,7 @@ public class Jobs {
     }
 
     void callOverdue(long now) {
-        if (!stopping) {
+        if (!ended) {
             jobs.values().stream()
                     .filter(job -> job.isOverdue(now))
                     .forEach(job -> job.run(now).subscribe().with(_ -> failureLog.over(), failureLog::met));

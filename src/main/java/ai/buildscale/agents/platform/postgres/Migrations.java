@@ -97,13 +97,16 @@ public class Migrations {
                 pause();
             }
         }
-        if (done) {
+        if (done && !stopping) {
             try {
                 applied.fire(new Applied());
             } catch (RuntimeException e) {
                 LOG.error("something that waits for the schema did not start; the scheduler will try again", e);
             } finally {
-                scheduler.resume();
+                // not after Jobs has paused it for good
+                if (!stopping) {
+                    scheduler.resume();
+                }
             }
         }
     }
