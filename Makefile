@@ -145,7 +145,7 @@ $(EXECUTABLE): $(shell find src/main pom.xml -type f) | jdk $(RUN)
 
 native-test: jdk $(EXECUTABLE) ## pass every test that speaks to the service on the native executable
 	@$(MVN) test-compile failsafe:integration-test@default failsafe:verify@default -DexcludedGroups=jvm \
-	  -Dservice.artifact="$(CURDIR)/$(EXECUTABLE)"
+	  -Dservice.artifact="$(CURDIR)/$(EXECUTABLE)" -Dservice.jvm.args=
 
 image-check: jdk $(EXECUTABLE) ## run the native executable as its image would, without a container engine: user, read-only files, 256 MB; probes, the demo
 	@missing=$$(.ci/jail missing); if [ -n "$$missing" ]; then echo "image-check cannot be done: $$missing"; exit 1; fi
