@@ -11,12 +11,12 @@ import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
-import io.vertx.core.buffer.Buffer;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Clock;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 
 /** Serves a host's work as a stream: one long poll after the other, for as long as the client takes the events. */
 @ApplicationScoped
@@ -49,7 +49,7 @@ class HostStream {
      * @param gone whether the client has gone
      * @throws Problem {@code NOT_FOUND}, {@code FORBIDDEN}; {@code UNAVAILABLE} once this server stops
      */
-    Uni<Multi<Buffer>> open(Caller caller, UUID host, int limit, BooleanSupplier gone) {
+    Uni<Multi<String>> open(Caller caller, UUID host, int limit, BooleanSupplier gone) {
         if (waits.isStopped()) {
             throw new Problem(ProblemType.UNAVAILABLE, "This server is stopping; ask another").retryAfter(1);
         }
@@ -65,15 +65,13 @@ class HostStream {
                         .emitOn(work -> context.runOnContext(_ -> work.run()), 1));
     }
 
-    private Buffer frames(List<HostWork> work) {
+    private String frames(List<HostWork> work) {
         if (work.isEmpty()) {
-            return Buffer.buffer(EventStreams.KEEP_ALIVE);
+            return EventStreams.KEEP_ALIVE;
         }
-        Buffer frames = Buffer.buffer();
-        for (HostWork one : work) {
-            frames.appendString("event: work\ndata: ").appendString(text(one)).appendString("\n\n");
-        }
-        return frames;
+        return work.stream()
+                .map(one -> "event: work\ndata: " + text(one) + "\n\n")
+                .collect(Collectors.joining());
     }
 
     private String text(HostWork work) {

@@ -1,10 +1,8 @@
 package ai.buildscale.agents.host;
 
 import ai.buildscale.agents.platform.http.EventStreams;
-import ai.buildscale.agents.platform.http.SseWriter;
 import ai.buildscale.agents.platform.security.Caller;
-import io.smallrye.mutiny.Uni;
-import io.vertx.core.http.HttpMethod;
+import io.smallrye.mutiny.Multi;
 import io.vertx.core.http.HttpServerRequest;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -12,7 +10,6 @@ import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.Context;
-import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.SecurityContext;
 import java.time.Duration;
 import java.util.UUID;
@@ -30,7 +27,6 @@ import org.jboss.resteasy.reactive.RestPath;
 @Path("/api/v1")
 @Tag(name = "Agent hosts")
 public class HostStreamResource {
-    private static final int QUEUE_BYTES = 262_144;
     private static final Duration STALL = Duration.ofSeconds(60);
     private static final String EXAMPLE =
             "retry: 1000\nevent: work\ndata: {\"turn_id\":\"0199c2d5-7a10-7cc3-8f01-5f0f4a7b1c2d\",\"epoch\":2}\n\n";
@@ -61,16 +57,15 @@ public class HostStreamResource {
                                             description = "`event` and `data` (`Work`) of each turn"),
                             example = EXAMPLE,
                             extensions = @Extension(name = EventStreams.EVENTS, value = EVENTS, parseValue = true)))
-    public Uni<Response> work(
+    public Multi<byte[]> work(
             @Context SecurityContext security,
             @Context HttpServerRequest request,
             @RestPath UUID hostId,
             @QueryParam("limit") @Min(1) @Max(100) @Parameter(description = "turns in one go; 10 where it is not given")
                     Integer limit) {
-        return stream.open(Caller.of(security), hostId, limit == null ? 10 : limit, request.response()::closed)
-                .chain(frames -> request.method().equals(HttpMethod.HEAD)
-                        ? Uni.createFrom().item(EventStreams.head(request))
-                        : SseWriter.write(request, frames, QUEUE_BYTES, STALL, () -> {})
-                                .replaceWith((Response) null));
+        return EventStreams.of(
+                request,
+                stream.open(Caller.of(security), hostId, limit == null ? 10 : limit, request.response()::closed),
+                STALL);
     }
 }
