@@ -123,6 +123,9 @@ public final class Service implements AutoCloseable {
                 // no process here lives long enough for the second compiler, which costs a third of a start on two
                 // cores
                 command.add("-XX:TieredStopAtLevel=1");
+                if (artifact.equals(ARTIFACT)) {
+                    command.addAll(StartCache.flags());
+                }
                 command.addAll(List.of(flags));
             } else {
                 command.add(artifact.toString());

@@ -22,7 +22,7 @@ class MigrationsIT {
         try (Service second = Service.start(database, Map.of())) {
             assertThat(second.log())
                     .contains("joins the fleet")
-                    .doesNotContain("migrations")
+                    .doesNotContain("Migrations]")
                     .doesNotContain("o.f.c.");
         }
     }
