@@ -16,6 +16,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * know it, while all else goes on.
  */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@Tag("jvm")
 class NewerServerIT {
     /** What a later version would have to widen first. */
     private static final Map<String, List<String>> CHECKS = Map.of(

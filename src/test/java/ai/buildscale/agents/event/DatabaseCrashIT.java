@@ -18,9 +18,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Postgres crashes under load and comes back: open streams stay open, and tell all that was acknowledged, once. */
+@Tag("jvm")
 class DatabaseCrashIT {
     @Test
     void streamsOutliveTheDatabase() throws Exception {

@@ -17,11 +17,13 @@ import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a host says again, because it did not hear the answer: the same is the same success whenever and wherever it comes. */
+@Tag("jvm")
 class HostRepeatIT {
     private static Service service;
     private static Service other;

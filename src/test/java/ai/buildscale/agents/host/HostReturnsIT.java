@@ -24,9 +24,11 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Turns that come back: hosts did not read of them, gave them back, or left. Nothing is lost, and nothing looks at work. */
+@Tag("jvm")
 class HostReturnsIT {
     private static final Duration LEASE = Duration.ofSeconds(2);
 

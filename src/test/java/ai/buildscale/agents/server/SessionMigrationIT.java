@@ -14,9 +14,11 @@ import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Sessions that are told to go to another server. */
+@Tag("jvm")
 class SessionMigrationIT {
     private static Servers servers;
     private static Api api;

@@ -20,9 +20,11 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Several servers on one database: they sweep it together. */
+@Tag("jvm")
 class SweepFleetIT {
     private static final Map<String, String> SETTINGS = Map.of(
             "sessions.sweep-interval", "1S",

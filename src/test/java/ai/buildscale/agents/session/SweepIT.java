@@ -17,11 +17,13 @@ import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What time does to sessions and to keys. The tests move the database's time stamps, not the clock, and let one sweep pass. */
+@Tag("jvm")
 class SweepIT {
     private static Service service;
     private static Api owner;

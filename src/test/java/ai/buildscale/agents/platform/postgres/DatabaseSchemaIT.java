@@ -13,11 +13,13 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Everything lies in one schema, the one that the URL or Postgres itself names: statements look where migrations put. */
+@Tag("jvm")
 class DatabaseSchemaIT {
     private static final Duration START = Duration.ofSeconds(60);
 

@@ -17,9 +17,11 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The primary goes, a standby is there for a while, and becomes the primary: the service follows, without a restart. */
+@Tag("jvm")
 class FailoverIT {
     private static final Duration SOON = Duration.ofSeconds(15);
     private static final int CROWD = 32;

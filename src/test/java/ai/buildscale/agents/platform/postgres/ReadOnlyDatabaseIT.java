@@ -10,9 +10,11 @@ import ai.buildscale.agents.testing.Service;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Connections that were opened while the database took no writes are not kept when it does. */
+@Tag("jvm")
 class ReadOnlyDatabaseIT {
     private static final Duration SOON = Duration.ofSeconds(10);
     private static final int CROWD = 32;

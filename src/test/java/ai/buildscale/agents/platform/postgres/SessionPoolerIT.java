@@ -12,9 +12,11 @@ import java.sql.SQLException;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A pooler in session mode stands between: no startup message has what it does not know, and all settings hold. */
+@Tag("jvm")
 class SessionPoolerIT {
     private static Pooler pooler;
     private static Service service;

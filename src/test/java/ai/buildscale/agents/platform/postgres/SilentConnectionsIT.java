@@ -19,9 +19,11 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Connections to Postgres that die without a word: they are given up, whoever holds them, and others take their place. */
+@Tag("jvm")
 class SilentConnectionsIT {
     /** Enough to meet every event loop. */
     private static final int CROWD = 32;

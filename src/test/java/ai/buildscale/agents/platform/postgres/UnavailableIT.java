@@ -24,11 +24,13 @@ import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A Postgres of its own is killed, frozen, or not there yet: the service says so at once, lives, and recovers. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Tag("jvm")
 class UnavailableIT {
     /** The database's own bound is 4 s; the rest is for a busy machine. */
     private static final Duration AT_ONCE = Duration.ofSeconds(7);
