@@ -99,6 +99,8 @@ public final class EventStreams {
         }
 
         private void writing() {
+            // a writer that asks for several at once has the time of one
+            written();
             timer = vertx.setTimer(millis, _ -> ClientConnection.hangUp(request));
         }
 
