@@ -143,7 +143,7 @@ $(EXECUTABLE): $(shell find src/main pom.xml -type f) | jdk $(RUN)
 	@mkdir -p target/native
 	@$(DEV_RUN) ai.buildscale.agents.dev.BillOfMaterials target/sbom.json target/native
 
-native-test: jdk $(EXECUTABLE) ## pass every test that speaks to the service on the native executable
+native-test: jdk $(EXECUTABLE) ## pass the tests that speak to the service on the native executable, but for those tagged jvm
 	@$(MVN) test-compile failsafe:integration-test@default failsafe:verify@default -DexcludedGroups=jvm \
 	  -Dservice.artifact="$(CURDIR)/$(EXECUTABLE)" -Dservice.jvm.args=
 
